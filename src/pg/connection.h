@@ -1,0 +1,105 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pg {
+
+// Where a database is and how to talk to it. `conninfo` is a URI or key=value string, may be empty (PG* variables, service
+// file, .pgpass then decide). It may hold a password (from the environment): it is never printed; see Redacted.
+struct ConnectOptions {
+  std::string conninfo;
+  std::string application_name = "switchback";
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds statement_timeout{0};  // server side; 0 = none. The client gives up 5 s after it.
+  std::chrono::milliseconds lock_timeout{0};       // server side; 0 = none
+};
+
+// The connection string without its password, for messages: "postgresql://app@db:5432/shop".
+std::string Redacted(const std::string& conninfo);
+// True where the string itself carries a password. Throws kBadConnectionString.
+bool HasPassword(const std::string& conninfo);
+// The same server and options, another database. Throws kBadConnectionString.
+std::string WithDatabase(const std::string& conninfo, const std::string& database);
+// For children (pg_basebackup ...): the connection string without its password, and the environment that carries it.
+struct ChildConnection {
+  std::string conninfo;
+  std::vector<std::pair<std::string, std::string>> env;
+};
+ChildConnection ForChild(const std::string& conninfo);
+
+// The rows of one statement, as text. Copies share the rows.
+class Result {
+ public:
+  [[nodiscard]] int rows() const;
+  [[nodiscard]] int columns() const;
+  [[nodiscard]] std::string ColumnName(int column) const;
+  // Rows changed by INSERT, UPDATE, DELETE ...; 0 where the statement has no such count.
+  [[nodiscard]] std::int64_t affected() const;
+  [[nodiscard]] bool IsNull(int row, int column) const;
+  // NULL reads as "".
+  [[nodiscard]] std::string Text(int row, int column) const;
+  [[nodiscard]] std::optional<std::string> Optional(int row, int column) const;
+  // Throw kInternal where the text is not of that kind.
+  [[nodiscard]] std::int64_t Int(int row, int column) const;
+  [[nodiscard]] double Double(int row, int column) const;
+  [[nodiscard]] bool Bool(int row, int column) const;
+
+ private:
+  friend class Connection;
+  std::shared_ptr<void> result_;
+};
+
+using Param = std::optional<std::string>;  // nullopt = NULL
+using Params = std::vector<Param>;
+
+// One session. Movable, not copyable; one thread at a time, except Cancel().
+// Every failure is a base::Error with the server's SQLSTATE, message, detail and hint: kUnreachable, kAuthentication,
+// kNoDatabase, kPooler, kPrivilege, kLockTimeout, kDeadline, kDeadlock, kConnectionLost, kStatementFailed.
+class Connection {
+ public:
+  // Connects, refuses a transaction pooler with the remedy (kPooler), and pins what the SQL of this program relies on:
+  // standard_conforming_strings, DateStyle ISO, IntervalStyle, bytea_output, extra_float_digits, search_path = pg_catalog,
+  // client_encoding UTF8, and idle_in_transaction_session_timeout. Statements of users run with their own search_path set
+  // by the caller.
+  static Connection Open(const ConnectOptions& options);
+  Connection(Connection&&) noexcept;
+  Connection& operator=(Connection&&) noexcept;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  // One statement or several separated by ';' in the simple protocol; the last one's result.
+  Result Exec(const std::string& sql);
+  // One statement with parameters $1, $2 ... in the extended protocol.
+  Result Query(const std::string& sql, const Params& params = {});
+  // Prepares and throws it away: what a test does with each embedded .sql file.
+  void CheckPrepares(const std::string& sql);
+
+  void SetStatementTimeout(std::chrono::milliseconds timeout);
+  void SetLockTimeout(std::chrono::milliseconds timeout);
+  // Called for each NOTICE and WARNING: severity, message. Default: debug log.
+  void OnNotice(std::function<void(std::string_view severity, std::string_view message)> handler);
+
+  [[nodiscard]] int ServerVersion() const;  // 150020
+  [[nodiscard]] int BackendPid() const;
+  [[nodiscard]] bool InTransaction() const;
+  [[nodiscard]] bool Broken() const;
+  [[nodiscard]] const ConnectOptions& options() const;
+  // Asks the server to cancel what runs; safe from another thread.
+  void Cancel();
+
+ private:
+  friend class Transaction;
+  struct State;
+  explicit Connection(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pg

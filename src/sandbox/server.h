@@ -1,0 +1,90 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/process.h"
+
+namespace sandbox {
+
+// The PostgreSQL programs of one major version on this machine.
+struct Binaries {
+  std::filesystem::path directory;  // holds initdb, postgres, pg_ctl, pg_basebackup, pg_verifybackup, pg_waldump ...
+  int major = 0;
+  [[nodiscard]] std::string Program(const std::string& name) const { return (directory / name).string(); }
+};
+
+// Looks in `pg_config --bindir` and /usr/lib/postgresql/*/bin. Takes the asked-for major version, else the newest.
+// Throws kNoBinaries with the package to install.
+Binaries FindBinaries(std::optional<int> major = {});
+
+// The account that server programs run as: none when this process is not root; otherwise `owner_of`'s owner where that
+// path exists and is not root's, else `postgres`, else `nobody`.
+std::optional<base::Account> ServerAccount(const std::filesystem::path& owner_of = {});
+
+// A directory for throwaway servers that the server account may enter, under $TMPDIR or /tmp, marked with this process's pid and
+// start time. The destructor removes it with what runs in it, unless kept. After kill -9 the next SweepStale() does both.
+class Workspace {
+ public:
+  explicit Workspace(const std::string& purpose);  // "drill", "prove", "test"
+  Workspace(Workspace&&) noexcept;
+  Workspace(const Workspace&) = delete;
+  ~Workspace();
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  void Keep() { keep_ = true; }
+  // Removes the workspaces whose process is gone, and stops their servers.
+  static void SweepStale();
+
+ private:
+  std::filesystem::path path_;
+  bool keep_ = false;
+};
+
+struct ServerOptions {
+  Binaries binaries;
+  std::filesystem::path data;               // data directory; for Initialize it must not exist
+  std::filesystem::path socket_directory;   // empty: the directory that holds `data`
+  std::optional<int> port;                  // none: a free one, found again at each Start
+  bool listen_tcp = true;                   // on 127.0.0.1
+  std::optional<base::Account> account;     // see ServerAccount
+  std::map<std::string, std::string> settings;  // into switchback.conf, included last by postgresql.conf, rewritten at each Start
+};
+
+// A PostgreSQL server of ours: `postgres` itself as a child (not pg_ctl, which holds pipes open), superuser `postgres`, trust
+// authentication on its own socket directory and on loopback.
+class Server {
+ public:
+  // initdb (UTF8, C.UTF-8 or C locale, --no-sync), not started.
+  static Server Initialize(const ServerOptions& options);
+  // A data directory that exists already (a restored backup), not started.
+  static Server Adopt(const ServerOptions& options);
+  Server(Server&&) noexcept;
+  Server& operator=(Server&&) noexcept;
+  // Stops it (immediate), unless Detach was called.
+  ~Server();
+
+  // Starts and waits until it accepts connections. Throws kServerStart with the end of its log. `wait_for_promotion`: also waits
+  // until it left recovery, or died.
+  void Start(std::chrono::milliseconds deadline = std::chrono::seconds(60), bool wait_for_promotion = false);
+  enum class StopMode { kSmart, kFast, kImmediate };
+  void Stop(StopMode mode = StopMode::kFast);
+  void Detach();  // leave it running
+  [[nodiscard]] bool Running();
+  [[nodiscard]] int port() const;
+  [[nodiscard]] int pid() const;
+  [[nodiscard]] const std::filesystem::path& data() const;
+  [[nodiscard]] std::filesystem::path log() const;  // server's stderr, DATA.log beside the data directory
+  // "postgresql://postgres@localhost:PORT/DATABASE?host=SOCKETDIR", percent-encoded.
+  [[nodiscard]] std::string Url(const std::string& database = "postgres") const;
+
+ private:
+  struct State;
+  explicit Server(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sandbox
