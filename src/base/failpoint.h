@@ -22,7 +22,10 @@ struct FailpointInfo {
 };
 std::span<const FailpointInfo> AllFailpoints();
 
-// Threads: safe from any.
+// What the environment variable does, for tests inside one process; "" disarms. Throws kUsage where it is not understood.
+void ArmFailpoint(std::string_view spec);
+
+// Threads: safe from any. Throws kUsage where SWITCHBACK_FAILPOINT is not understood.
 void Failpoint(FailpointId id);
 
 }  // namespace base

@@ -1,0 +1,172 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <set>
+
+#include "base/codes.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/time.h"
+
+namespace base {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(Codes, EachHasItsSentences) {
+  std::set<std::string_view> names;
+  for (const CodeInfo& info : AllCodes()) {
+    EXPECT_TRUE(names.insert(info.name).second) << info.name;
+    EXPECT_TRUE(info.meaning.ends_with('.') && info.remedy.ends_with('.')) << info.name;
+    EXPECT_EQ(&InfoOf(info.code), &info);
+    EXPECT_EQ(CodeText(info.code).size(), 6U);
+  }
+  EXPECT_EQ(CodeText(Code::kFileRead), "SB1002");
+}
+
+TEST(ErrorTest, TextAndJsonSayTheSame) {
+  Error error = Error(Code::kStatementFailed, "cannot run step 3")
+                    .Detail("relation \"a\" does not exist\nsecond line")
+                    .At("change.sql", 4, 7)
+                    .Sqlstate("42P01")
+                    .Statement("DROP TABLE a")
+                    .TargetChanged(Changed::kUnknown);
+  error.Context("while expanding 20260101-a");
+  EXPECT_EQ(error.Text(),
+            "error SB2004: cannot run step 3\n"
+            "  at change.sql:4:7\n"
+            "  detail: relation \"a\" does not exist\n"
+            "          second line\n"
+            "  SQLSTATE: 42P01\n"
+            "  statement: DROP TABLE a\n"
+            "  while expanding 20260101-a\n"
+            "  whether the target database was changed is not known\n"
+            "  hint: The server's message stands in the detail.");
+  EXPECT_EQ(error.ToJson(), (Json{{"code", "SB2004"},
+                                  {"message", "cannot run step 3"},
+                                  {"detail", "relation \"a\" does not exist\nsecond line"},
+                                  {"hint", "The server's message stands in the detail."},
+                                  {"at", {{"file", "change.sql"}, {"line", 4}, {"column", 7}}},
+                                  {"sqlstate", "42P01"},
+                                  {"statement", "DROP TABLE a"},
+                                  {"context", {"while expanding 20260101-a"}},
+                                  {"retryable", false},
+                                  {"target_changed", "unknown"}}));
+}
+
+TEST(ErrorTest, RetryableOnlyWhereNothingChanged) {
+  EXPECT_TRUE(Error(Code::kLockTimeout, "a").Retryable());
+  EXPECT_FALSE(Error(Code::kLockTimeout, "a").TargetChanged(Changed::kYes).Retryable());
+  EXPECT_FALSE(Error(Code::kUsage, "a").Retryable());
+  EXPECT_EQ(Error(Code::kUsage, "a").Hint("Do this.").hint(), "Do this.");
+}
+
+TEST(Digest, KnownAnswers) {
+  EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  // RFC 4231, test case 2.
+  EXPECT_EQ(HmacSha256Hex("Jefe", "what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(RandomHex(16).size(), 32U);
+  EXPECT_NE(RandomHex(16), RandomHex(16));
+}
+
+TEST(Digest, OfAFileIsThatOfItsContent) {
+  const std::filesystem::path path = std::filesystem::temp_directory_path() / ("switchback-test-" + RandomHex(8));
+  for (const std::size_t size : {0, 1, 65536, 200'000}) {
+    const std::string content(size, 'x');
+    WriteFile(path, content);
+    EXPECT_EQ(Sha256HexOfFile(path), Sha256Hex(content)) << size;
+  }
+  std::filesystem::remove(path);
+  EXPECT_THROW(Sha256HexOfFile(path), Error);
+  EXPECT_THROW(Sha256HexOfFile("/"), Error);
+}
+
+TEST(TimeTest, FormatsAndReadsBack) {
+  const Time time = ParseTime("2026-02-28T15:48:30.000456Z");
+  EXPECT_EQ(time.time_since_epoch(), std::chrono::microseconds(1772293710000456));
+  EXPECT_EQ(FormatTime(time), "2026-02-28T15:48:30.000456Z");
+  EXPECT_EQ(FormatTime(Time() - std::chrono::microseconds(1)), "1969-12-31T23:59:59.999999Z");
+  for (const char* bad :
+       {"", "2026-02-30T00:00:00.000000Z", "2026-02-28T24:00:00.000000Z", "2026-02-28 15:48:30.000456Z",
+        "2026-02-28T15:48:30Z", "2026-02-28T15:48:30.000456+", "+026-02-28T15:48:30.000456Z"}) {
+    EXPECT_THROW(ParseTime(bad), Error) << bad;
+  }
+}
+
+TEST(Duration, ReadsOneNumberAndUnit) {
+  EXPECT_EQ(ParseDuration("200ms"), milliseconds(200));
+  EXPECT_EQ(ParseDuration("30s"), milliseconds(30'000));
+  EXPECT_EQ(ParseDuration("15m"), milliseconds(900'000));
+  EXPECT_EQ(ParseDuration("24h"), milliseconds(86'400'000));
+  EXPECT_EQ(ParseDuration("7d"), milliseconds(604'800'000));
+  for (const char* bad : {"", "s", "10", "-5s", "1.5h", "1h30m", "5 s", "9999999999999d", "5S"}) {
+    EXPECT_THROW(ParseDuration(bad), Error) << bad;
+  }
+}
+
+TEST(Duration, IsShortForPeople) {
+  EXPECT_EQ(FormatDuration(milliseconds(340)), "340 ms");
+  EXPECT_EQ(FormatDuration(milliseconds(1'234)), "1.2 s");
+  EXPECT_EQ(FormatDuration(milliseconds(30'000)), "30 s");
+  EXPECT_EQ(FormatDuration(milliseconds(59'960)), "1 min");
+  EXPECT_EQ(FormatDuration(milliseconds(200'000)), "3 min 20 s");
+  EXPECT_EQ(FormatDuration(milliseconds(7'500'000)), "2 h 5 min");
+  EXPECT_EQ(FormatDuration(std::chrono::hours(76)), "3 d 4 h");
+}
+
+class FailpointTest : public testing::Test {
+ protected:
+  ~FailpointTest() override { ArmFailpoint(""); }
+};
+
+TEST_F(FailpointTest, ErrorComesOnceFromTheNthPassingOn) {
+  ArmFailpoint("run.before_commit@2=error");
+  Failpoint(FailpointId::kStepBeforeIntent);
+  Failpoint(FailpointId::kStepBeforeCommit);
+  try {
+    Failpoint(FailpointId::kStepBeforeCommit);
+    FAIL() << "it must throw";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::kFailpointError);
+  }
+  EXPECT_NO_THROW(Failpoint(FailpointId::kStepBeforeCommit));
+}
+
+TEST_F(FailpointTest, EnvironmentArmsAndKills) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        setenv("SWITCHBACK_FAILPOINT", "backfill.batch=kill", 1);
+        Failpoint(FailpointId::kStepBeforeIntent);
+        Failpoint(FailpointId::kBackfillBatch);
+      },
+      testing::KilledBySignal(SIGKILL), "");
+}
+
+TEST_F(FailpointTest, WrongOnesAreRefused) {
+  for (const char* bad : {"run.before_commit", "run.no_such=kill", "run.before_commit=explode",
+                          "run.before_commit@0=kill", "run.before_commit@x=kill"}) {
+    EXPECT_THROW(ArmFailpoint(bad), Error) << bad;
+  }
+}
+
+TEST(Log, GoesToStderrAsItIs) {
+  testing::internal::CaptureStderr();
+  LogMessage(LogLevel::kDebug, "hidden");
+  Info("restored {} of {}", 1, "{braces}");
+  Warn("careful");
+  SetLogLevel(LogLevel::kWarning);
+  Info("hidden too");
+  SetLogLevel(LogLevel::kInfo);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "switchback: restored 1 of {braces}\nswitchback: warning: careful\n");
+}
+
+}  // namespace
+}  // namespace base

@@ -1,0 +1,48 @@
+#include "base/log.h"
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <memory>
+
+namespace base {
+namespace {
+
+spdlog::logger& Logger() {
+  static spdlog::logger logger = [] {
+    spdlog::logger made("switchback", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    made.set_pattern("switchback: %v");
+    made.flush_on(spdlog::level::trace);
+    return made;
+  }();
+  return logger;
+}
+
+spdlog::level::level_enum LevelOf(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+}  // namespace
+
+void SetLogLevel(LogLevel least) { Logger().set_level(LevelOf(least)); }
+
+void LogMessage(LogLevel level, std::string_view message) {
+  // The message is an argument, not the format: it may hold braces.
+  if (level == LogLevel::kWarning) {
+    Logger().log(LevelOf(level), "warning: {}", message);
+  } else {
+    Logger().log(LevelOf(level), "{}", message);
+  }
+}
+
+}  // namespace base

@@ -1,0 +1,237 @@
+#include "base/process.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <pwd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/process.hpp>
+#include <boost/process/extend.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace base {
+namespace {
+
+namespace bp = boost::process;
+using std::chrono::milliseconds;
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+[[noreturn]] void FailStart(const Command& command, const std::string& why) {
+  throw Error(Code::kProcessStart, fmt::format("cannot start {}", command.argv.empty() ? "" : command.argv.front()))
+      .Detail(why);
+}
+
+// An anonymous file in memory. The streams of a child are such files, not pipes: nobody has to read while it runs, and
+// a grandchild that keeps them open holds up nobody.
+File MemoryFile(const Command& command) {
+  const int fd = memfd_create("switchback", MFD_CLOEXEC);
+  if (fd < 0) FailStart(command, std::strerror(errno));
+  return File(fdopen(fd, "r+"));
+}
+
+std::string ContentOf(const File& file) {
+  std::string content;
+  std::array<char, 1 << 14> buffer;
+  off_t offset = 0;
+  while (true) {
+    const ssize_t size = pread(fileno(file.get()), buffer.data(), buffer.size(), offset);
+    if (size <= 0) return content;
+    content.append(buffer.data(), static_cast<std::size_t>(size));
+    offset += size;
+  }
+}
+
+// How a child stands to this process's terminal and signals.
+enum class Group {
+  kShared,   // Ctrl-C reaches it too
+  kOwn,      // killed together with what it started
+  kSession,  // outlives this process
+};
+
+// Runs in the child between fork and exec.
+struct ChildSetup : bp::extend::handler {
+  ChildSetup(const std::optional<Account>& account_of, Group group_of) : account(account_of), group(group_of) {}
+
+  template <typename Executor>
+  void on_exec_setup(Executor&) const {
+    if (group == Group::kOwn) setpgid(0, 0);
+    if (group == Group::kSession) setsid();
+    // Closed by exec, not now as bp::limit_handles does: Boost reports a failed exec through one of them.
+    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
+      const int end = static_cast<int>(std::min(sysconf(_SC_OPEN_MAX), 65536L));
+      for (int fd = STDERR_FILENO + 1; fd < end; ++fd) fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    // Never go on with more rights than asked for.
+    if (account && (setgroups(0, nullptr) != 0 || setgid(account->gid) != 0 || setuid(account->uid) != 0)) {
+      constexpr std::string_view kMessage = "switchback: cannot change to the account asked for\n";
+      [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
+      _exit(126);
+    }
+  }
+
+  const std::optional<Account>& account;
+  Group group;
+};
+
+boost::filesystem::path FindProgram(const Command& command) {
+  if (command.argv.empty() || command.argv.front().empty()) FailStart(command, "no program was named");
+  const std::string& program = command.argv.front();
+  if (program.find('/') != std::string::npos) return program;
+  boost::filesystem::path found = bp::search_path(program);
+  if (found.empty()) FailStart(command, "no such program on PATH");
+  return found;
+}
+
+pid_t Spawn(const Command& command, const File& in, const File& out, const File& err, Group group) {
+  const boost::filesystem::path program = FindProgram(command);
+  bp::environment env = boost::this_process::environment();
+  for (const auto& [name, value] : command.env) env[name] = value;
+  // The account may have no right to enter the directory that this process stands in.
+  const std::string cwd = !command.cwd.empty() ? command.cwd.string() : command.account ? "/" : ".";
+  const std::vector<std::string> args(command.argv.begin() + 1, command.argv.end());
+  try {
+    bp::child child(bp::exe = program, bp::args = args, env, bp::start_dir = cwd,
+                    bp::std_in<in.get(), bp::std_out> out.get(), bp::std_err > err.get(),
+                    ChildSetup(command.account, group));
+    const pid_t pid = child.id();
+    child.detach();
+    return pid;
+  } catch (const bp::process_error& error) {
+    FailStart(command, error.code().message());
+  }
+}
+
+int ExitOf(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+
+// Reaps `pid` where it ended.
+std::optional<int> TryReap(pid_t pid) {
+  int status = 0;
+  pid_t reaped = 0;
+  do {
+    reaped = waitpid(pid, &status, WNOHANG);
+  } while (reaped < 0 && errno == EINTR);
+  if (reaped == 0) return std::nullopt;
+  if (reaped < 0) throw Error(Code::kInternal, "lost track of a child process").Detail(std::strerror(errno));
+  return ExitOf(status);
+}
+
+// Waits for its end or, with a limit, for that long.
+std::optional<int> Await(pid_t pid, std::optional<milliseconds> limit) {
+  const auto start = std::chrono::steady_clock::now();
+  milliseconds pause(1);
+  while (true) {
+    if (const std::optional<int> exit = TryReap(pid)) return exit;
+    if (limit && std::chrono::steady_clock::now() - start >= *limit) return std::nullopt;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, milliseconds(20));
+  }
+}
+
+// Large output is cut: what matters stands at its end.
+std::string LastWords(const Finished& finished) {
+  constexpr std::size_t kMax = 4000;
+  const std::string& said = finished.err.empty() ? finished.out : finished.err;
+  std::string words = said.size() > kMax ? "..." + said.substr(said.size() - kMax) : said;
+  while (!words.empty() && words.back() == '\n') words.pop_back();
+  return words.empty() ? fmt::format("exit status {}, without a message", finished.exit) : words;
+}
+
+}  // namespace
+
+std::optional<Account> FindAccount(const std::string& name) {
+  const passwd* entry = getpwnam(name.c_str());
+  if (entry == nullptr) return std::nullopt;
+  return Account{.name = name, .uid = entry->pw_uid, .gid = entry->pw_gid};
+}
+
+bool RunningAsRoot() { return geteuid() == 0; }
+
+Finished Run(const Command& command) {
+  const File in = MemoryFile(command);
+  const File out = MemoryFile(command);
+  const File err = MemoryFile(command);
+  if (std::fwrite(command.input.data(), 1, command.input.size(), in.get()) != command.input.size() ||
+      std::fflush(in.get()) != 0) {
+    FailStart(command, std::strerror(errno));
+  }
+  std::rewind(in.get());
+
+  const bool limited = command.deadline.count() > 0;
+  const pid_t pid = Spawn(command, in, out, err, limited ? Group::kOwn : Group::kShared);
+  const std::optional<int> exit = Await(pid, limited ? std::optional(command.deadline) : std::nullopt);
+  if (!exit) {
+    kill(-pid, SIGKILL);
+    Await(pid, std::nullopt);
+    throw Error(Code::kDeadline,
+                fmt::format("{} ran longer than {} ms and was ended", command.argv.front(), command.deadline.count()));
+  }
+  return {.exit = *exit, .out = ContentOf(out), .err = ContentOf(err)};
+}
+
+Finished RunOrThrow(const Command& command) {
+  Finished finished = Run(command);
+  if (finished.exit != 0) {
+    throw Error(Code::kProcessFailed, fmt::format("{} failed with exit status {}", command.argv.front(), finished.exit))
+        .Detail(LastWords(finished));
+  }
+  return finished;
+}
+
+struct Child::State {
+  pid_t pid = 0;
+  std::optional<int> exit = {};
+};
+
+Child::Child(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Child::Child(Child&&) noexcept = default;
+Child& Child::operator=(Child&&) noexcept = default;
+Child::~Child() = default;
+
+Child Child::Start(const Command& command, const std::filesystem::path& log) {
+  const File in = MemoryFile(command);
+  if (std::fwrite(command.input.data(), 1, command.input.size(), in.get()) != command.input.size() ||
+      std::fflush(in.get()) != 0) {
+    FailStart(command, std::strerror(errno));
+  }
+  std::rewind(in.get());
+  const File out(std::fopen(log.c_str(), "ae"));
+  if (!out) throw Error(Code::kFileWrite, "cannot write " + log.string()).Detail(std::strerror(errno));
+  return Child(std::make_unique<State>(State{.pid = Spawn(command, in, out, out, Group::kSession)}));
+}
+
+int Child::pid() const { return state_->pid; }
+
+bool Child::Running() {
+  if (!state_->exit) state_->exit = TryReap(state_->pid);
+  return !state_->exit;
+}
+
+std::optional<int> Child::Wait(milliseconds deadline) {
+  if (!state_->exit) state_->exit = Await(state_->pid, deadline);
+  return state_->exit;
+}
+
+void Child::Signal(int signal) {
+  // Once reaped, the number may belong to another process.
+  if (Running()) kill(state_->pid, signal);
+}
+
+}  // namespace base

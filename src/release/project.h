@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace release {
+
+struct Policy {
+  std::chrono::milliseconds backup_max_age = std::chrono::hours(24);     // of the base backup that a checkpoint may reuse
+  std::chrono::milliseconds checkpoint_max_age = std::chrono::hours(4);  // at the gate of expand
+  std::chrono::milliseconds lock_timeout = std::chrono::seconds(2);
+  int lock_retries = 10;
+  long slot_max_bytes = 4L * 1024 * 1024 * 1024;  // max_slot_wal_keep_size that a checkpoint asks for
+};
+
+struct Backup {
+  std::string provider = "local";
+  base::Json options = base::Json::object();  // local: {repository: PATH}
+};
+
+struct Environment {
+  std::string name;
+  std::string database_env;  // name of the variable that holds the connection string; may be empty
+  std::string after;
+  Policy policy;             // switchback.yaml's, with the environment's own on top
+  Backup backup;
+};
+
+// A folder with switchback.yaml, and the one environment that a command works on.
+struct Project {
+  std::filesystem::path root;
+  std::filesystem::path state_dir;  // absolute: ROOT/.switchback unless state_dir says otherwise
+  std::vector<std::string> environments;
+  Environment environment;
+
+  // ROOT/.switchback/ENVIRONMENT/RELEASE: journal.jsonl, checkpoint.json, evidence/. Not created.
+  [[nodiscard]] std::filesystem::path StateOf(const std::string& release_name) const;
+};
+
+// The nearest parent of `start` with switchback.yaml; `environment` empty: SWITCHBACK_ENV, else the only one.
+// Throws kNoProject, kNoEnvironment (with those there are), kBadYaml.
+Project LoadProject(const std::filesystem::path& start, const std::string& environment);
+
+// RELEASE on the command line: a path when it contains '/' or is '.', else releases/NAME, else a unique prefix.
+// Throws kNoRelease with the candidates.
+std::filesystem::path FindRelease(const Project& project, const std::string& argument);
+
+}  // namespace release

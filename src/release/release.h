@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace release {
+
+struct Transform {
+  std::string up;    // empty: the plain copy or cast
+  std::string down;
+};
+
+struct Application {
+  struct Version {
+    std::string version;
+    std::filesystem::path queries;  // as written, relative to the release
+  };
+  std::optional<Version> before;
+  std::optional<Version> after;
+  base::Json code_rollback;  // {git: {...}} or {run: [...]}; null: not configured
+};
+
+struct Invariant {
+  std::string name;
+  std::string sql;
+  base::Json expect;  // a scalar; the query gives one row with one column
+};
+
+struct RollbackCondition {
+  std::string name;
+  std::string sql;         // or
+  std::string prometheus;
+  double max = 0;
+  std::string duration;    // `for`
+  std::string then;        // flag-off, code, undo, restore
+};
+
+// releases/NAME/release.yaml with the text of its change, validated.
+struct Release {
+  std::string name;                    // of its directory
+  std::filesystem::path directory;
+  std::string title;
+  std::string owner;                   // empty: none, and no rollout
+  std::optional<std::chrono::milliseconds> rollback_window;
+  std::filesystem::path change_path;   // as shown in messages: "releases/a/change.sql"
+  std::string change_sql;
+  std::map<std::string, std::map<std::string, Transform>> transforms;  // table as written -> new column -> transform
+  std::map<std::string, Application> applications;
+  std::map<std::string, base::Json> flags;
+  base::Json traffic;
+  std::vector<Invariant> invariants;
+  std::vector<RollbackCondition> rollback_conditions;
+  std::map<int, std::string> downs;    // `down:` of opaque statements, by the number of the statement in change.sql, from 1
+};
+
+// Throws kNoRelease, kBadYaml (file:line:column, with the nearest known key for an unknown one), kFileRead.
+Release LoadRelease(const std::filesystem::path& directory);
+
+}  // namespace release
