@@ -1,15 +1,15 @@
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <initializer_list>
 #include <map>
-#include <poll.h>
 #include <vector>
 
 #include "base/error.h"
-#include "pg/conninfo.h"
 #include "pg/connection_state.h"
+#include "pg/conninfo.h"
 #include "pg/failure.h"
 
 namespace pg {
@@ -39,15 +39,16 @@ std::map<std::string, std::string> Parameters(const ConnectOptions& options) {
   return parameters;
 }
 
-std::chrono::milliseconds ConnectTimeout(const ConnectOptions& options, const std::map<std::string, std::string>& parameters) {
+std::chrono::milliseconds ConnectTimeout(const ConnectOptions& options,
+                                         const std::map<std::string, std::string>& parameters) {
   auto given = parameters.find("connect_timeout");
   if (given == parameters.end()) return options.connect_timeout;
   const int seconds = std::atoi(given->second.c_str());
   return std::chrono::seconds(seconds > 0 ? seconds : 0);
 }
 
-// PQconnectdb honours connect_timeout but cannot give a refused login's SQLSTATE; so this is its loop. The timeout counts for
-// each address: past it the socket is shut down, upon which libpq goes on to the next address or gives up.
+// PQconnectdb honours connect_timeout but cannot give a refused login's SQLSTATE; so this is its loop. The timeout
+// counts for each address: past it the socket is shut down, upon which libpq goes on to the next address or gives up.
 void Establish(PGconn* connection, std::chrono::milliseconds timeout) {
   auto deadline = Clock::now() + timeout;
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;

@@ -41,17 +41,20 @@ void ReceiveNotice(void* argument, const PGresult* result) {
   if (message != nullptr && *handler) (*handler)(severity == nullptr ? "NOTICE" : severity, message);
 }
 
-void LogNotice(std::string_view severity, std::string_view message) { base::Debug("server: {}: {}", severity, message); }
+void LogNotice(std::string_view severity, std::string_view message) {
+  base::Debug("server: {}: {}", severity, message);
+}
 
 // A pooler hands out a process id and cancel key of its own making, for it cannot know which server session will serve.
 void RefusePooler(Connection& connection, int announced_pid, const std::string& redacted) {
   const auto real_pid = connection.Exec("SELECT pg_catalog.pg_backend_pid()").Int(0, 0);
   if (real_pid == announced_pid) return;
   throw base::Error(Code::kPooler, fmt::format("a connection pooler stands between switchback and {}", redacted))
-      .Detail(fmt::format("the session was announced as process {}, but process {} answers. A pooler that gives each session "
-                          "its own server connection cannot be told apart from one that does so for each transaction only, "
-                          "so both are refused",
-                          announced_pid, real_pid));
+      .Detail(fmt::format(
+          "the session was announced as process {}, but process {} answers. A pooler that gives each session "
+          "its own server connection cannot be told apart from one that does so for each transaction only, "
+          "so both are refused",
+          announced_pid, real_pid));
 }
 
 struct ResultDeleter {
@@ -59,7 +62,7 @@ struct ResultDeleter {
 };
 using RawResult = std::unique_ptr<PGresult, ResultDeleter>;
 
-// One statement on its way: sends nothing, waits for and collects its results.
+// A statement that was sent: waits for its results and collects them.
 class Exchange {
  public:
   Exchange(PGconn* connection, milliseconds timeout, std::function<void()> cancel)
@@ -79,7 +82,8 @@ class Exchange {
 
   RawResult last;
   RawResult failure;
-  bool gave_up = false;  // the client's deadline passed and it asked the server to cancel
+  bool wants_rows = false;  // a COPY FROM STDIN
+  bool gave_up = false;     // the client's deadline passed and it asked the server to cancel
 
  private:
   bool WaitForResult() {
@@ -106,6 +110,7 @@ class Exchange {
         if (failure == nullptr) failure = std::move(result);
         return PQstatus(connection_) == CONNECTION_OK;
       case PGRES_COPY_IN:
+        wants_rows = true;
         PQputCopyEnd(connection_, "rows for COPY cannot be given here");
         return true;
       case PGRES_COPY_OUT:
@@ -130,7 +135,8 @@ class Exchange {
 template <typename State>
 RawResult Perform(State& state, const std::string& sql, const std::function<int(PGconn*)>& send) {
   PGconn* connection = state.connection.get();
-  if (sql.find('\0') != std::string::npos) throw base::Error(Code::kStatementFailed, "a statement has a NUL byte in it");
+  if (sql.find('\0') != std::string::npos)
+    throw base::Error(Code::kStatementFailed, "a statement has a NUL byte in it");
   if (connection == nullptr || PQstatus(connection) != CONNECTION_OK) {
     throw base::Error(Code::kConnectionLost, "the connection to the server is broken").Statement(sql);
   }
@@ -146,7 +152,8 @@ RawResult Perform(State& state, const std::string& sql, const std::function<int(
   const bool answered = send(connection) == 0 || exchange.Collect();
   if (!answered) {
     state.connection.reset();
-    throw base::Error(Code::kDeadline, "the server did not answer within the statement's deadline, nor to its cancellation")
+    throw base::Error(Code::kDeadline,
+                      "the server did not answer within the statement's deadline, nor to its cancellation")
         .Detail(fmt::format("server: {}", state.redacted))
         .Statement(sql)
         .TargetChanged(if_lost);
@@ -157,6 +164,9 @@ RawResult Perform(State& state, const std::string& sql, const std::function<int(
         .Detail(PQerrorMessage(connection))
         .Statement(sql)
         .TargetChanged(if_lost);
+  }
+  if (exchange.wants_rows && PQstatus(connection) == CONNECTION_OK) {
+    throw base::Error(Code::kStatementFailed, "COPY FROM STDIN has no rows to read here").Statement(sql);
   }
   auto error = StatementError(exchange.failure.get(), sql);
   if (error.code() == Code::kDeadline && state.cancelled && !exchange.gave_up) {
@@ -205,7 +215,9 @@ std::optional<std::string> Result::Optional(int row, int column) const {
 
 bool Result::IsNull(int row, int column) const { return !Optional(row, column).has_value(); }
 std::string Result::Text(int row, int column) const { return Optional(row, column).value_or(""); }
-std::int64_t Result::Int(int row, int column) const { return ParseNumber<std::int64_t>(Text(row, column), "an integer"); }
+std::int64_t Result::Int(int row, int column) const {
+  return ParseNumber<std::int64_t>(Text(row, column), "an integer");
+}
 double Result::Double(int row, int column) const { return ParseNumber<double>(Text(row, column), "a number"); }
 
 bool Result::Bool(int row, int column) const {
@@ -256,7 +268,8 @@ Result Connection::Query(const std::string& sql, const Params& params) {
   }
   Result result;
   result.result_ = std::shared_ptr<PGresult>(Perform(*state_, sql, [&](PGconn* connection) {
-    return PQsendQueryParams(connection, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0);
+    return PQsendQueryParams(connection, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr,
+                             nullptr, 0);
   }));
   return result;
 }

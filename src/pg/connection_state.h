@@ -33,8 +33,8 @@ struct Connection::State {
   std::function<void(std::string_view, std::string_view)> on_notice;
 };
 
-// A session with `options`, nothing set in it yet. Throws kNoDatabase, kBadConnectionString, kUnreachable, kAuthentication,
-// kUnknownDatabase, kPrivilege, kPooler.
+// A session with `options`, nothing set in it yet. Throws kNoDatabase, kBadConnectionString, kUnreachable,
+// kAuthentication, kUnknownDatabase, kPrivilege, kPooler.
 RawConnection Connect(const ConnectOptions& options, const std::string& redacted);
 
 // Waits for a socket event. False: the deadline passed first.

@@ -24,7 +24,8 @@ std::string WithoutQuotedPart(std::string text) {
 }
 
 base::Error BadString(std::string detail) {
-  return base::Error(base::Code::kBadConnectionString, "the connection string is not understood").Detail(std::move(detail));
+  return base::Error(base::Code::kBadConnectionString, "the connection string is not understood")
+      .Detail(std::move(detail));
 }
 
 const std::set<std::string>& SecretKeywords() {
@@ -46,7 +47,8 @@ void RefuseTornPassword(const std::map<std::string, std::string>& options) {
     throw BadString("the host has an @ in it").Hint(kHint);
   }
   if (auto port = options.find("port"); port != options.end()) {
-    bool number = std::all_of(port->second.begin(), port->second.end(), [](char c) { return (c >= '0' && c <= '9') || c == ','; });
+    bool number = std::all_of(port->second.begin(), port->second.end(),
+                              [](char c) { return (c >= '0' && c <= '9') || c == ','; });
     if (!number) throw BadString("the port is not a number").Hint(kHint);
   }
 }
@@ -115,7 +117,8 @@ std::string Redacted(const std::string& conninfo) {
 
 bool HasPassword(const std::string& conninfo) {
   const auto options = ParseConninfo(conninfo);
-  return std::any_of(options.begin(), options.end(), [](const auto& option) { return SecretKeywords().count(option.first) > 0; });
+  return std::any_of(options.begin(), options.end(),
+                     [](const auto& option) { return SecretKeywords().count(option.first) > 0; });
 }
 
 std::string WithDatabase(const std::string& conninfo, const std::string& database) {

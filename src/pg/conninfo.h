@@ -5,8 +5,8 @@
 
 namespace pg {
 
-// The options that a connection string sets, by libpq's keyword. Throws kBadConnectionString, never with a part of the string
-// in its text: a password with an unescaped character may stand anywhere in it.
+// The options that a connection string sets, by libpq's keyword. Throws kBadConnectionString, never with a part of the
+// string in its text: a password with an unescaped character may stand anywhere in it.
 std::map<std::string, std::string> ParseConninfo(const std::string& conninfo);
 
 // key='value' pairs with every value quoted.

@@ -19,19 +19,18 @@ struct Mapping {
 
 // The first that fits counts.
 constexpr std::array kMappings = {
-    Mapping{"55P03", Code::kLockTimeout},     // lock_not_available
-    Mapping{"57014", Code::kDeadline},        // query_canceled
-    Mapping{"40P01", Code::kDeadlock},        // deadlock_detected
-    Mapping{"40001", Code::kDeadlock},        // serialization_failure
-    Mapping{"42501", Code::kPrivilege},       // insufficient_privilege
-    Mapping{"3D000", Code::kUnknownDatabase}, // invalid_catalog_name
-    Mapping{"57P01", Code::kConnectionLost},  // admin_shutdown
-    Mapping{"57P02", Code::kConnectionLost},  // crash_shutdown
-    Mapping{"57P05", Code::kConnectionLost},  // idle_session_timeout
-    Mapping{"25P03", Code::kConnectionLost},  // idle_in_transaction_session_timeout
-    Mapping{"25P04", Code::kConnectionLost},  // transaction_timeout
-    Mapping{"28", Code::kAuthentication},
-    Mapping{"08", Code::kConnectionLost},
+    Mapping{"55P03", Code::kLockTimeout},      // lock_not_available
+    Mapping{"57014", Code::kDeadline},         // query_canceled
+    Mapping{"40P01", Code::kDeadlock},         // deadlock_detected
+    Mapping{"40001", Code::kDeadlock},         // serialization_failure
+    Mapping{"42501", Code::kPrivilege},        // insufficient_privilege
+    Mapping{"3D000", Code::kUnknownDatabase},  // invalid_catalog_name
+    Mapping{"57P01", Code::kConnectionLost},   // admin_shutdown
+    Mapping{"57P02", Code::kConnectionLost},   // crash_shutdown
+    Mapping{"57P05", Code::kConnectionLost},   // idle_session_timeout
+    Mapping{"25P03", Code::kConnectionLost},   // idle_in_transaction_session_timeout
+    Mapping{"25P04", Code::kConnectionLost},   // transaction_timeout
+    Mapping{"28", Code::kAuthentication},     Mapping{"08", Code::kConnectionLost},
 };
 
 std::string_view Summary(Code code) {
@@ -157,8 +156,8 @@ base::Error ConnectError(PGconn* connection, const std::string& redacted) {
     code = Code::kPooler;  // PgBouncer's words; PostgreSQL never says so
   } else if (PQconnectionNeedsPassword(connection) != 0) {
     code = Code::kAuthentication;
-  } else if (const Code mapped = CodeOf(sqlstate); mapped == Code::kAuthentication || mapped == Code::kPrivilege ||
-                                                    mapped == Code::kUnknownDatabase) {
+  } else if (const Code mapped = CodeOf(sqlstate);
+             mapped == Code::kAuthentication || mapped == Code::kPrivilege || mapped == Code::kUnknownDatabase) {
     code = mapped;
   }
   return base::Error(code, fmt::format("cannot connect to {}", redacted)).Detail(std::move(text)).Sqlstate(sqlstate);

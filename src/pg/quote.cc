@@ -19,9 +19,8 @@ std::string Doubled(std::string_view text, char quote, bool backslashes) {
 
 bool NeedsQuotes(std::string_view name) {
   auto plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-  return name.empty() || !plain(name.front()) || !std::all_of(name.begin(), name.end(), [&](char c) {
-    return plain(c) || (c >= '0' && c <= '9');
-  });
+  return name.empty() || !plain(name.front()) ||
+         !std::all_of(name.begin(), name.end(), [&](char c) { return plain(c) || (c >= '0' && c <= '9'); });
 }
 
 std::string TextPart(const std::string& name) { return NeedsQuotes(name) ? Ident(name) : name; }

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <chrono>
-#include <optional>
 #include <thread>
 
 #include "base/error.h"
@@ -19,8 +18,8 @@ constexpr std::chrono::milliseconds kAskEvery{250};
 
 enum class Fate { kCommitted, kAborted, kUnknown };
 
-// One question over a new connection; kUnknown where nobody can tell (yet): no server, a standby, a transaction that is still
-// being committed, or a server that never saw it.
+// One question over a new connection; kUnknown where nobody can tell (yet): no server, a standby, a transaction that is
+// still being committed, or a server that never saw it.
 Fate AskOnce(const ConnectOptions& options, const std::string& transaction_id) {
   try {
     ConnectOptions brief = options;
@@ -65,12 +64,10 @@ Transaction::~Transaction() {
 
 void Transaction::Commit() {
   // A round trip of its own: together with COMMIT its answer would be lost with the answer to COMMIT.
-  std::optional<std::string> transaction_id;
-  transaction_id = connection_.Exec("SELECT pg_catalog.pg_current_xact_id_if_assigned()").Optional(0, 0);
+  const auto transaction_id = connection_.Exec("SELECT pg_catalog.pg_current_xact_id_if_assigned()").Optional(0, 0);
   try {
-    const bool was_good = connection_.InTransaction();
     connection_.Exec("COMMIT");
-    done_ = was_good;
+    done_ = true;
     return;
   } catch (base::Error& error) {
     done_ = true;
@@ -83,11 +80,13 @@ void Transaction::Commit() {
   const Fate fate = Ask(connection_.options(), *transaction_id);
   if (fate == Fate::kCommitted) return;
   if (fate == Fate::kAborted) {
-    throw base::Error(Code::kConnectionLost, "the connection to the server broke during COMMIT, and the transaction was rolled back")
+    throw base::Error(Code::kConnectionLost,
+                      "the connection to the server broke during COMMIT, and the transaction was rolled back")
         .Detail(fmt::format("transaction {}", *transaction_id))
         .TargetChanged(base::Changed::kNo);
   }
-  throw base::Error(Code::kCommitInDoubt, "the connection to the server broke during COMMIT, and its outcome is not known")
+  throw base::Error(Code::kCommitInDoubt,
+                    "the connection to the server broke during COMMIT, and its outcome is not known")
       .Detail(fmt::format("transaction {} on {}", *transaction_id, Redacted(connection_.options().conninfo)))
       .TargetChanged(base::Changed::kUnknown);
 }
