@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "journal/event.h"
+
+namespace journal {
+
+// The append-only event log of one release in one environment: DIRECTORY/journal.jsonl, outside the database. Two-step use by who
+// changes something: Append("intent", ...), do it, Append("outcome", ...). Append returns when the line is synced, so a crash
+// leaves a prefix, at most with a torn last line, which Open reads up to, cuts off at the next Append, and says so.
+// One process at a time writes (the lease in the database sees to that, and a flock on the file for the same host).
+class Journal {
+ public:
+  // Reads and checks the chain; a missing file is an empty journal. Throws kJournalBroken (exit 13, with the line) where it breaks
+  // elsewhere than at its torn tail.
+  static Journal Open(const std::filesystem::path& directory);
+
+  [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+  [[nodiscard]] bool torn_tail() const { return torn_tail_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  const Event& Append(std::string_view kind, base::Json body);
+  // The last event of this kind; null: none.
+  [[nodiscard]] const Event* Last(std::string_view kind) const;
+
+ private:
+  std::filesystem::path path_;
+  std::vector<Event> events_;
+  bool torn_tail_ = false;
+};
+
+}  // namespace journal

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "journal/journal.h"
+#include "pg/connection.h"
+
+// The copy of the journal in schema `switchback` of the target. Lines reach it with the next transaction of the release, an intent
+// line only inside its own step's transaction: so an intent that is in the mirror is a step that committed.
+namespace journal {
+
+// Creates schema `switchback` and its tables where missing (idempotent, one transaction); throws kPrivilege with the GRANT needed.
+void InstallSchema(pg::Connection& connection);
+[[nodiscard]] bool SchemaInstalled(pg::Connection& connection);
+
+// Inserts the journal's lines up to `through` (seq) that the mirror lacks. Inside the caller's transaction.
+void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through);
+// Lines in the mirror, in order of seq.
+std::vector<std::string> MirroredLines(pg::Connection& connection, const std::string& release);
+
+// What the touched objects looked like after the last step, kept in the same transaction as that step.
+void StoreTouched(pg::Connection& connection, const std::string& release, const base::Json& described);
+std::optional<base::Json> LoadTouched(pg::Connection& connection, const std::string& release);
+
+}  // namespace journal

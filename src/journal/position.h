@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+
+#include "journal/event.h"
+#include "plan/plan.h"
+
+namespace journal {
+
+enum class Direction { kForward, kReverse };
+std::string_view Name(Direction direction);  // "forward", "reverse"
+
+// What the database itself shows of the steps. Only what was asked is there.
+struct Found {
+  std::set<std::int64_t> mirrored_intents;       // seq of intents whose transaction committed, as the mirror has them
+  std::map<std::string, bool> postcondition;     // by step id: the forward postcondition holds
+  std::map<std::string, bool> reverse_postcondition;
+};
+
+// Where a release stands on its line of steps: steps [0, done) are done, the rest is not.
+struct Position {
+  enum class State {
+    kClean,      // between two steps
+    kInterrupted,  // the step `in_flight` was begun; it is safe to run it again, or to run it the other way
+    kConcluded,  // it was begun and is done, though its outcome line is missing: write it, then go on (`done` counts it already)
+    kDrifted,    // the journal says that a step is done, and the database does not show it
+  };
+  State state = State::kClean;
+  std::size_t done = 0;
+  std::optional<std::size_t> in_flight;
+  Direction direction = Direction::kForward;  // of in_flight
+  std::int64_t intent = 0;                    // its seq
+  std::string problem;                        // kDrifted: a sentence
+  bool failed = false;                        // the last thing that happened to `in_flight` was a failure that is on record
+
+  // The last phase that is complete; kStart: none.
+  [[nodiscard]] plan::Phase Boundary(const plan::Plan& plan) const;
+  // True where `done` stands exactly at the end of Boundary().
+  [[nodiscard]] bool AtBoundary(const plan::Plan& plan) const;
+};
+
+// Which conditions must be asked of the database before Derive can tell: the frontier only, because a later step may well undo
+// what an earlier one's postcondition says.
+struct Questions {
+  std::optional<std::size_t> last_done;
+  std::optional<std::size_t> in_flight;
+};
+Questions QuestionsFor(const plan::Plan& plan, std::span<const Event> events);
+
+// Pure. An intent without outcome is decided by the mirror for a transactional step (its line is mirrored inside the step's own
+// transaction), by the postcondition for others.
+Position Derive(const plan::Plan& plan, std::span<const Event> events, const Found& found);
+
+}  // namespace journal
