@@ -11,8 +11,8 @@
 
 namespace pg {
 
-// Where a database is and how to talk to it. `conninfo` is a URI or key=value string, may be empty (PG* variables, service
-// file, .pgpass then decide). It may hold a password (from the environment): it is never printed; see Redacted.
+// Where a database is and how to talk to it. `conninfo` is a URI or key=value string, may be empty (PG* variables,
+// service file, .pgpass then decide). It may hold a password (from the environment): it is never printed; see Redacted.
 struct ConnectOptions {
   std::string conninfo;
   std::string application_name = "switchback";
@@ -28,6 +28,7 @@ bool HasPassword(const std::string& conninfo);
 // The same server and options, another database. Throws kBadConnectionString.
 std::string WithDatabase(const std::string& conninfo, const std::string& database);
 // For children (pg_basebackup ...): the connection string without its password, and the environment that carries it.
+// The password of a client certificate's key (sslpassword) has no such way and is left out.
 struct ChildConnection {
   std::string conninfo;
   std::vector<std::pair<std::string, std::string>> env;
@@ -61,13 +62,14 @@ using Params = std::vector<Param>;
 
 // One session. Movable, not copyable; one thread at a time, except Cancel().
 // Every failure is a base::Error with the server's SQLSTATE, message, detail and hint: kUnreachable, kAuthentication,
-// kNoDatabase, kPooler, kPrivilege, kLockTimeout, kDeadline, kDeadlock, kConnectionLost, kStatementFailed.
+// kNoDatabase, kUnknownDatabase, kBadConnectionString, kPooler, kPrivilege, kLockTimeout, kDeadline, kDeadlock,
+// kConnectionLost, kStatementFailed; kInterrupted where Cancel() ended a statement.
 class Connection {
  public:
   // Connects, refuses a transaction pooler with the remedy (kPooler), and pins what the SQL of this program relies on:
-  // standard_conforming_strings, DateStyle ISO, IntervalStyle, bytea_output, extra_float_digits, search_path = pg_catalog,
-  // client_encoding UTF8, and idle_in_transaction_session_timeout. Statements of users run with their own search_path set
-  // by the caller.
+  // standard_conforming_strings, DateStyle ISO, IntervalStyle, bytea_output, extra_float_digits, search_path =
+  // pg_catalog, client_encoding UTF8, and idle_in_transaction_session_timeout. Statements of users run with their own
+  // search_path set by the caller.
   static Connection Open(const ConnectOptions& options);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
@@ -75,7 +77,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
-  // One statement or several separated by ';' in the simple protocol; the last one's result.
+  // One statement or several separated by ';' in the simple protocol; the last one's result. COMMIT goes through
+  // Transaction: here a connection that breaks inside a transaction is reported as "nothing changed".
   Result Exec(const std::string& sql);
   // One statement with parameters $1, $2 ... in the extended protocol.
   Result Query(const std::string& sql, const Params& params = {});
