@@ -52,6 +52,21 @@ std::vector<std::string> SegmentsBetween(std::uint32_t timeline, Lsn start, Lsn 
   return names;
 }
 
+Lsn EndOfRecord(Lsn start, std::uint32_t length, std::uint64_t segment_bytes) {
+  constexpr std::uint64_t kPage = 8192;
+  constexpr std::uint64_t kHeader = 24;
+  constexpr std::uint64_t kFirstHeaderOfSegment = 40;
+  constexpr std::uint64_t kAlignment = 8;
+  std::uint64_t at = start.value;
+  std::uint64_t left = length;
+  for (std::uint64_t room = kPage - at % kPage; left > room; room = kPage - at % kPage) {
+    left -= room;
+    at += room;
+    at += at % segment_bytes == 0 ? kFirstHeaderOfSegment : kHeader;
+  }
+  return {.value = (at + left + kAlignment - 1) / kAlignment * kAlignment};
+}
+
 bool IsSegmentName(std::string_view name) {
   constexpr std::size_t kLength = 24;
   return name.size() == kLength && name.find_first_not_of("0123456789ABCDEF") == std::string_view::npos;

@@ -45,10 +45,11 @@ std::string LastFailure(const Archiver& archiver) {
                      archiver.last_failed_time, archiver.last_failed, archiver.command);
 }
 
-// Later segments of the same timeline count: the archiver works in order.
+// Later segments of the same timeline count, because the archiver works in order; so does the note of a backup
+// (SEGMENT.OFFSET.backup), which is made after its segment is complete.
 bool SaysArchived(const Archiver& archiver, const std::string& segment) {
   constexpr std::size_t kTimeline = 8;
-  const std::string& last = archiver.last_archived;
+  const std::string last = archiver.last_archived.substr(0, segment.size());
   return IsSegmentName(last) && last.substr(0, kTimeline) == segment.substr(0, kTimeline) && last >= segment;
 }
 

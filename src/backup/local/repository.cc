@@ -100,9 +100,10 @@ Backup DescribeBackup(const fs::path& data, const sandbox::Binaries& binaries,
                       const std::optional<base::Account>& account) {
   const base::Json manifest = base::ReadJsonFile(data / "backup_manifest");
   const std::string control = RunControlData(data, binaries, account);
-  Backup backup{.system_identifier = ControlData(control, "Database system identifier"),
-                .segment_bytes = std::stoull(ControlData(control, "Bytes per WAL segment")),
-                .server_major = binaries.major};
+  Backup backup;
+  backup.system_identifier = ControlData(control, "Database system identifier");
+  backup.segment_bytes = std::stoull(ControlData(control, "Bytes per WAL segment"));
+  backup.server_major = binaries.major;
   try {
     // Several ranges mean that the timeline changed while the backup ran: the last one is where it ends.
     const base::Json& range = manifest.at("WAL-Ranges").back();

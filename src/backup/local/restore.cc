@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <fstream>
 #include <future>
 #include <mutex>
 
@@ -38,12 +39,9 @@ std::map<std::string, std::string> RecoverySettings(const Job& job) {
   const std::string control = RunControlData(job.Data(), job.binaries, job.account);
   std::map<std::string, std::string> settings = {
       {"restore_command", RestoreCommand(job.repository)},
-      {"recovery_target", ""},
-      {"recovery_target_name", point.name},
-      {"recovery_target_lsn", point.name.empty() ? point.lsn.Text() : ""},
+      {point.name.empty() ? "recovery_target_lsn" : "recovery_target_name",
+       point.name.empty() ? point.lsn.Text() : point.name},
       {"recovery_target_inclusive", "off"},
-      {"recovery_target_time", ""},
-      {"recovery_target_xid", ""},
       {"recovery_target_timeline", std::to_string(point.timeline)},
       {"recovery_target_action", "promote"},
       {"recovery_end_command", ""},
@@ -67,6 +65,22 @@ std::map<std::string, std::string> RecoverySettings(const Job& job) {
   return settings;
 }
 
+// A source that was restored once may still name its own target, and a server with two targets does not start, not even where
+// the other one is set to nothing.
+void RemoveOldTargets(const fs::path& file) {
+  const std::optional<std::string> text = base::ReadFileIfExists(file);
+  if (!text || text->find("recovery_target") == std::string::npos) return;
+  std::string kept;
+  for (std::size_t at = 0; at < text->size();) {
+    const std::size_t end = std::min(text->find('\n', at), text->size() - 1) + 1;
+    const std::string line = text->substr(at, end - at);
+    const std::size_t begin = line.find_first_not_of(" \t");
+    if (begin == std::string::npos || !line.substr(begin).starts_with("recovery_target")) kept += line;
+    at = end;
+  }
+  std::ofstream(file, std::ios::trunc) << kept;  // in place: owner and mode stay
+}
+
 void CopyBackup(const Job& job) {
   const base::Finished finished =
       base::Run({.argv = {"cp", "-a", "--reflink=auto",
@@ -82,6 +96,8 @@ void CopyBackup(const Job& job) {
   std::error_code ignored;
   fs::remove(job.Data() / "standby.signal", ignored);
   base::WriteFile(job.Data() / "recovery.signal", "");
+  RemoveOldTargets(job.Data() / "postgresql.conf");
+  RemoveOldTargets(job.Data() / "postgresql.auto.conf");
 }
 
 // Where the new timeline leaves the source's: what was really replayed, to the byte.
@@ -132,7 +148,9 @@ std::string PgCtl(const Job& job, const std::string& mode) {
 }
 
 Restored Recover(const Job& job, const std::function<void(const std::string&)>& tell) {
-  Restored restored{.backup_id = job.backup.id, .directory = job.request.directory};
+  Restored restored;
+  restored.backup_id = job.backup.id;
+  restored.directory = job.request.directory;
   auto start = steady_clock::now();
   tell("copying the backup " + job.backup.id);
   CopyBackup(job);
@@ -140,8 +158,11 @@ Restored Recover(const Job& job, const std::function<void(const std::string&)>& 
 
   start = steady_clock::now();
   tell("replaying the write-ahead log up to " + job.request.point.lsn.Text());
+  // Reached only through its directory: anyone on the loopback could become its superuser.
   sandbox::Server server = sandbox::Server::Adopt({.binaries = job.binaries,
                                                    .data = job.Data(),
+                                                   .socket_directory = {},
+                                                   .port = {},
                                                    .listen_tcp = false,
                                                    .account = job.account,
                                                    .settings = RecoverySettings(job)});
@@ -209,10 +230,9 @@ void CheckPoint(const fs::path& wal, const sandbox::Binaries& binaries, const Po
   }
   // Replay stops when it meets the record that begins at the point, so that one must be there too.
   bool found = false;
-  const Lsn after{.value = point.lsn.value + 1};
-  const std::string complaint =
-      ReadWal(binaries, {.directory = wal, .timeline = point.timeline, .start = point.lsn, .end = after}, {},
-              [&](const WalRecord& record) { found = found || record.lsn == point.lsn; });
+  const std::string complaint = ReadWal(
+      binaries, {.directory = wal, .timeline = point.timeline, .start = point.lsn, .end = {}, .records_max = 1}, {},
+      [&](const WalRecord& record) { found = record.lsn == point.lsn; });
   if (found) return;
   throw base::Error(base::Code::kPointUnknown,
                     fmt::format("no record begins at {} in the archive, so replay could not stop there", point.lsn.Text()))
@@ -223,10 +243,13 @@ void CheckPoint(const fs::path& wal, const sandbox::Binaries& binaries, const Po
 
 std::unique_ptr<Restoration> LocalProvider::StartRestore(const RestoreRequest& request) {
   const std::vector<Backup> backups = List();
-  Job job{.repository = repository_, .backup = ChooseBackup(backups, request.point), .request = request};
-  CheckComplete(repository_, job.backup, request.point);
-  job.binaries = sandbox::FindBinaries(job.backup.server_major);
-  job.account = sandbox::ServerAccount(repository_);
+  const Backup& backup = ChooseBackup(backups, request.point);
+  CheckComplete(repository_, backup, request.point);
+  Job job{.repository = repository_,
+          .backup = backup,
+          .request = request,
+          .binaries = sandbox::FindBinaries(backup.server_major),
+          .account = sandbox::ServerAccount(repository_)};
   CheckPoint(WalDirectory(repository_), job.binaries, request.point, job.backup.segment_bytes);
 
   fs::path& directory = job.request.directory;

@@ -47,6 +47,7 @@ std::string CommandLine(const sandbox::Binaries& binaries, const WalRange& range
   if (binaries.major >= kFirstWithManyFilters) {
     for (const std::string& manager : managers) command += " -r " + manager;
   }
+  if (range.records_max != 0) command += fmt::format(" -n {}", range.records_max);
   return command + " 2>&1";
 }
 
@@ -63,7 +64,10 @@ bool ParseWalRecord(std::string_view line, WalRecord& record) {
   record.manager = line.substr(kStart.size(), line.find(' ', kStart.size()) - kStart.size());
   record.lsn = Lsn::Parse(line.substr(lsn + kLsn.size(), comma - lsn - kLsn.size()));
   record.description = line.substr(description + kDescription.size());
-  return NumberAfter(line, "/", record.length) && NumberAfter(line, "tx:", record.xid);
+  constexpr std::string_view kLengths = "len (rec/tot):";
+  const std::size_t lengths = line.find(kLengths);
+  return lengths != std::string_view::npos && NumberAfter(line.substr(lengths + kLengths.size()), "/", record.length) &&
+         NumberAfter(line, "tx:", record.xid);
 }
 
 std::string ReadWal(const sandbox::Binaries& binaries, const WalRange& range, const std::vector<std::string>& managers,
@@ -93,11 +97,10 @@ bool HasRestorePoint(const sandbox::Binaries& binaries, const std::filesystem::p
   const std::uint64_t before = point.value > kRecordBytesMax ? point.value - kRecordBytesMax : 0;
   const Lsn start{.value = before / segment_bytes * segment_bytes};
   bool found = false;
-  ReadWal(binaries, {.directory = directory, .timeline = timeline, .start = start, .end = point}, {"XLOG"},
+  ReadWal(binaries, {.directory = directory, .timeline = timeline, .start = start, .end = point, .records_max = 0}, {"XLOG"},
           [&](const WalRecord& record) {
-            const std::uint64_t least = record.lsn.value + record.length;
             found = found || (record.manager == "XLOG" && record.description == "RESTORE_POINT " + name &&
-                              least <= point.value && point.value <= record.lsn.value + kRecordBytesMax);
+                              EndOfRecord(record.lsn, record.length, segment_bytes) == point);
           });
   return found;
 }

@@ -27,6 +27,7 @@ struct WalRange {
   std::uint32_t timeline = 0;
   Lsn start;
   Lsn end;                          // 0: as far as there is WAL
+  int records_max = 0;              // 0: all of them
 };
 
 // Streams the records of these resource managers in `range` to `each`; the views live only during the call. Returns what
