@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-// A server that archives into a repository beside it. Its folder's name has what a shell, a setting and a glob could trip over.
+// A server that archives into a repository beside it. Its folder's name has what a shell, a setting and a glob could
+// trip over.
 class BackupTest : public testing::Test {
  protected:
   BackupTest() : workspace_("test"), repository_(workspace_.path() / "re'po 100%"), provider_(repository_) {
@@ -45,7 +46,9 @@ class BackupTest : public testing::Test {
     source_->Exec("CREATE TABLE public.t(id int primary key)");
   }
 
-  static std::string Text(pg::Connection& connection, const std::string& sql) { return connection.Query(sql).Text(0, 0); }
+  static std::string Text(pg::Connection& connection, const std::string& sql) {
+    return connection.Query(sql).Text(0, 0);
+  }
 
   // A restore point; its segment is archived unless `archived` is false.
   Point Mark(const std::string& name, bool archived = true) {
@@ -310,30 +313,34 @@ TEST_F(BackupTest, CountsTheTransactionsThatARestoreLeavesBehind) {
   const Lsn scan_from = Lsn::Parse(Text(*source_, "SELECT pg_current_wal_insert_lsn()"));
   across.Exec("BEGIN; INSERT INTO public.t VALUES (1)");
   const Point point = Mark("sb_cut");
-  across.Exec("COMMIT");                                                                         // application 1
-  source_->Exec("INSERT INTO public.t VALUES (2)");                                              // application 2
-  source_->Exec("BEGIN; SAVEPOINT a; INSERT INTO public.t VALUES (3); RELEASE a; COMMIT");       // application 3
+  across.Exec("COMMIT");                                                                    // application 1
+  source_->Exec("INSERT INTO public.t VALUES (2)");                                         // application 2
+  source_->Exec("BEGIN; SAVEPOINT a; INSERT INTO public.t VALUES (3); RELEASE a; COMMIT");  // application 3
   source_->Exec("BEGIN; INSERT INTO public.t VALUES (4); PREPARE TRANSACTION 'p'");
-  source_->Exec("COMMIT PREPARED 'p'");                                                          // application 4
-  source_->Exec("UPDATE public.t SET id = 40 WHERE id = 4");                                     // application 5
-  source_->Exec("COPY public.t FROM PROGRAM 'seq 100 200'");                                     // application 6
-  source_->Exec("DELETE FROM public.t WHERE id = 100");                                          // application 7
+  source_->Exec("COMMIT PREPARED 'p'");                       // application 4
+  source_->Exec("UPDATE public.t SET id = 40 WHERE id = 4");  // application 5
+  source_->Exec("COPY public.t FROM PROGRAM 'seq 100 200'");  // application 6
+  source_->Exec("DELETE FROM public.t WHERE id = 100");       // application 7
   source_->Exec("BEGIN; INSERT INTO public.t VALUES (5); ROLLBACK");
   source_->Exec("BEGIN; SAVEPOINT a; INSERT INTO public.t VALUES (6); ROLLBACK TO a; COMMIT");
-  source_->Exec("BEGIN; SELECT * FROM public.t WHERE id = 2 FOR UPDATE; COMMIT");                // other 1
-  source_->Exec("ANALYZE public.t");                                                             // other 2
-  source_->Exec("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', 'ours'); "
-                "INSERT INTO public.t VALUES (7); COMMIT");                                      // own 1
-  source_->Exec("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', 'forged'); "
-                "INSERT INTO public.t VALUES (8); COMMIT");                                      // application 8
-  source_->Exec("BEGIN; SELECT pg_logical_emit_message(false, 'switchback', 'ours'); "
-                "INSERT INTO public.t VALUES (9); COMMIT");                                      // application 9
-  source_->Exec("BEGIN; SAVEPOINT a; SELECT pg_logical_emit_message(true, 'switchback', 'ours'); "
-                "INSERT INTO public.t VALUES (10); COMMIT");                                     // application 10
-  source_->Exec("TRUNCATE public.t");                                                            // application 11
-  source_->Exec("CREATE DATABASE other");                                                        // other 3, 4 (two commits)
+  source_->Exec("BEGIN; SELECT * FROM public.t WHERE id = 2 FOR UPDATE; COMMIT");  // other 1
+  source_->Exec("ANALYZE public.t");                                               // other 2
+  source_->Exec(
+      "BEGIN; SELECT pg_logical_emit_message(true, 'switchback', 'ours'); "
+      "INSERT INTO public.t VALUES (7); COMMIT");  // own 1
+  source_->Exec(
+      "BEGIN; SELECT pg_logical_emit_message(true, 'switchback', 'forged'); "
+      "INSERT INTO public.t VALUES (8); COMMIT");  // application 8
+  source_->Exec(
+      "BEGIN; SELECT pg_logical_emit_message(false, 'switchback', 'ours'); "
+      "INSERT INTO public.t VALUES (9); COMMIT");  // application 9
+  source_->Exec(
+      "BEGIN; SAVEPOINT a; SELECT pg_logical_emit_message(true, 'switchback', 'ours'); "
+      "INSERT INTO public.t VALUES (10); COMMIT");  // application 10
+  source_->Exec("TRUNCATE public.t");               // application 11
+  source_->Exec("CREATE DATABASE other");           // other 3, 4 (two commits)
   auto other = pg::Connection::Open({.conninfo = server_->Url("other")});
-  other.Exec("CREATE TABLE public.t AS SELECT 1 AS id");                                         // other
+  other.Exec("CREATE TABLE public.t AS SELECT 1 AS id");  // other
 
   local::AccountRequest request;
   request.binaries = sandbox::FindBinaries();

@@ -12,8 +12,8 @@ namespace backup {
 
 struct Lsn {
   std::uint64_t value = 0;
-  [[nodiscard]] std::string Text() const;      // "0/2F4CB940"
-  static Lsn Parse(std::string_view text);     // throws kBadJson
+  [[nodiscard]] std::string Text() const;   // "0/2F4CB940"
+  static Lsn Parse(std::string_view text);  // throws kBadJson
   auto operator<=>(const Lsn&) const = default;
 };
 
@@ -23,8 +23,8 @@ std::string SegmentBefore(std::uint32_t timeline, Lsn end, std::uint64_t segment
 std::string SegmentAt(std::uint32_t timeline, Lsn lsn, std::uint64_t segment_bytes);
 // All segments from the one that holds `start` to the one before `end`, in order.
 std::vector<std::string> SegmentsBetween(std::uint32_t timeline, Lsn start, Lsn end, std::uint64_t segment_bytes);
-// Where a record of `length` bytes that begins at `start` ends: what the server returns as its position. The headers of pages
-// (8 kB) that it runs across count.
+// Where a record of `length` bytes that begins at `start` ends: what the server returns as its position. The headers of
+// pages (8 kB) that it runs across count.
 Lsn EndOfRecord(Lsn start, std::uint32_t length, std::uint64_t segment_bytes);
 // True for 24 hexadecimal digits: history, backup and partial files are not segments.
 bool IsSegmentName(std::string_view name);

@@ -36,7 +36,8 @@ TEST(WalTest, FindsTheEndOfARecordAcrossPages) {
   EXPECT_EQ(EndOfRecord(Lsn::Parse("0/15389A0"), 98, kSegment), Lsn::Parse("0/1538A08"));
   EXPECT_EQ(EndOfRecord({8192 - 104}, 98, kSegment), Lsn{8192}) << "at the boundary, before the next page's header";
   EXPECT_EQ(EndOfRecord({8192 - 40}, 98, kSegment), Lsn{8192 + 24 + 64});
-  EXPECT_EQ(EndOfRecord({kSegment - 40}, 98, kSegment), Lsn{kSegment + 40 + 64}) << "a segment's first header is longer";
+  EXPECT_EQ(EndOfRecord({kSegment - 40}, 98, kSegment), Lsn{kSegment + 40 + 64})
+      << "a segment's first header is longer";
 }
 
 TEST(WalTest, ChoosesTheNewestBackupThatEndsBeforeThePoint) {

@@ -77,9 +77,8 @@ void AwaitSegment(const fs::path& repository, pg::Connection& source, const std:
           .Detail("archive_command is: " + archiver.command);
     }
     if (std::chrono::steady_clock::now() >= until) {
-      throw base::Error(base::Code::kArchiveStuck,
-                        fmt::format("segment {} did not reach the archive within {}", segment,
-                                    base::FormatDuration(deadline)))
+      throw base::Error(base::Code::kArchiveStuck, fmt::format("segment {} did not reach the archive within {}",
+                                                               segment, base::FormatDuration(deadline)))
           .Detail(LastFailure(archiver));
     }
     std::this_thread::sleep_for(pause);
@@ -92,15 +91,16 @@ void CheckComplete(const fs::path& repository, const Backup& backup, const Point
       SegmentsBetween(point.timeline, backup.start, point.lsn, backup.segment_bytes);
   if (!IsArchived(repository, needed.back())) {
     throw base::Error(base::Code::kPointNotArchived,
-                      fmt::format("segment {}, which holds the point {}, is not in {}", needed.back(),
-                                  point.lsn.Text(), WalDirectory(repository).string()));
+                      fmt::format("segment {}, which holds the point {}, is not in {}", needed.back(), point.lsn.Text(),
+                                  WalDirectory(repository).string()));
   }
   for (const std::string& segment : needed) {
     std::error_code error;
     const std::uintmax_t size = fs::file_size(WalDirectory(repository) / segment, error);
     if (!error && size == backup.segment_bytes) continue;
-    throw base::Error(base::Code::kArchiveGap, fmt::format("the archive {} segment {}, between backup {} and the point",
-                                                           error ? "lacks" : "holds only a part of", segment, backup.id))
+    throw base::Error(base::Code::kArchiveGap,
+                      fmt::format("the archive {} segment {}, between backup {} and the point",
+                                  error ? "lacks" : "holds only a part of", segment, backup.id))
         .Detail(error ? error.message() : fmt::format("{} bytes instead of {}", size, backup.segment_bytes));
   }
 }

@@ -115,9 +115,9 @@ void CopyServer(pg::Connection& source, const sandbox::Binaries& binaries, const
   const base::Finished finished = base::Run(command);
   if (finished.exit == 0) return;
   const bool full = finished.err.find("No space left on device") != std::string::npos;
-  throw base::Error(full ? base::Code::kNoSpace : base::Code::kBackupFailed,
-                    full ? "the disk became full while the base backup was written to " + data.string()
-                         : "pg_basebackup failed")
+  throw base::Error(
+      full ? base::Code::kNoSpace : base::Code::kBackupFailed,
+      full ? "the disk became full while the base backup was written to " + data.string() : "pg_basebackup failed")
       .Detail(finished.err);
 }
 

@@ -7,8 +7,9 @@
 
 namespace backup::local {
 
-// Backups by pg_basebackup, WAL by archive_command, restored servers beside the old one: all in a folder of this machine. This process
-// must be root or the account that the server runs as; the server's programs of its major version must be installed here.
+// Backups by pg_basebackup, WAL by archive_command, restored servers beside the old one: all in a folder of this
+// machine. This process must be root or the account that the server runs as; the server's programs of its major version
+// must be installed here.
 class LocalProvider : public BackupProvider {
  public:
   // The folders are made by Take where they are missing.
@@ -21,7 +22,8 @@ class LocalProvider : public BackupProvider {
   std::vector<Backup> List() override;
   void Verify(const Backup& backup) override;
   void AwaitArchived(pg::Connection& source, const std::string& segment, std::chrono::milliseconds deadline) override;
-  // An empty request.directory means repository/restored/<time>. A crash leaves that directory, with a server in it maybe.
+  // An empty request.directory means repository/restored/<time>. A crash leaves that directory, with a server in it
+  // maybe.
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;
   void Discard(const Restored& restored) override;
   [[nodiscard]] std::optional<std::filesystem::path> WalArchive() const override;

@@ -32,8 +32,8 @@ struct Job {
   [[nodiscard]] fs::path Data() const { return request.directory / "data"; }
 };
 
-// What makes the copy end at the point, and keeps it from reaching out: it archives nothing, subscribes to nothing, waits for no
-// standby, and runs no command of the source's configuration.
+// What makes the copy end at the point, and keeps it from reaching out: it archives nothing, subscribes to nothing,
+// waits for no standby, and runs no command of the source's configuration.
 std::map<std::string, std::string> RecoverySettings(const Job& job) {
   const Point& point = job.request.point;
   const std::string control = RunControlData(job.Data(), job.binaries, job.account);
@@ -65,8 +65,8 @@ std::map<std::string, std::string> RecoverySettings(const Job& job) {
   return settings;
 }
 
-// A source that was restored once may still name its own target, and a server with two targets does not start, not even where
-// the other one is set to nothing.
+// A source that was restored once may still name its own target, and a server with two targets does not start, not even
+// where the other one is set to nothing.
 void RemoveOldTargets(const fs::path& file) {
   const std::optional<std::string> text = base::ReadFileIfExists(file);
   if (!text || text->find("recovery_target") == std::string::npos) return;
@@ -116,7 +116,8 @@ Lsn EndOfReplay(const fs::path& data, std::uint32_t timeline) {
   return last;
 }
 
-// That a server is up and promoted proves nothing: it must say that it stopped at the point, and its history must agree.
+// That a server is up and promoted proves nothing: it must say that it stopped at the point, and its history must
+// agree.
 void CheckEnd(const Job& job, const fs::path& log, Restored& restored) {
   pg::Connection server = pg::Connection::Open({.conninfo = restored.url});
   const pg::Result row =
@@ -127,9 +128,9 @@ void CheckEnd(const Job& job, const fs::path& log, Restored& restored) {
   restored.reached = EndOfReplay(job.Data(), restored.timeline);
 
   const Point& point = job.request.point;
-  const std::string stopped =
-      point.name.empty() ? fmt::format("recovery stopping before WAL location (LSN) \"{}\"", point.lsn.Text())
-                         : fmt::format("recovery stopping at restore point \"{}\"", point.name);
+  const std::string stopped = point.name.empty()
+                                  ? fmt::format("recovery stopping before WAL location (LSN) \"{}\"", point.lsn.Text())
+                                  : fmt::format("recovery stopping at restore point \"{}\"", point.name);
   if (base::ReadFile(log).find(stopped) == std::string::npos) {
     throw base::Error(base::Code::kRestoreFailed, "the new server does not say that it stopped at the point");
   }
@@ -140,9 +141,9 @@ void CheckEnd(const Job& job, const fs::path& log, Restored& restored) {
 }
 
 std::string PgCtl(const Job& job, const std::string& mode) {
-  const std::string as = job.account ? fmt::format("setpriv --reuid={} --regid={} --clear-groups ", job.account->uid,
-                                                   job.account->gid)
-                                     : "";
+  const std::string as =
+      job.account ? fmt::format("setpriv --reuid={} --regid={} --clear-groups ", job.account->uid, job.account->gid)
+                  : "";
   return fmt::format("{}{} stop -D {} -m {}", as, ShellQuote(job.binaries.Program("pg_ctl")),
                      ShellQuote(job.Data().string()), mode);
 }
@@ -225,17 +226,18 @@ void CheckPoint(const fs::path& wal, const sandbox::Binaries& binaries, const Po
                 std::uint64_t segment_bytes) {
   if (!point.name.empty()) {
     if (HasRestorePoint(binaries, wal, point.timeline, point.lsn, segment_bytes, point.name)) return;
-    throw base::Error(base::Code::kPointUnknown,
-                      fmt::format("the archive does not hold the restore point {} at {}", point.name, point.lsn.Text()));
+    throw base::Error(base::Code::kPointUnknown, fmt::format("the archive does not hold the restore point {} at {}",
+                                                             point.name, point.lsn.Text()));
   }
   // Replay stops when it meets the record that begins at the point, so that one must be there too.
   bool found = false;
-  const std::string complaint = ReadWal(
-      binaries, {.directory = wal, .timeline = point.timeline, .start = point.lsn, .end = {}, .records_max = 1}, {},
-      [&](const WalRecord& record) { found = record.lsn == point.lsn; });
+  const std::string complaint =
+      ReadWal(binaries, {.directory = wal, .timeline = point.timeline, .start = point.lsn, .end = {}, .records_max = 1},
+              {}, [&](const WalRecord& record) { found = record.lsn == point.lsn; });
   if (found) return;
-  throw base::Error(base::Code::kPointUnknown,
-                    fmt::format("no record begins at {} in the archive, so replay could not stop there", point.lsn.Text()))
+  throw base::Error(
+      base::Code::kPointUnknown,
+      fmt::format("no record begins at {} in the archive, so replay could not stop there", point.lsn.Text()))
       .Detail(complaint);
 }
 

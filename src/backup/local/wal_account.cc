@@ -183,14 +183,14 @@ void WalCounter::End(const WalRecord& record) {
 WalAccount AccountFor(const AccountRequest& request) {
   const Together together(request.directories);
   WalCounter counter(request.database, request.from, request.is_ours);
-  const std::string complaint = ReadWal(
-      request.binaries,
-      {.directory = together.path(),
-       .timeline = request.timeline,
-       .start = request.scan_from,
-       .end = request.to,
-       .records_max = 0},
-      {"Transaction", "Heap", "Heap2", "LogicalMessage"}, [&](const WalRecord& record) { counter.Add(record); });
+  const std::string complaint = ReadWal(request.binaries,
+                                        {.directory = together.path(),
+                                         .timeline = request.timeline,
+                                         .start = request.scan_from,
+                                         .end = request.to,
+                                         .records_max = 0},
+                                        {"Transaction", "Heap", "Heap2", "LogicalMessage"},
+                                        [&](const WalRecord& record) { counter.Add(record); });
   WalAccount account = counter.account();
   account.ended = complaint;
   return account;

@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -97,8 +97,8 @@ bool HasRestorePoint(const sandbox::Binaries& binaries, const std::filesystem::p
   const std::uint64_t before = point.value > kRecordBytesMax ? point.value - kRecordBytesMax : 0;
   const Lsn start{.value = before / segment_bytes * segment_bytes};
   bool found = false;
-  ReadWal(binaries, {.directory = directory, .timeline = timeline, .start = start, .end = point, .records_max = 0}, {"XLOG"},
-          [&](const WalRecord& record) {
+  ReadWal(binaries, {.directory = directory, .timeline = timeline, .start = start, .end = point, .records_max = 0},
+          {"XLOG"}, [&](const WalRecord& record) {
             found = found || (record.manager == "XLOG" && record.description == "RESTORE_POINT " + name &&
                               EndOfRecord(record.lsn, record.length, segment_bytes) == point);
           });

@@ -26,12 +26,12 @@ struct WalRange {
   std::filesystem::path directory;  // of segments
   std::uint32_t timeline = 0;
   Lsn start;
-  Lsn end;                          // 0: as far as there is WAL
-  int records_max = 0;              // 0: all of them
+  Lsn end;              // 0: as far as there is WAL
+  int records_max = 0;  // 0: all of them
 };
 
-// Streams the records of these resource managers in `range` to `each`; the views live only during the call. Returns what
-// pg_waldump complained about: empty, or why it could not read on ("could not find file ...").
+// Streams the records of these resource managers in `range` to `each`; the views live only during the call. Returns
+// what pg_waldump complained about: empty, or why it could not read on ("could not find file ...").
 std::string ReadWal(const sandbox::Binaries& binaries, const WalRange& range, const std::vector<std::string>& managers,
                     const std::function<void(const WalRecord&)>& each);
 
