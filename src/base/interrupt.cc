@@ -11,11 +11,14 @@ namespace base {
 namespace {
 
 std::atomic<int> caught_signal{0};
-static_assert(std::atomic<int>::is_always_lock_free, "the handler may touch nothing else");
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
+              "the handler may touch nothing else");
 
 void Handle(int signal) {
   int none = 0;
   if (!caught_signal.compare_exchange_strong(none, signal)) _exit(128 + signal);
+  interrupted.store(true);
 }
 
 }  // namespace
@@ -30,7 +33,9 @@ void CatchInterrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool Interrupted() { return caught_signal.load() != 0; }
+bool Interrupted() { return interrupted.load(); }
+
+const std::atomic<bool>& InterruptFlag() { return interrupted; }
 
 void StopIfInterrupted() {
   if (Interrupted()) throw Error(Code::kInterrupted, "interrupted at a safe point");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "base/exit.h"
 
 namespace base {
@@ -12,6 +14,8 @@ void CatchInterrupts();
 
 // A signal came. Threads: safe from any.
 bool Interrupted();
+// The same as a flag, for who does not know where it comes from.
+const std::atomic<bool>& InterruptFlag();
 // Throws kInterrupted where a signal came.
 void StopIfInterrupted();
 
