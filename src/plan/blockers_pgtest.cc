@@ -64,7 +64,7 @@ const Case kBlocked[] = {
     {"RenamedTable", "CREATE TABLE t (n int)", "ALTER TABLE t RENAME TO u", "t", "renaming a table"},
     {"Transaction", "", "BEGIN", "statement 1", "transactions are made by the steps"},
     {"Empty", "", "-- nothing", "change.sql", "no statement"},
-    {"DataAndColumns", "CREATE TABLE t (id int PRIMARY KEY, n int)", "ALTER TABLE t ADD COLUMN m int; UPDATE t SET n = 1", "t", "release of its own"},
+    {"DataAndColumns", "CREATE TABLE t (id int PRIMARY KEY, n int)", "ALTER TABLE t ADD COLUMN m int; UPDATE t SET n = 1", "t", "changes its rows"},
     {"TriggerWritesElsewhere",
      "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER audit AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()",
      "UPDATE t SET n = 1", "trigger audit", "could not be taken back"},
@@ -86,7 +86,7 @@ TEST_P(BlockedTest, IsNamedWithARemedy) {
   EXPECT_TRUE(plan.steps.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BlockedTest, testing::ValuesIn(kBlocked), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, BlockedTest, testing::ValuesIn(kBlocked), [](const auto& rule) { return rule.param.name; });
 
 TEST_F(CompileTest, AnUnknownStatementIsOpaqueAndAPointOfNoReturn) {
   Setup("CREATE TABLE t (id int)");

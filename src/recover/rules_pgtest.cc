@@ -179,7 +179,7 @@ TEST_P(RulesTest, GoesForwardBackForwardAndCompletes) {
   EXPECT_TRUE(differences.empty()) << Lines(differences);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RulesTest, testing::ValuesIn(kRules), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, RulesTest, testing::ValuesIn(kRules), [](const auto& rule) { return rule.param.name; });
 
 }  // namespace
 }  // namespace recover
