@@ -202,7 +202,7 @@ void Runner::GiveUp(std::size_t index, Direction direction, const Waits& waits, 
 
 void Runner::Finish() {
   pg::Transaction transaction(connection_);
-  Prologue(connection_, nullptr);
+  Prologue(connection_);
   journal::MirrorLines(connection_, session_.plan.release, session_.journal,
                        static_cast<std::int64_t>(session_.journal.events().size()));
   transaction.Commit();

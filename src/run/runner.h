@@ -51,7 +51,7 @@ class Runner {
   Done Concurrently(const plan::Step& step, journal::Direction direction, std::int64_t intent);
   Done Backfilled(const plan::Step& step, std::int64_t intent);
 
-  void Prologue(pg::Connection& connection, const plan::Step* step) const;
+  void Prologue(pg::Connection& connection) const;
   std::int64_t RunStatements(const std::vector<plan::Statement>& statements, LockMeter* meter);
   void DropInvalid(const plan::Step& step);
   void Close(const plan::Step& step, journal::Direction direction, std::int64_t through);

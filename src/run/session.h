@@ -36,7 +36,7 @@ struct Session {
   pg::ConnectOptions connect;
   const plan::Plan& plan;
   journal::Journal& journal;
-  std::string tag_secret;       // binds the tags of this run's transactions
+  std::string tag_secret;       // journal::RunSecret of the state directory
   Limits limits = {};
   std::string verdict_digest = {};  // of the verdict that let this run begin; goes into the journal
   std::string program_version = {};

@@ -1,10 +1,10 @@
 #include <fmt/core.h>
 
 #include "backfill/backfill.h"
-#include "base/digest.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "journal/mirror.h"
+#include "journal/tag.h"
 #include "pg/transaction.h"
 #include "run/images.h"
 #include "run/lock_meter.h"
@@ -17,11 +17,10 @@ namespace run {
 using base::Code;
 using journal::Direction;
 
-void Runner::Prologue(pg::Connection& connection, const plan::Step* step) const {
+void Runner::Prologue(pg::Connection& connection) const {
   // First of all, so that whoever reads the stream knows the transaction before its first change.
-  const std::string about = fmt::format("{}/{}/{}", session_.plan.release, step == nullptr ? "journal" : step->id, lease_->token());
-  connection.Query("SELECT pg_catalog.pg_logical_emit_message(true, 'switchback', $1)",
-                   {about + " " + base::HmacSha256Hex(session_.tag_secret, about)});
+  connection.Query("SELECT pg_catalog.pg_logical_emit_message(true, $1, $2)",
+                   {std::string(journal::kTagPrefix), journal::MakeTag(session_.tag_secret, session_.plan.release)});
   lease_->Hold(connection);
 }
 
@@ -65,7 +64,7 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
   const bool forward = direction == Direction::kForward;
   Done done;
   pg::Transaction transaction(connection_);
-  Prologue(connection_, &step);
+  Prologue(connection_);
   connection_.Exec(fmt::format("SET LOCAL lock_timeout = {}", session_.limits.lock_timeout.count()));
   if (forward && !Holds(connection_, step.precondition, step.search_path)) {
     throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
@@ -103,7 +102,7 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
   Done done;
   {
     pg::Transaction transaction(connection_);
-    Prologue(connection_, &step);
+    Prologue(connection_);
     journal::MirrorLines(connection_, session_.plan.release, session_.journal, intent);
     transaction.Commit();
   }
@@ -123,7 +122,7 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
   }
   base::Failpoint(base::FailpointId::kStepBeforeCommit);
   pg::Transaction transaction(connection_);
-  Prologue(connection_, &step);
+  Prologue(connection_);
   Close(step, direction, intent);
   transaction.Commit();
   base::Failpoint(base::FailpointId::kStepAfterCommit);
@@ -144,14 +143,14 @@ Done Runner::Backfilled(const plan::Step& step, std::int64_t intent) {
       .lock_timeout = session_.limits.lock_timeout,
       .workers = session_.limits.backfill_workers,
       .stop = session_.stop,
-      .begin = [this, &step](pg::Connection& connection) { Prologue(connection, &step); },
+      .begin = [this](pg::Connection& connection) { Prologue(connection); },
       .progress = [this, index](const std::string& text) {
         Tell(Progress::What::kBackfill, index, Direction::kForward, text);
       }};
   Done done;
   done.rows = backfill::Fill(job);
   pg::Transaction transaction(connection_);
-  Prologue(connection_, &step);
+  Prologue(connection_);
   connection_.Exec(fmt::format("SET LOCAL lock_timeout = {}", session_.limits.lock_timeout.count()));
   SetSearchPath(connection_, step.search_path);
   backfill::ListUnconverted(connection_, job);
