@@ -132,6 +132,9 @@ void Lease::Hold(pg::Connection& connection) const {
 Fence::Fence(const pg::ConnectOptions& options, const Lease& lease) : connection_(pg::Connection::Open(options)) {
   connection_.Exec("BEGIN");
   lease.Hold(connection_);
+  // A statement with parameters leaves its portal open, and with it a snapshot for which an index build would wait for ever. This
+  // one takes its place, needs no snapshot and leaves nothing.
+  connection_.Exec("SHOW transaction_isolation");
   heart_ = std::jthread([this](const std::stop_token& stop) {
     while (SleepUnlessStopped(stop, kBeat)) {
       try {

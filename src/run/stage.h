@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/process.h"
 #include "journal/journal.h"
 #include "plan/plan.h"
 #include "postgres_test.h"
