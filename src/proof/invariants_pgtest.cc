@@ -15,7 +15,8 @@ class InvariantsTest : public test::PostgresTest {
   void SetUp() override {
     PostgresTest::SetUp();
     Connect().Exec(
-        "CREATE TABLE public.orders (id int PRIMARY KEY, total numeric); INSERT INTO public.orders VALUES (1, 2.50)");
+        "CREATE SEQUENCE public.s; CREATE TABLE public.orders (id int PRIMARY KEY, total numeric); INSERT INTO "
+        "public.orders VALUES (1, 2.50)");
   }
   InvariantResult AskOne(const std::string& sql, const base::Json& expect,
                          milliseconds timeout = std::chrono::seconds(5)) {
