@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <span>
 #include <string_view>
 
+#include "base/error.h"
 #include "evidence/rollback.h"
 #include "evidence/runs.h"
 #include "journal/position.h"
@@ -96,6 +98,17 @@ Json Remediation(const Sources& sources) {
           {"notes", EntriesOf(sources, "note")}};
 }
 
+// A plan made anew has steps of the same names, which are not those that the journal speaks of.
+void CheckSamePlan(const Sources& sources) {
+  const std::span<const Event> run = SinceOpened(sources.events);
+  if (run.empty() || run.front().kind != "opened") return;
+  const std::string opened_with = TextAt(run.front().body, "plan");
+  if (opened_with == sources.plan.digest) return;
+  throw base::Error(base::Code::kOtherInputs, "the journal was opened with another plan than plan.lock.json holds")
+      .Detail(fmt::format("journal: {}, plan.lock.json: {}", opened_with, sources.plan.digest))
+      .Hint("Bring back the plan.lock.json of that run from Git.");
+}
+
 std::string ValueText(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 }  // namespace
@@ -135,6 +148,7 @@ Json Declare(const release::Release& release, const std::string& environment) {
 }
 
 Json Compose(const Sources& sources) {
+  CheckSamePlan(sources);
   const journal::Position position = journal::Derive(sources.plan, sources.events, {});
   return {{"format", "switchback evidence"},
           {"version", kFormatVersion},

@@ -166,18 +166,28 @@ std::string RemediationPart(const Json& part) {
     ways.push_back({Shown(way, "at"), Shown(way, "way"), Took(way, "measured_ms"),
                     Rest(way, {"at", "way", "measured_ms", "seq", "ended_at"})});
   }
+  Rows failures;
+  for (const Json& failure : part.at("failures")) {
+    const Json error = failure.value("error", Json::object());
+    const std::string detail = TextAt(error, "detail");
+    failures.push_back({Shown(failure, "seq"), Shown(failure, "at"), Shown(failure, "step"),
+                        Shown(failure, "direction"),
+                        fmt::format("{}: {}{}{}", Shown(error, "code"), Shown(error, "message"),
+                                    detail.empty() ? "" : "; ", Escape(detail))});
+  }
   const auto entries = [&part](const char* title, const char* name, const std::vector<const char*>& keys) {
     std::vector<std::string> head(keys.begin(), keys.end());
     head.emplace_back("");
     return Section(title, head, EntryRows(part.at(name), keys), "None.");
   };
-  return "\n## Remediation notes\n" + entries("Failures", "failures", {"seq", "at", "step", "direction"}) +
+  return "\n## Remediation notes\n" +
+         Section("Failures", {"seq", "at", "step", "direction", "error"}, failures, "None.") +
          entries("Interruptions", "interruptions", {"seq", "at", "step", "direction"}) +
          entries("Retries", "retries", {"seq", "at", "step", "attempt"}) +
          Section("Refusals", {"at", "phase", "verdict", "reason", "remedy"}, refusals, "None.") +
          entries("Acceptances", "acceptances", {"seq", "at"}) +
          Section("Ways back taken", {"at", "way", "took", ""}, ways, "None.") +
-         entries("Rows that a way back left alone", "rows_kept", {"seq", "at", "table"}) +
+         entries("Rows that a way back left alone", "rows_kept", {"seq", "at", "step"}) +
          entries("Journal rebuilt", "rebuilt", {"seq", "at"}) + entries("Notes", "notes", {"seq", "at", "text"});
 }
 

@@ -16,8 +16,8 @@ struct Finding {
   std::string file;       // of the package; "mirror" for the copy in the database
   std::int64_t line = 0;  // from 1; 0: the file as a whole
   std::string kind;       // "changed", "removed", "reordered", "shortened", "appended", "torn", "missing", "extra",
-                     // "symlink", "unreadable", "verdict", "derived", "mirror"
-  std::string text;  // a sentence
+                          // "symlink", "unreadable", "verdict", "derived", "mirror"
+  std::string text;       // a sentence
 };
 
 struct Verification {
