@@ -90,6 +90,7 @@ inline gate::Facts Facts() {
   facts.release = "20261122-names";
   facts.begun = false;
   facts.checkpoint = gate::CheckpointFact{"sha256:c", "sha256:p", "7361", At(-60), true};
+  facts.blockers.emplace();
   facts.plan_digest = "sha256:p";
   facts.compiled_digest = "sha256:p";
   facts.system_identifier = "7361";
