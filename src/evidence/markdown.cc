@@ -6,7 +6,7 @@ namespace evidence {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-constexpr std::string_view kBackslashed = "\\`*_[]()|~#!$:";
+constexpr std::string_view kBackslashed = "\\`*_[]|~#$";
 
 // Characters that turn the direction of text around or join it invisibly: U+200E, U+200F, U+202A..E, U+2066..9.
 bool IsDirectionMark(std::string_view text) {
@@ -51,8 +51,9 @@ std::string Escape(std::string_view text) {
       if (kBackslashed.find(c) != std::string_view::npos) out += '\\';
       out += c;
     }
-    // Bare "www." becomes a link on some sites.
-    if (out.size() >= 4 && out.ends_with("www.")) out.replace(out.size() - 1, 1, "&#46;");
+    // What many sites make a link of without any markup.
+    if (out.ends_with("www.")) out.replace(out.size() - 1, 1, "&#46;");
+    if (out.ends_with("://")) out.replace(out.size() - 2, 2, "&#47;/");
   }
   return out;
 }

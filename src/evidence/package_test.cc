@@ -46,7 +46,7 @@ TEST(Package, TheSameInputsGiveTheSameBytesAndOnlyTheTimeMakesADifference) {
   const auto content = Content(first);
   EXPECT_EQ(Content(Build(other.path(), package.inputs)), content);
   EXPECT_THAT(content, testing::SizeIs(6));
-  EXPECT_EQ(content.at(kCheckpointFile), story::kCheckpoint);
+  EXPECT_EQ(content.at(kCheckpointFile), package.inputs.checkpoint_text);
   EXPECT_EQ(PackageDigest(first), "sha256:" + base::Sha256Hex(content.at(kSumsFile)));
 
   package.inputs.built_at += std::chrono::seconds(1);
@@ -149,7 +149,8 @@ TEST(Evidence, AWayBackThatIsGoneOrWasNeverWalkedIsNotGreen) {
 TEST(Report, HoldsTheFirstScreenFirstAndNothingHostileGetsThrough) {
   story::Package package;
   package.release.title =
-      "a | b\n# not a heading <script>alert(1)</script> `x` [y](http://z) @all \x1b[31m\xE2\x80\xAEdrow";
+      "a | b\n# not a heading <script>alert(1)</script> `x` [y](http://z) @all \x1b[31m\xE2\x80\xAE"
+      "drow";
   const story::Directory state;
   const std::string report = base::ReadFile(Build(state.path(), package.inputs) / kReportFile);
   EXPECT_LT(report.find("Stands"), report.find("Ways back"));

@@ -107,14 +107,20 @@ inline base::Json Verdict(const gate::Facts& facts) {
   return gate::Record(policy, facts, gate::Decide(policy, facts, gate::Phase::kExpand));
 }
 
-inline const std::string kCheckpoint = R"({"name":"sb_20261122","version":1})";
+inline base::Json Checkpoint(bool proven) {
+  base::Json json = {{"version", 1},
+                     {"restore_point", "sb_20261122"},
+                     {"proof", proven ? base::Json{{"copy_ms", 4000}} : base::Json()}};
+  json["digest"] = "sha256:" + base::Sha256Hex(base::Canonical(json));
+  return json;
+}
 
 // Refused once, forward to migrate with a failure and a crash on the way, back to the start, and forward again.
 inline std::vector<journal::Event> Events() {
   gate::Facts refused = Facts();
   refused.owner = "";
   Teller teller;
-  teller.Tell("checkpoint", {{"digest", "sha256:" + base::Sha256Hex(kCheckpoint)}, {"restore_point", "sb_20261122"}})
+  teller.Tell("checkpoint", {{"digest", Checkpoint(false).at("digest")}, {"restore_point", "sb_20261122"}})
       .Tell("proven", {{"measured_ms", 4200}})
       .Tell("verdict", Verdict(refused))
       .Tell("verdict", Verdict(Facts()))
@@ -145,7 +151,7 @@ struct Package {
     inputs.environment = "production";
     inputs.plan_text = plan::ToJson(Plan()).dump(2) + "\n";
     inputs.events = Events();
-    inputs.checkpoint_text = kCheckpoint;
+    inputs.checkpoint_text = Checkpoint(true).dump(2);
     inputs.built_at = At(3600);
     inputs.program_version = "0.1.0";
   }

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
+#include <fstream>
 
 #include "base/error.h"
 #include "evidence/package.h"
@@ -24,7 +24,7 @@ class VerifyTest : public testing::Test {
     for (const journal::Event& event : story_.inputs.events) lines_.push_back(journal::ToLine(event));
   }
   [[nodiscard]] std::string Read(const char* file) const { return base::ReadFile(package_ / file); }
-  void Write(const char* file, const std::string& text) const { base::WriteFile(package_ / file, text); }
+  void Write(const char* file, const std::string& text) const { std::ofstream(package_ / file) << text; }
   void WriteJournal(const Lines& lines) const { Write(kJournalFile, Joined(lines)); }
   static std::string Joined(const Lines& lines) {
     std::string text;
@@ -121,7 +121,7 @@ TEST_F(VerifyTest, AJournalThatEndsTooEarlyOrTooLateIsFound) {
     const Lines prefix(lines_.begin(), lines_.begin() + static_cast<std::ptrdiff_t>(keep));
     ExpectJournalFinding(prefix, static_cast<std::int64_t>(keep) + 1, "shortened", "first " + std::to_string(keep));
   }
-  story::Teller teller{lines_.empty() ? story::Teller{} : story::Teller{story_.inputs.events}};
+  story::Teller teller{story_.inputs.events};
   teller.Tell("note", {{"text", "added later"}});
   Lines appended = lines_;
   appended.push_back(journal::ToLine(teller.events.back()));
