@@ -1,0 +1,56 @@
+#include "gate/gate.h"
+
+#include <fmt/core.h>
+
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/gather.h"
+#include "cli/plan_file.h"
+#include "run/look.h"
+
+namespace cli {
+namespace {
+
+Outcome Run(const Invocation& invocation) {
+  const gate::Phase phase = gate::ParsePhase(invocation.Option("--for"));
+  Context context(invocation);
+  const release::Release& release = context.release();
+  const std::optional<plan::Plan> plan = LoadPlan(release);
+  const std::optional<checkpoint::Checkpoint> checkpoint = LoadCheckpointIfThere(context.StateDirectory());
+  pg::Connection connection = context.Connect();
+  journal::Journal journal = run::OpenJournal(connection, release.name, context.StateDirectory());
+  const AskedGate asked = AskGate({.project = context.project(),
+                                   .release = release,
+                                   .plan = plan ? &*plan : nullptr,
+                                   .checkpoint = checkpoint ? &*checkpoint : nullptr,
+                                   .journal = journal,
+                                   .connection = connection},
+                                  phase, invocation.Has("--accept-point-of-no-return"));
+  const gate::Verdict& verdict = asked.verdict;
+  const std::vector<const gate::Check*> in_the_way = verdict.InTheWay();
+  return {.exit = verdict.exit,
+          .result = gate::ToJson(verdict),
+          .text = gate::Text(verdict),
+          .next = in_the_way.empty() ? fmt::format("switchback {} {}", gate::Name(phase), release.name)
+                                     : in_the_way.front()->remedy};
+}
+
+}  // namespace
+
+Command Gate() {
+  return {.name = "gate",
+          .summary = "Decide whether a phase may begin: GO, NO_GO or HOLD, with reasons and remedies",
+          .arguments = {{.name = "RELEASE", .help = "the release"}},
+          .options = {{.name = "--for",
+                       .value = "PHASE",
+                       .help = "expand, migrate, switch, contract or purge",
+                       .fallback = "expand"},
+                      {.name = "--accept-point-of-no-return",
+                       .help = "accept that the plan has a step without a way back before purge"}},
+          .text =
+              "The verdict goes into the journal with all that it was made from, so that it can be made again "
+              "from an evidence package. Exit codes: 0 GO, 10 NO_GO, 11 HOLD, 12 stale or drifted.",
+          .verb = Run};
+}
+
+}  // namespace cli
