@@ -10,8 +10,8 @@ namespace catalog {
 
 struct Request {
   // Tables or indexes (an index brings its table). Schema empty: looked for in the role's own search path.
-  std::vector<pg::QualifiedName> relations;
-  std::vector<std::string> types;  // written type names
+  std::vector<pg::QualifiedName> relations = {};
+  std::vector<std::string> types = {};  // written type names
 };
 
 // Reads what the request names, and nothing else: names that do not exist are simply absent. Also read: tables that reference the

@@ -19,8 +19,8 @@ struct Location {
 
 // A name as it was written, folded and unquoted as the server would; schema empty where it was not qualified.
 struct Name {
-  std::string schema;
-  std::string name;
+  std::string schema = {};
+  std::string name = {};
   auto operator<=>(const Name&) const = default;
 };
 
@@ -51,30 +51,30 @@ enum class Kind {
 };
 
 struct ColumnDef {
-  std::string name;
-  std::string type;                         // as written, "varchar(20)"
+  std::string name = {};
+  std::string type = {};                         // as written, "varchar(20)"
   bool not_null = false;
-  std::optional<std::string> default_text;  // as written
+  std::optional<std::string> default_text = {};  // as written
   bool default_is_constant = false;         // a literal, perhaps cast or signed; NULL counts
-  std::vector<std::string> extras;          // inline things of other kinds, by name: "REFERENCES", "UNIQUE", "CHECK", "GENERATED", "COLLATE" ...
+  std::vector<std::string> extras = {};          // inline things of other kinds, by name: "REFERENCES", "UNIQUE", "CHECK", "GENERATED", "COLLATE" ...
 };
 
 // One action: an ALTER TABLE with three subcommands gives three.
 struct Action {
   Kind kind = Kind::kOther;
-  Name relation;
-  std::string column;
-  std::string new_name;
-  std::string type;
-  std::string expression;
-  std::string constraint;            // empty where the author gave no name
-  std::vector<std::string> columns;
-  Name referenced;
-  std::vector<std::string> referenced_columns;
-  std::string definition;            // the author's text of the constraint from its kind word on ("FOREIGN KEY (a) REFERENCES b (c)"),
+  Name relation = {};
+  std::string column = {};
+  std::string new_name = {};
+  std::string type = {};
+  std::string expression = {};
+  std::string constraint = {};            // empty where the author gave no name
+  std::vector<std::string> columns = {};
+  Name referenced = {};
+  std::vector<std::string> referenced_columns = {};
+  std::string definition = {};            // the author's text of the constraint from its kind word on ("FOREIGN KEY (a) REFERENCES b (c)"),
                                      // of an index from USING or '(' on, to its end
-  Name index;
-  std::string using_index;
+  Name index = {};
+  std::string using_index = {};
   bool unique = false;
   bool concurrently = false;
   bool only = false;                 // ALTER TABLE ONLY
@@ -82,21 +82,21 @@ struct Action {
   bool cascade = false;
   bool or_replace = false;           // CREATE OR REPLACE
   bool constant_default = false;
-  std::optional<ColumnDef> column_def;
-  std::vector<Name> reads;           // relations that a kUpdate, kDelete, kInsertSelect reads besides its target's own row
-  std::vector<Name> writes;          // further relations, written by data-modifying CTEs
-  std::string object_kind;
-  std::string object;                // its name as written, for messages
-  std::string text;                  // the whole statement, without ';'
+  std::optional<ColumnDef> column_def = {};
+  std::vector<Name> reads = {};           // relations that a kUpdate, kDelete, kInsertSelect reads besides its target's own row
+  std::vector<Name> writes = {};          // further relations, written by data-modifying CTEs
+  std::string object_kind = {};
+  std::string object = {};                // its name as written, for messages
+  std::string text = {};                  // the whole statement, without ';'
   int statement = 0;                 // number of the statement in the text, from 1
   Location at;                       // where the statement begins
 };
 
 // What the grammar of this library cannot read.
 struct SyntaxError {
-  std::string message;  // the parser's own
+  std::string message = {};  // the parser's own
   Location at;
-  std::string caret;    // two lines: the source line, and a caret under the character
+  std::string caret = {};    // two lines: the source line, and a caret under the character
 };
 
 using Parsed = std::variant<std::vector<Action>, SyntaxError>;
