@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,10 +20,14 @@ class Journal {
   // Reads and checks the chain; a missing file is an empty journal. Throws kJournalBroken (exit 13, with the line) where it breaks
   // elsewhere than at its torn tail.
   static Journal Open(const std::filesystem::path& directory);
+  // Writes the file anew from the mirror's lines, where it is gone, and opens it with a `rebuilt` event at its end. A crash leaves
+  // no file, or all lines. Throws kJournalBroken where the lines do not hang together.
+  static Journal Rebuild(const std::filesystem::path& directory, const std::vector<std::string>& lines);
 
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
   [[nodiscard]] bool torn_tail() const { return torn_tail_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  // Throws kJournalBusy where another process writes, or wrote since Open; kFileWrite. Holds the file's lock from the first Append on.
   const Event& Append(std::string_view kind, base::Json body);
   // The last event of this kind; null: none.
   [[nodiscard]] const Event* Last(std::string_view kind) const;
@@ -30,6 +36,11 @@ class Journal {
   std::filesystem::path path_;
   std::vector<Event> events_;
   bool torn_tail_ = false;
+  std::uintmax_t whole_bytes_ = 0;  // without the torn tail
+  std::uintmax_t seen_bytes_ = 0;   // with it
+  std::shared_ptr<int> lock_;
+
+  void LockFile();
 };
 
 }  // namespace journal

@@ -20,8 +20,21 @@ void InstallSchema(pg::Connection& connection);
 
 // Inserts the journal's lines up to `through` (seq) that the mirror lacks. Inside the caller's transaction.
 void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through);
+// The intent of a step that is no single transaction may be mirrored before it began: it is judged by its postcondition.
 // Lines in the mirror, in order of seq.
 std::vector<std::string> MirroredLines(pg::Connection& connection, const std::string& release);
+
+// The mirror must be a prefix of the journal: throws kJournalForked, with the first line that is not.
+void CheckMirrorIsPrefix(const Journal& journal, const std::vector<std::string>& mirrored);
+
+// Enters the release, or updates its row; what was stored of its touched objects is forgotten where the plan is another one.
+struct ReleaseRow {
+  std::string release;
+  std::string plan_digest;
+  std::string system_identifier;
+  std::string hex;
+};
+void EnterRelease(pg::Connection& connection, const ReleaseRow& row);
 
 // What the touched objects looked like after the last step, kept in the same transaction as that step.
 void StoreTouched(pg::Connection& connection, const std::string& release, const base::Json& described);

@@ -15,6 +15,10 @@ namespace journal {
 enum class Direction { kForward, kReverse };
 std::string_view Name(Direction direction);  // "forward", "reverse"
 
+// True where the step runs as one transaction in this direction, which its journal line in the mirror then proves. A kBackfill is
+// many transactions forward and one on its way back.
+bool InOneTransaction(const plan::Step& step, Direction direction);
+
 // What the database itself shows of the steps. Only what was asked is there.
 struct Found {
   std::set<std::int64_t> mirrored_intents;       // seq of intents whose transaction committed, as the mirror has them
@@ -35,9 +39,13 @@ struct Position {
   std::optional<std::size_t> in_flight;
   Direction direction = Direction::kForward;  // of in_flight
   std::int64_t intent = 0;                    // its seq
+  std::optional<std::size_t> half;            // a step that may be half done, because one of its ways is no single transaction
   std::string problem;                        // kDrifted: a sentence
   bool failed = false;                        // the last thing that happened to `in_flight` was a failure that is on record
 
+  // Where a way forward begins, and one past where a way back begins: a half done step takes part in both.
+  [[nodiscard]] std::size_t ForwardFrom() const { return half.value_or(done); }
+  [[nodiscard]] std::size_t BackFrom() const { return half ? *half + 1 : done; }
   // The last phase that is complete; kStart: none.
   [[nodiscard]] plan::Phase Boundary(const plan::Plan& plan) const;
   // True where `done` stands exactly at the end of Boundary().
@@ -47,12 +55,14 @@ struct Position {
 // Which conditions must be asked of the database before Derive can tell: the frontier only, because a later step may well undo
 // what an earlier one's postcondition says.
 struct Questions {
-  std::optional<std::size_t> last_done;
-  std::optional<std::size_t> in_flight;
+  std::optional<std::size_t> last_done;    // its postcondition, where its forward was the last thing that ended well
+  std::optional<std::size_t> last_undone;  // its reverse postcondition, where its reverse was
+  std::optional<std::size_t> in_flight;    // both
 };
 Questions QuestionsFor(const plan::Plan& plan, std::span<const Event> events);
 
-// Pure. An intent without outcome is decided by the mirror for a transactional step (its line is mirrored inside the step's own
+// Pure. Events before the last `opened` do not count: a release is opened anew only where nothing of it is done.
+// Throws kOtherInputs where the events name a step that the plan does not have. An intent without outcome is decided by the mirror for a transactional step (its line is mirrored inside the step's own
 // transaction), by the postcondition for others.
 Position Derive(const plan::Plan& plan, std::span<const Event> events, const Found& found);
 
