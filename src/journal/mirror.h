@@ -20,7 +20,7 @@ void InstallSchema(pg::Connection& connection);
 
 // Inserts the journal's lines up to `through` (seq) that the mirror lacks. Inside the caller's transaction.
 void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through);
-// The intent of a step that is no single transaction may be mirrored before it began: it is judged by its postcondition.
+// An intent line of a kConcurrent step may be mirrored before the step: that one is judged by its postcondition.
 // Lines in the mirror, in order of seq.
 std::vector<std::string> MirroredLines(pg::Connection& connection, const std::string& release);
 

@@ -103,7 +103,8 @@ void Interrupt(Position& position, const plan::Plan& plan, const Told& told, con
   if (told.half && !Shown(plan.steps[*told.half], Direction::kForward, found)) position.done = *told.half;
 }
 
-void JudgeTransaction(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
+// A line of the mirror is written in the step's own transaction, or in the one that closes a backfill.
+void JudgeByMirror(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
   const plan::Step& step = plan.steps[*told.in_flight];
   const bool forward = told.direction == Direction::kForward;
   if (told.failed || !found.mirrored_intents.contains(told.intent)) {
@@ -115,7 +116,7 @@ void JudgeTransaction(Position& position, const plan::Plan& plan, const Told& to
   }
 }
 
-void JudgeOther(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
+void JudgeByCondition(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
   if (!told.failed && Shown(plan.steps[*told.in_flight], told.direction, found)) {
     Conclude(position);
   } else {
@@ -148,10 +149,11 @@ Position Derive(const plan::Plan& plan, std::span<const Event> events, const Fou
   position.half = told.half;
   if (!told.in_flight) {
     FrontierHolds(position, plan, told, found);
-  } else if (InOneTransaction(plan.steps[*told.in_flight], told.direction)) {
-    JudgeTransaction(position, plan, told, found);
+  } else if (plan.steps[*told.in_flight].kind == plan::StepKind::kBackfill ||
+             InOneTransaction(plan.steps[*told.in_flight], told.direction)) {
+    JudgeByMirror(position, plan, told, found);
   } else {
-    JudgeOther(position, plan, told, found);
+    JudgeByCondition(position, plan, told, found);
   }
   return position;
 }

@@ -62,8 +62,9 @@ struct Questions {
 Questions QuestionsFor(const plan::Plan& plan, std::span<const Event> events);
 
 // Pure. Events before the last `opened` do not count: a release is opened anew only where nothing of it is done.
-// Throws kOtherInputs where the events name a step that the plan does not have. An intent without outcome is decided by the mirror for a transactional step (its line is mirrored inside the step's own
-// transaction), by the postcondition for others.
+// Throws kOtherInputs where the events name a step that the plan does not have. An intent without outcome is decided
+// by the mirror where its line is mirrored inside the step's own transaction (or the one that closes a backfill), by the
+// postcondition for a kConcurrent step, whose intent is mirrored before it begins.
 Position Derive(const plan::Plan& plan, std::span<const Event> events, const Found& found);
 
 }  // namespace journal
