@@ -22,8 +22,8 @@ struct Target {
   std::string database;
   std::string version;
   bool superuser = false;
-  std::vector<Missing> missing;
-  std::vector<backup::Setting> settings;  // only those that differ from what is wanted
+  std::vector<Missing> missing = {};
+  std::vector<backup::Setting> settings = {};  // only those that differ from what is wanted
   [[nodiscard]] bool NeedsRestart() const;
 };
 
