@@ -86,8 +86,10 @@ std::int64_t Fill(const Job& job) {
 void ListUnconverted(pg::Connection& connection, const Job& job) {
   const std::string sql = UnconvertedSql(job.backfill);
   if (sql.empty()) return;
-  connection.Query("DELETE FROM switchback.unconverted WHERE release = $1 AND relation = $2 AND \"column\" = $3 AND direction = 'up'",
-                   {job.release, job.backfill.table.Text(), job.backfill.column});
+  connection.Query(
+      "DELETE FROM switchback.unconverted WHERE release = $1 AND relation = $2 AND \"column\" = $3 AND direction = "
+      "'up'",
+      {job.release, job.backfill.table.Text(), job.backfill.column});
   connection.Query(sql, {job.release});
 }
 

@@ -9,9 +9,9 @@
 #include "pg/connection.h"
 #include "plan/step.h"
 
-// Fills the pending rows of one column in batches. Block ranges decide where to look, never what is done: a batch takes pending
-// rows only, and at the end a look over the whole table must find none. Each batch is one short transaction with its cursor in
-// switchback.backfill_cursor; a crash leaves filled batches, and the cursor says where to go on.
+// Fills the pending rows of one column in batches. Block ranges decide where to look, never what is done: a batch takes
+// pending rows only, and at the end a look over the whole table must find none. Each batch is one short transaction
+// with its cursor in switchback.backfill_cursor; a crash leaves filled batches, and the cursor says where to go on.
 namespace backfill {
 
 struct Job {
@@ -21,7 +21,7 @@ struct Job {
   const plan::Backfill& backfill;
   std::string search_path;  // of the expressions, as in plan::Step
   std::chrono::milliseconds lock_timeout{2'000};
-  int workers = 0;          // 0: as many as there are cores, at most 4
+  int workers = 0;  // 0: as many as there are cores, at most 4
   const std::atomic<bool>* stop = nullptr;
   std::function<void(pg::Connection&)> begin;  // first thing in each batch's transaction; from several threads
   std::function<void(const std::string&)> progress = {};  // from several threads, never two at once

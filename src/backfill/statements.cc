@@ -27,10 +27,12 @@ std::string BatchSql(const plan::Backfill& backfill, const std::string& leaf) {
       "WHERE x.ctid = p.at AND x.ctid >= $1::tid AND x.ctid < $2::tid "
       "RETURNING p.former, x.{column}::text AS filled, p.key), "
       "listed AS (INSERT INTO switchback.replaced (release, relation, \"column\", key, dropped) "
-      "SELECT $3, {table_text}, {column_text}, key, former FROM changed WHERE former IS NOT NULL AND former IS DISTINCT FROM filled) "
+      "SELECT $3, {table_text}, {column_text}, key, former FROM changed WHERE former IS NOT NULL AND former IS "
+      "DISTINCT FROM filled) "
       "SELECT pg_catalog.count(*) FROM changed",
-      fmt::arg("leaf", leaf), fmt::arg("column", column), fmt::arg("value", backfill.value), fmt::arg("key", KeyJson(backfill)),
-      fmt::arg("pending", backfill.pending), fmt::arg("table_text", pg::Literal(backfill.table.Text())),
+      fmt::arg("leaf", leaf), fmt::arg("column", column), fmt::arg("value", backfill.value),
+      fmt::arg("key", KeyJson(backfill)), fmt::arg("pending", backfill.pending),
+      fmt::arg("table_text", pg::Literal(backfill.table.Text())),
       fmt::arg("column_text", pg::Literal(backfill.column)));
 }
 
@@ -44,7 +46,8 @@ std::string UnconvertedSql(const plan::Backfill& backfill) {
       "INSERT INTO switchback.unconverted (release, relation, \"column\", key, direction, reason) "
       "SELECT $1, {}, {}, {}, 'up', ({})::text FROM {} AS t WHERE ({}) ON CONFLICT DO NOTHING",
       pg::Literal(backfill.table.Text()), pg::Literal(backfill.column), KeyJson(backfill),
-      backfill.unconverted_reason.empty() ? "NULL" : backfill.unconverted_reason, backfill.table.Sql(), backfill.unconverted);
+      backfill.unconverted_reason.empty() ? "NULL" : backfill.unconverted_reason, backfill.table.Sql(),
+      backfill.unconverted);
 }
 
 }  // namespace backfill

@@ -75,7 +75,8 @@ void Workers::WorkOn(pg::Connection& connection, Part part) {
   std::int64_t blocks = kFirstBlocks;
   for (int attempt = 1; part.next < part.end && !Ended();) {
     if (job_.stop != nullptr && *job_.stop) {
-      throw base::Error(base::Code::kInterrupted, fmt::format("the backfill of {} was interrupted", job_.backfill.table.Text()));
+      throw base::Error(base::Code::kInterrupted,
+                        fmt::format("the backfill of {} was interrupted", job_.backfill.table.Text()));
     }
     const std::int64_t to = std::min(part.next + blocks, part.end);
     const auto began = Clock::now();
@@ -98,14 +99,16 @@ std::int64_t Workers::Batch(pg::Connection& connection, const Part& part, std::i
   pg::Transaction transaction(connection);
   job_.begin(connection);
   // A lost batch is found pending again, so nobody waits for the disk.
-  connection.Exec(fmt::format("SET LOCAL lock_timeout = {}; SET LOCAL synchronous_commit = off; SET LOCAL switchback.bypass = 'on'",
-                              job_.lock_timeout.count()));
+  connection.Exec(
+      fmt::format("SET LOCAL lock_timeout = {}; SET LOCAL synchronous_commit = off; SET LOCAL switchback.bypass = 'on'",
+                  job_.lock_timeout.count()));
   connection.Query("SELECT pg_catalog.set_config('search_path', $1, true)",
                    {job_.search_path.empty() ? "pg_catalog, pg_temp" : job_.search_path});
   const std::int64_t rows =
       connection.Query(BatchSql(job_.backfill, part.leaf.Sql()), {Tid(part.next), Tid(to), job_.release}).Int(0, 0);
-  connection.Query(std::string(sql_text::kMoveCursor), {job_.release, job_.step, part.leaf.Text(), std::to_string(part.part),
-                                                        std::to_string(to), std::to_string(rows)});
+  connection.Query(
+      std::string(sql_text::kMoveCursor),
+      {job_.release, job_.step, part.leaf.Text(), std::to_string(part.part), std::to_string(to), std::to_string(rows)});
   base::Failpoint(base::FailpointId::kBackfillBatch);
   transaction.Commit();
   return rows;
@@ -121,8 +124,9 @@ void Workers::Count(std::int64_t rows, std::int64_t blocks) {
   const auto took = std::chrono::duration_cast<milliseconds>(now - began_);
   const auto left = took * (all_blocks_ - blocks_) / std::max<std::int64_t>(blocks_, 1);
   job_.progress(fmt::format("{} rows filled, {} a second, {} % of {}; about {} left", rows_,
-                            rows_ * 1000 / std::max<std::int64_t>(took.count(), 1), blocks_ * 100 / std::max<std::int64_t>(all_blocks_, 1),
-                            job_.backfill.table.Text(), base::FormatDuration(left)));
+                            rows_ * 1000 / std::max<std::int64_t>(took.count(), 1),
+                            blocks_ * 100 / std::max<std::int64_t>(all_blocks_, 1), job_.backfill.table.Text(),
+                            base::FormatDuration(left)));
 }
 
 }  // namespace backfill

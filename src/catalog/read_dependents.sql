@@ -9,7 +9,8 @@ WITH hanging AS (
    WHERE d.refobjsubid IS DISTINCT FROM own.adnum
    GROUP BY d.refobjid, d.classid, d.objid)
 SELECT h.table_oid,
-       CASE WHEN r.rulename <> '_RETURN' THEN 'rule' WHEN c.relkind = 'm' THEN 'materialized view' ELSE 'view' END AS kind,
+       CASE WHEN r.rulename <> '_RETURN' THEN 'rule' WHEN c.relkind = 'm' THEN 'materialized view'
+            ELSE 'view' END AS kind,
        CASE WHEN r.rulename <> '_RETURN' THEN quote_ident(r.rulename) || ' on ' ELSE '' END
          || quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
        h.columns,
@@ -20,7 +21,8 @@ SELECT h.table_oid,
   JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE NOT (r.rulename = '_RETURN' AND r.ev_class = h.table_oid) AND n.nspname <> 'switchback'
 UNION ALL
-SELECT h.table_oid, 'policy', quote_ident(p.polname) || ' on ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+SELECT h.table_oid, 'policy',
+       quote_ident(p.polname) || ' on ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        h.columns,
        CASE WHEN p.polpermissive THEN '' ELSE 'AS RESTRICTIVE ' END
          || 'FOR ' || CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
@@ -64,7 +66,8 @@ SELECT h.table_oid, 'statistics', quote_ident(n.nspname) || '.' || quote_ident(s
   JOIN pg_statistic_ext s ON h.classid = 'pg_statistic_ext'::regclass AND s.oid = h.objid
   JOIN pg_namespace n ON n.oid = s.stxnamespace
 UNION ALL
-SELECT k.confrelid, 'foreign key', quote_ident(k.conname) || ' on ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+SELECT k.confrelid, 'foreign key',
+       quote_ident(k.conname) || ' on ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        (SELECT json_agg(a.attname ORDER BY key.n)
           FROM unnest(k.confkey) WITH ORDINALITY AS key (attnum, n)
           JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = key.attnum),

@@ -25,7 +25,8 @@ const std::string kNoHash(64, '0');
 }
 
 bool IsRunners(const std::string& kind) {
-  return kind == "opened" || kind == "lease" || kind == "intent" || kind == "outcome" || kind == "failed" || kind == "rebuilt";
+  return kind == "opened" || kind == "lease" || kind == "intent" || kind == "outcome" || kind == "failed" ||
+         kind == "rebuilt";
 }
 
 class FileLock {
@@ -34,7 +35,8 @@ class FileLock {
     base::MakeDirectories(path.parent_path());
     fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd_ < 0 || ::flock(fd_, LOCK_EX) != 0) {
-      throw base::Error(base::Code::kFileWrite, fmt::format("cannot write {}", path.string())).Detail(std::strerror(errno));
+      throw base::Error(base::Code::kFileWrite, fmt::format("cannot write {}", path.string()))
+          .Detail(std::strerror(errno));
     }
   }
   ~FileLock() { ::close(fd_); }
@@ -79,7 +81,8 @@ void Journal::ReadOn() {
   const auto known = events_.size();
   bool ours = now.events_.size() >= known && (known == 0 || now.events_[known - 1].hash == events_.back().hash);
   for (std::size_t i = known; ours && i < now.events_.size(); ++i) ours = !IsRunners(now.events_[i].kind);
-  if (!ours) throw base::Error(base::Code::kJournalBusy, fmt::format("another process wrote {} meanwhile", path_.string()));
+  if (!ours)
+    throw base::Error(base::Code::kJournalBusy, fmt::format("another process wrote {} meanwhile", path_.string()));
   *this = std::move(now);
 }
 

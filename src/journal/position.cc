@@ -23,7 +23,8 @@ std::size_t IndexOf(const plan::Plan& plan, const std::string& id) {
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     if (plan.steps[i].id == id) return i;
   }
-  throw base::Error(base::Code::kOtherInputs, fmt::format("the journal speaks of step {}, which the plan does not have", id));
+  throw base::Error(base::Code::kOtherInputs,
+                    fmt::format("the journal speaks of step {}, which the plan does not have", id));
 }
 
 Direction DirectionOf(const Event& event) {
@@ -76,8 +77,8 @@ void Contradict(Position& position, const plan::Plan& plan, std::size_t step, Di
   const std::string& text = (forward ? which.postcondition : which.reverse_postcondition).text;
   position.state = Position::State::kDrifted;
   position.done = step;
-  position.problem = fmt::format("step {} ({}) {} by the journal, but the database does not show it{}{}", which.id, which.title,
-                                 forward ? "is done" : "was taken back", text.empty() ? "" : ": ", text);
+  position.problem = fmt::format("step {} ({}) {} by the journal, but the database does not show it{}{}", which.id,
+                                 which.title, forward ? "is done" : "was taken back", text.empty() ? "" : ": ", text);
 }
 
 // The last thing that ended well must still show, unless a step that is no single transaction has begun since.

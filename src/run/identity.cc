@@ -57,7 +57,8 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
   if (opened != nullptr) {
     CheckSame("database", opened->body.at("system_identifier"), identity.system_identifier);
     CheckSame("database", opened->body.at("database"), identity.database);
-    CheckSame("timeline", std::to_string(opened->body.at("timeline").get<std::int64_t>()), std::to_string(identity.timeline));
+    CheckSame("timeline", std::to_string(opened->body.at("timeline").get<std::int64_t>()),
+              std::to_string(identity.timeline));
     if (opened->body.at("plan") != plan.digest && !NothingDone(session.journal)) {
       CheckSame("plan", opened->body.at("plan"), plan.digest);
     }

@@ -36,7 +36,8 @@ std::vector<Reference> References(pg::Connection& connection, const pg::Qualifie
 
 Captured Prepare(pg::Connection& connection, const plan::DataChange::Capture& capture, std::size_t number) {
   if (capture.key.empty()) {
-    throw base::Error(base::Code::kNoWayBack, fmt::format("{} has no key by which its rows could be found again", capture.table.Text()));
+    throw base::Error(base::Code::kNoWayBack,
+                      fmt::format("{} has no key by which its rows could be found again", capture.table.Text()));
   }
   std::set<std::string> unsettable;
   const auto identity = connection.Query(std::string(sql_text::kAlwaysIdentity), {capture.table.Sql()});
@@ -51,9 +52,10 @@ Captured Prepare(pg::Connection& connection, const plan::DataChange::Capture& ca
 bool Violates(const base::Error& error) { return error.sqlstate().starts_with("23"); }
 
 // Row by row, newest change first; a row that violates something is left alone with the server's word for it.
-std::int64_t OneByOne(pg::Connection& connection, const Captured& captured, const std::string& kind, Statement statement) {
-  const auto rows = connection.Query(fmt::format("SELECT g::text FROM {} WHERE kind = $1 AND NOT settled ORDER BY seq DESC", captured.net),
-                                     {kind});
+std::int64_t OneByOne(pg::Connection& connection, const Captured& captured, const std::string& kind,
+                      Statement statement) {
+  const auto rows = connection.Query(
+      fmt::format("SELECT g::text FROM {} WHERE kind = $1 AND NOT settled ORDER BY seq DESC", captured.net), {kind});
   std::int64_t settled = 0;
   for (int i = 0; i < rows.rows(); ++i) {
     const std::string g = rows.Text(i, 0);
@@ -65,7 +67,8 @@ std::int64_t OneByOne(pg::Connection& connection, const Captured& captured, cons
     } catch (const base::Error& error) {
       if (!Violates(error)) throw;
       connection.Exec("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one");
-      connection.Query(fmt::format("UPDATE {} SET reason = $2 WHERE g = $1::text[]", captured.net), {g, error.message()});
+      connection.Query(fmt::format("UPDATE {} SET reason = $2 WHERE g = $1::text[]", captured.net),
+                       {g, error.message()});
     }
   }
   return settled;
@@ -93,7 +96,8 @@ std::int64_t Apply(pg::Connection& connection, const Captured& captured, const s
 
 void ListKept(pg::Connection& connection, const Captured& captured, base::Json& kept) {
   connection.Exec(captured.sql.GiveReasons());
-  const auto rows = connection.Exec(fmt::format("SELECT key::text, reason FROM {} WHERE NOT settled ORDER BY seq", captured.net));
+  const auto rows =
+      connection.Exec(fmt::format("SELECT key::text, reason FROM {} WHERE NOT settled ORDER BY seq", captured.net));
   for (int i = 0; i < rows.rows(); ++i) {
     kept.push_back({{"table", captured.capture.table.Text()},
                     {"key", base::ParseJson(rows.Text(i, 0), "key of a row")},

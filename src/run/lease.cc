@@ -57,7 +57,8 @@ bool SleepUnlessStopped(const std::stop_token& stop, std::chrono::milliseconds t
 }
 
 [[noreturn]] void Refuse(const std::string& who, const std::string& detail) {
-  throw base::Error(base::Code::kLeaseHeld, fmt::format("another runner works on this release: {}", who)).Detail(detail);
+  throw base::Error(base::Code::kLeaseHeld, fmt::format("another runner works on this release: {}", who))
+      .Detail(detail);
 }
 
 }  // namespace
@@ -102,10 +103,12 @@ void Lease::Take(pg::Connection& connection) {
   }
   taken_ = {{"host", host}, {"pid", ::getpid()}};
   if (!found->IsNull(0, 7)) {
-    taken_["taken_over_from"] = {{"host", found->Text(0, 2)}, {"pid", pid}, {"token", found->Int(0, 0)}, {"dead", dead}};
+    taken_["taken_over_from"] = {
+        {"host", found->Text(0, 2)}, {"pid", pid}, {"token", found->Int(0, 0)}, {"dead", dead}};
   }
-  token_ = connection.Query(Sql(sql_text::kLeaseTake),
-                            {release_, options_.application_name, host, std::to_string(::getpid()), BootId()})
+  token_ = connection
+               .Query(Sql(sql_text::kLeaseTake),
+                      {release_, options_.application_name, host, std::to_string(::getpid()), BootId()})
                .Int(0, 0);
   taken_["token"] = token_;
   transaction.Commit();
@@ -126,17 +129,21 @@ void Lease::Renew(const std::stop_token& stop) {
 
 void Lease::Hold(pg::Connection& connection) const {
   if (connection.Query(Sql(sql_text::kLeaseHold), {release_, std::to_string(token_)}).rows() == 1) return;
-  throw base::Error(base::Code::kLeaseLost, "another runner took this release over").Detail(fmt::format("token {}", token_));
+  throw base::Error(base::Code::kLeaseLost, "another runner took this release over")
+      .Detail(fmt::format("token {}", token_));
 }
 
 Fence::Fence(const pg::ConnectOptions& options, const Lease& lease) : connection_(pg::Connection::Open(options)) {
   connection_.Exec("BEGIN");
   lease.Hold(connection_);
+  // A statement with parameters leaves its portal open, and with it a snapshot for which an index build would wait for
+  // ever. This one takes its place, needs no snapshot and leaves nothing.
+  connection_.Exec("SHOW transaction_isolation");
   heart_ = std::jthread([this](const std::stop_token& stop) {
     while (SleepUnlessStopped(stop, kBeat)) {
       try {
-        // The empty statement takes no snapshot, and yet the server does not count the session as idle for long. A process that
-        // was stopped sends none, so the server ends its fence.
+        // The empty statement takes no snapshot, and yet the server does not count the session as idle for long. A
+        // process that was stopped sends none, so the server ends its fence.
         connection_.Exec("");
       } catch (const base::Error& error) {
         base::Debug("the fence fell: {}", error.message());

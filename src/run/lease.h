@@ -10,9 +10,9 @@
 
 namespace run {
 
-// One runner at a time: a row with a fencing token. It lives 15 s and is renewed every 3 s by a thread with a connection of its
-// own. Every transaction of a step reads the row FOR KEY SHARE: a takeover (FOR UPDATE) waits for it, the renewal (which touches
-// no key column) does not, and a runner whose token is no longer the row's cannot commit.
+// One runner at a time: a row with a fencing token. It lives 15 s and is renewed every 3 s by a thread with a
+// connection of its own. Every transaction of a step reads the row FOR KEY SHARE: a takeover (FOR UPDATE) waits for it,
+// the renewal (which touches no key column) does not, and a runner whose token is no longer the row's cannot commit.
 //
 // A crash leaves the row; it is taken over once it ran out, or at once where its process was on this host and is dead.
 class Lease {
@@ -27,7 +27,8 @@ class Lease {
   [[nodiscard]] std::int64_t token() const { return token_; }
   // For the journal: token, host, pid, and who had it before.
   [[nodiscard]] const base::Json& taken() const { return taken_; }
-  // Inside a transaction, whose COMMIT is safe from then on. Throws kLeaseLost. Threads: safe from any, each with its connection.
+  // Inside a transaction, whose COMMIT is safe from then on. Throws kLeaseLost. Threads: safe from any, each with its
+  // connection.
   void Hold(pg::Connection& connection) const;
 
  private:
@@ -41,8 +42,8 @@ class Lease {
   std::jthread heart_;
 };
 
-// A lease held by a second session in a transaction of its own, for as long as something runs that is in no transaction. It
-// takes no snapshot once it stands, so a concurrent index build does not wait for it.
+// A lease held by a second session in a transaction of its own, for as long as something runs that is in no
+// transaction. It takes no snapshot once it stands, so a concurrent index build does not wait for it.
 class Fence {
  public:
   Fence(const pg::ConnectOptions& options, const Lease& lease);

@@ -28,7 +28,8 @@ constexpr std::array kModes = {
 void LockMeter::Sample(pg::Connection& connection) {
   const auto rows = connection.Query(std::string(sql_text::kHeldLocks));
   for (int i = 0; i < rows.rows(); ++i) {
-    const auto mode = std::find_if(kModes.begin(), kModes.end(), [&](const Mode& m) { return rows.Text(i, 1) == m.name; });
+    const auto mode =
+        std::find_if(kModes.begin(), kModes.end(), [&](const Mode& m) { return rows.Text(i, 1) == m.name; });
     if (mode == kModes.end()) continue;
     const auto strength = static_cast<int>(mode - kModes.begin()) + 1;
     Held& held = held_[rows.Text(i, 0)];

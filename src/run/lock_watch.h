@@ -12,12 +12,14 @@ namespace run {
 
 // What a session waited for, seen from a second one.
 struct Waits {
-  std::map<std::string, std::chrono::milliseconds> by_relation;  // qualified name, or the kind of lock where it is no relation
-  base::Json blockers = base::Json::array();  // the last that were seen: pid, application, user, transaction_age_ms, state, query
+  std::map<std::string, std::chrono::milliseconds>
+      by_relation;  // qualified name, or the kind of lock where it is no relation
+  base::Json blockers =
+      base::Json::array();  // the last that were seen: pid, application, user, transaction_age_ms, state, query
 };
 
-// Watches one server process from a thread with a connection of its own, every 20 ms while it lives. Where that connection cannot
-// be had, nothing is seen.
+// Watches one server process from a thread with a connection of its own, every 20 ms while it lives. Where that
+// connection cannot be had, nothing is seen.
 class LockWatch {
  public:
   LockWatch(const pg::ConnectOptions& options, int pid);

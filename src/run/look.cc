@@ -31,7 +31,8 @@ bool Holds(pg::Connection& connection, const plan::Condition& condition, const s
   return Ask(connection, condition, search_path);
 }
 
-journal::Journal OpenJournal(pg::Connection& connection, const std::string& release, const std::filesystem::path& directory) {
+journal::Journal OpenJournal(pg::Connection& connection, const std::string& release,
+                             const std::filesystem::path& directory) {
   auto journal = journal::Journal::Open(directory);
   if (!journal::SchemaInstalled(connection)) return journal;
   const auto mirrored = journal::MirroredLines(connection, release);

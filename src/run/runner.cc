@@ -46,7 +46,8 @@ bool IsTransient(Code code) { return code == Code::kLockTimeout || code == Code:
 
 // What says nothing about the step itself, or must not be followed by anything.
 bool EndsTheRun(Code code) {
-  return code == Code::kFailpointError || code == Code::kInterrupted || code == Code::kCommitInDoubt || code == Code::kLeaseLost;
+  return code == Code::kFailpointError || code == Code::kInterrupted || code == Code::kCommitInDoubt ||
+         code == Code::kLeaseLost;
 }
 
 std::string What(const plan::Step& step, Direction direction) {
@@ -116,7 +117,8 @@ void Runner::StopIfAsked() const {
 
 void Runner::Tell(Progress::What what, std::size_t index, Direction direction, std::string text) const {
   if (!session_.progress) return;
-  session_.progress({what, &session_.plan.steps[index], direction, index + 1, session_.plan.steps.size(), std::move(text)});
+  session_.progress(
+      {what, &session_.plan.steps[index], direction, index + 1, session_.plan.steps.size(), std::move(text)});
 }
 
 Done Runner::Run(std::size_t index, Direction direction) {
@@ -137,10 +139,9 @@ Done Runner::Run(std::size_t index, Direction direction) {
     done = Attempts(index, direction, intent);
   } catch (const base::Error& error) {
     if (EndsTheRun(error.code()) || error.code() == Code::kLockGivenUp) throw;
-    session_.journal.Append("failed", {{"step", step.id},
-                                       {"direction", journal::Name(direction)},
-                                       {"intent", intent},
-                                       {"error", error.ToJson()}});
+    session_.journal.Append(
+        "failed",
+        {{"step", step.id}, {"direction", journal::Name(direction)}, {"intent", intent}, {"error", error.ToJson()}});
     Fail(step, direction, error);
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
@@ -190,9 +191,11 @@ Done Runner::Attempts(std::size_t index, Direction direction, std::int64_t inten
 void Runner::GiveUp(std::size_t index, Direction direction, const Waits& waits, int attempts) {
   const plan::Step& step = session_.plan.steps[index];
   const std::string blockers = BlockersText(waits.blockers);
-  auto error = base::Error(Code::kLockGivenUp, fmt::format("{} did not get its lock in {} attempts", What(step, direction), attempts))
-                   .Detail(blockers.empty() ? "no blocker was seen" : blockers)
-                   .TargetChanged(journal::InOneTransaction(step, direction) ? base::Changed::kNo : base::Changed::kYes);
+  auto error =
+      base::Error(Code::kLockGivenUp,
+                  fmt::format("{} did not get its lock in {} attempts", What(step, direction), attempts))
+          .Detail(blockers.empty() ? "no blocker was seen" : blockers)
+          .TargetChanged(journal::InOneTransaction(step, direction) ? base::Changed::kNo : base::Changed::kYes);
   session_.journal.Append("failed", {{"step", step.id},
                                      {"direction", journal::Name(direction)},
                                      {"error", error.ToJson()},

@@ -21,12 +21,12 @@ struct Done {
   base::Json kept = base::Json::array();  // rows that a way back left alone: {table, key, reason}
 };
 
-// Runs steps of one release, forward or back, one at a time. The constructor takes the lease, checks that plan, database,
-// timeline and touched objects are those the release knows, finds its position and concludes what was left without an
-// outcome line. Throws kLeaseHeld, kOtherInputs, kJournalForked, kDrifted (with each difference).
+// Runs steps of one release, forward or back, one at a time. The constructor takes the lease, checks that plan,
+// database, timeline and touched objects are those the release knows, finds its position and concludes what was left
+// without an outcome line. Throws kLeaseHeld, kOtherInputs, kJournalForked, kDrifted (with each difference).
 //
-// A step: an intent line on disk; its transaction, with the journal's mirror and the touched objects' description in it; an outcome
-// line. A crash anywhere is found by the next Runner.
+// A step: an intent line on disk; its transaction, with the journal's mirror and the touched objects' description in
+// it; an outcome line. A crash anywhere is found by the next Runner.
 class Runner {
  public:
   explicit Runner(const Session& session);
@@ -35,8 +35,8 @@ class Runner {
 
   [[nodiscard]] const journal::Position& position() const { return position_; }
 
-  // Throws kStepRefused, kStepFailed, kStepUnproven (rolled back, or half done where the step is no single transaction),
-  // kLockGivenUp (nothing changed), kLeaseLost, kInterrupted (between two attempts), kCommitInDoubt.
+  // Throws kStepRefused, kStepFailed, kStepUnproven (rolled back, or half done where the step is no single
+  // transaction), kLockGivenUp (nothing changed), kLeaseLost, kInterrupted (between two attempts), kCommitInDoubt.
   Done Run(std::size_t index, journal::Direction direction);
   // Brings the rest of the journal to its mirror. After the last step of a run.
   void Finish();

@@ -28,7 +28,7 @@ struct Progress {
   journal::Direction direction = journal::Direction::kForward;
   std::size_t number = 0;  // of the step in the plan, from 1
   std::size_t of = 0;
-  std::string text;        // what there is to say, a sentence
+  std::string text;  // what there is to say, a sentence
 };
 
 // All that a run needs to know. It is a value: who runs has asked the gate before.
@@ -36,7 +36,7 @@ struct Session {
   pg::ConnectOptions connect;
   const plan::Plan& plan;
   journal::Journal& journal;
-  std::string tag_secret;       // journal::RunSecret of the state directory
+  std::string tag_secret;  // journal::RunSecret of the state directory
   Limits limits = {};
   std::string verdict_digest = {};  // of the verdict that let this run begin; goes into the journal
   std::string program_version = {};

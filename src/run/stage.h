@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/process.h"
 #include "journal/journal.h"
 #include "plan/plan.h"
 #include "postgres_test.h"
@@ -20,9 +21,11 @@ class Stage : public test::PostgresTest {
   void Forward(plan::Phase phase);
   // Back to the end of a phase; the rows that were left alone.
   base::Json Back(plan::Phase phase);
-  // The same in a child process with a failpoint armed ("run.before_commit@2=kill"); its exit code, 137 when it was killed.
+  // The same in a child process with a failpoint armed ("run.before_commit@2=kill"); its exit code, 137 when it was
+  // killed.
   int InChild(const std::string& way, plan::Phase phase, const std::string& failpoint);
-  [[nodiscard]] base::Command ChildCommand(const std::string& way, plan::Phase phase, const std::string& failpoint) const;
+  [[nodiscard]] base::Command ChildCommand(const std::string& way, plan::Phase phase,
+                                           const std::string& failpoint) const;
   // The table as it was, nothing of the release in the database or the state directory.
   void Begin(int rows);
   [[nodiscard]] journal::Position Position();
@@ -34,7 +37,7 @@ class Stage : public test::PostgresTest {
 
 void GoForward(const std::string& url, const plan::Plan& plan, const std::filesystem::path& state, const Limits& limits,
                plan::Phase phase);
-base::Json GoBack(const std::string& url, const plan::Plan& plan, const std::filesystem::path& state, const Limits& limits,
-                  plan::Phase phase);
+base::Json GoBack(const std::string& url, const plan::Plan& plan, const std::filesystem::path& state,
+                  const Limits& limits, plan::Phase phase);
 
 }  // namespace run

@@ -1,5 +1,3 @@
-#include "run/stage.h"
-
 #include <cstdlib>
 
 #include "base/digest.h"
@@ -10,6 +8,7 @@
 #include "run/hand_plan.h"
 #include "run/look.h"
 #include "run/runner.h"
+#include "run/stage.h"
 
 namespace run {
 namespace {
@@ -33,14 +32,16 @@ journal::Journal Journal(const std::string& url, const plan::Plan& plan, const s
 void GoForward(const std::string& url, const plan::Plan& plan, const std::filesystem::path& state, const Limits& limits,
                plan::Phase phase) {
   auto journal = Journal(url, plan, state);
-  const Session session{.connect = Options(url), .plan = plan, .journal = journal, .tag_secret = "secret", .limits = limits};
+  const Session session{
+      .connect = Options(url), .plan = plan, .journal = journal, .tag_secret = "secret", .limits = limits};
   RunTo(session, phase);
 }
 
-base::Json GoBack(const std::string& url, const plan::Plan& plan, const std::filesystem::path& state, const Limits& limits,
-                  plan::Phase phase) {
+base::Json GoBack(const std::string& url, const plan::Plan& plan, const std::filesystem::path& state,
+                  const Limits& limits, plan::Phase phase) {
   auto journal = Journal(url, plan, state);
-  const Session session{.connect = Options(url), .plan = plan, .journal = journal, .tag_secret = "secret", .limits = limits};
+  const Session session{
+      .connect = Options(url), .plan = plan, .journal = journal, .tag_secret = "secret", .limits = limits};
   base::Json kept = base::Json::array();
   Runner runner(session);
   for (std::size_t i = runner.position().BackFrom(); i > plan.EndOf(phase); --i) {
@@ -65,7 +66,8 @@ void Stage::TearDown() {
 void Stage::Begin(int rows) {
   std::filesystem::remove_all(state_);
   auto connection = Connect();
-  connection.Exec("DROP SCHEMA IF EXISTS switchback CASCADE; DROP TABLE IF EXISTS public.\"user \"\"accounts\"\"\" CASCADE");
+  connection.Exec(
+      "DROP SCHEMA IF EXISTS switchback CASCADE; DROP TABLE IF EXISTS public.\"user \"\"accounts\"\"\" CASCADE");
   CreateUsers(connection, rows);
   plan_ = PlanFor(url());
 }

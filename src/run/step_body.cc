@@ -43,8 +43,8 @@ void Runner::Prove(const plan::Step& step, Direction direction) {
   const plan::Condition& condition = forward ? step.postcondition : step.reverse_postcondition;
   if (Holds(connection_, condition, step.search_path)) return;
   throw base::Error(Code::kStepUnproven,
-                    fmt::format("{}step {} ({}) ran, but it does not hold that {}", forward ? "" : "the way back of ", step.id,
-                                step.title, condition.text));
+                    fmt::format("{}step {} ({}) ran, but it does not hold that {}", forward ? "" : "the way back of ",
+                                step.id, step.title, condition.text));
 }
 
 void Runner::Close(const plan::Step& step, Direction direction, std::int64_t through) {
@@ -67,7 +67,8 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
   Prologue(connection_);
   connection_.Exec(fmt::format("SET LOCAL lock_timeout = {}", session_.limits.lock_timeout.count()));
   if (forward && !Holds(connection_, step.precondition, step.search_path)) {
-    throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
+    throw base::Error(Code::kStepRefused,
+                      fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
   }
   if (forward && step.data) {
     connection_.Query("SELECT pg_catalog.set_config('switchback.capture', $1, true)", {step.data->capture_id});
@@ -93,7 +94,8 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
 void Runner::DropInvalid(const plan::Step& step) {
   if (step.index.empty()) return;
   const auto found = connection_.Query(
-      "SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1) AND NOT indisvalid", {step.index});
+      "SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1) AND NOT indisvalid",
+      {step.index});
   if (found.rows() == 1) connection_.Exec("DROP INDEX CONCURRENTLY " + step.index);
 }
 
@@ -107,7 +109,8 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
     transaction.Commit();
   }
   if (forward && !Holds(connection_, step.precondition, step.search_path)) {
-    throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
+    throw base::Error(Code::kStepRefused,
+                      fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
   }
   {
     const Fence fence(session_.connect, *lease_);
@@ -131,7 +134,8 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
 
 Done Runner::Backfilled(const plan::Step& step, std::int64_t intent) {
   if (!Holds(connection_, step.precondition, step.search_path)) {
-    throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
+    throw base::Error(Code::kStepRefused,
+                      fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
   }
   const std::size_t index = static_cast<std::size_t>(&step - session_.plan.steps.data());
   const backfill::Job job{
@@ -144,9 +148,8 @@ Done Runner::Backfilled(const plan::Step& step, std::int64_t intent) {
       .workers = session_.limits.backfill_workers,
       .stop = session_.stop,
       .begin = [this](pg::Connection& connection) { Prologue(connection); },
-      .progress = [this, index](const std::string& text) {
-        Tell(Progress::What::kBackfill, index, Direction::kForward, text);
-      }};
+      .progress = [this, index](
+                      const std::string& text) { Tell(Progress::What::kBackfill, index, Direction::kForward, text); }};
   Done done;
   done.rows = backfill::Fill(job);
   pg::Transaction transaction(connection_);
