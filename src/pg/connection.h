@@ -11,8 +11,8 @@
 
 namespace pg {
 
-// Where a database is and how to talk to it. `conninfo` is a URI or key=value string, may be empty (PG* variables, service
-// file, .pgpass then decide). It may hold a password (from the environment): it is never printed; see Redacted.
+// Where a database is and how to talk to it. `conninfo` is a URI or key=value string, may be empty (PG* variables,
+// service file, .pgpass then decide). It may hold a password (from the environment): it is never printed; see Redacted.
 struct ConnectOptions {
   std::string conninfo;
   std::string application_name = "switchback";
@@ -65,9 +65,9 @@ using Params = std::vector<Param>;
 class Connection {
  public:
   // Connects, refuses a transaction pooler with the remedy (kPooler), and pins what the SQL of this program relies on:
-  // standard_conforming_strings, DateStyle ISO, IntervalStyle, bytea_output, extra_float_digits, search_path = pg_catalog,
-  // client_encoding UTF8, and idle_in_transaction_session_timeout. Statements of users run with their own search_path set
-  // by the caller.
+  // standard_conforming_strings, DateStyle ISO, IntervalStyle, bytea_output, extra_float_digits, search_path =
+  // pg_catalog, client_encoding UTF8, and idle_in_transaction_session_timeout. Statements of users run with their own
+  // search_path set by the caller.
   static Connection Open(const ConnectOptions& options);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;

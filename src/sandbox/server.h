@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/process.h"
+#include "sandbox/workspace.h"
 
 namespace sandbox {
 
@@ -26,36 +27,22 @@ Binaries FindBinaries(std::optional<int> major = {});
 // path exists and is not root's, else `postgres`, else `nobody`.
 std::optional<base::Account> ServerAccount(const std::filesystem::path& owner_of = {});
 
-// A directory for throwaway servers that the server account may enter, under $TMPDIR or /tmp, marked with this process's pid and
-// start time. The destructor removes it with what runs in it, unless kept. After kill -9 the next SweepStale() does both.
-class Workspace {
- public:
-  explicit Workspace(const std::string& purpose);  // "drill", "prove", "test"
-  Workspace(Workspace&&) noexcept;
-  Workspace(const Workspace&) = delete;
-  ~Workspace();
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  void Keep() { keep_ = true; }
-  // Removes the workspaces whose process is gone, and stops their servers.
-  static void SweepStale();
-
- private:
-  std::filesystem::path path_;
-  bool keep_ = false;
-};
-
 struct ServerOptions {
   Binaries binaries;
-  std::filesystem::path data;               // data directory; for Initialize it must not exist
-  std::filesystem::path socket_directory;   // empty: the directory that holds `data`
-  std::optional<int> port;                  // none: a free one, found again at each Start
-  bool listen_tcp = true;                   // on 127.0.0.1
-  std::optional<base::Account> account;     // see ServerAccount
-  std::map<std::string, std::string> settings;  // into switchback.conf, included last by postgresql.conf, rewritten at each Start
+  std::filesystem::path data;              // data directory; for Initialize it must not exist
+  std::filesystem::path socket_directory;  // empty: the directory that holds `data`
+  std::optional<int> port;                 // none: a free one, found again at each Start
+  bool listen_tcp = true;                  // on 127.0.0.1
+  std::optional<base::Account> account;    // see ServerAccount
+  // Into switchback.conf, included last by postgresql.conf, rewritten at each Start. They win: what ALTER SYSTEM set
+  // for the same names (a backup brings the old server's along) is taken out of postgresql.auto.conf.
+  std::map<std::string, std::string> settings;
 };
 
-// A PostgreSQL server of ours: `postgres` itself as a child (not pg_ctl, which holds pipes open), superuser `postgres`, trust
-// authentication on its own socket directory and on loopback.
+// A PostgreSQL server of ours: `postgres` itself as a child (not pg_ctl, which holds pipes open), superuser `postgres`,
+// trust authentication on its own socket directory and on loopback. It uses its own data directory, port and files
+// whatever the configuration that came with a backup says. A crash of this process leaves it running; the Workspace
+// around it is what the next SweepStale() finds it by.
 class Server {
  public:
   // initdb (UTF8, C.UTF-8 or C locale, --no-sync), not started.
@@ -67,8 +54,8 @@ class Server {
   // Stops it (immediate), unless Detach was called.
   ~Server();
 
-  // Starts and waits until it accepts connections. Throws kServerStart with the end of its log. `wait_for_promotion`: also waits
-  // until it left recovery, or died.
+  // Starts and waits until it accepts connections. Throws kServerStart with the end of its log. `wait_for_promotion`:
+  // also waits until it left recovery, or died.
   void Start(std::chrono::milliseconds deadline = std::chrono::seconds(60), bool wait_for_promotion = false);
   enum class StopMode { kSmart, kFast, kImmediate };
   void Stop(StopMode mode = StopMode::kFast);

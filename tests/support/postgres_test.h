@@ -9,8 +9,8 @@
 namespace test {
 
 // A test with a database of its own on the server that the ctest fixture `postgres` started for this run (superuser
-// `postgres`, wal_level logical, no archiving). Tests that stop, crash, archive or restore start a server of their own with
-// sandbox::Server.
+// `postgres`, wal_level logical, no archiving). Tests that stop, crash, archive or restore start a server of their own
+// with sandbox::Server.
 class PostgresTest : public testing::Test {
  protected:
   void SetUp() override;

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "pg/connection.h"
+
+namespace pg {
+
+using Clock = std::chrono::steady_clock;
+
+struct ConnectionDeleter {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+struct CancelDeleter {
+  void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
+};
+using RawConnection = std::unique_ptr<PGconn, ConnectionDeleter>;
+
+struct Connection::State {
+  ConnectOptions options;
+  std::string redacted;
+  RawConnection connection;
+  std::unique_ptr<PGcancel, CancelDeleter> cancel;
+  std::atomic<bool> cancelled{false};  // Cancel() was called since the last statement began
+  std::chrono::milliseconds statement_timeout{0};
+  std::function<void(std::string_view, std::string_view)> on_notice;
+};
+
+// A session with `options`, nothing set in it yet. Throws kNoDatabase, kBadConnectionString, kUnreachable,
+// kAuthentication, kUnknownDatabase, kPrivilege, kPooler.
+RawConnection Connect(const ConnectOptions& options, const std::string& redacted);
+
+// Waits for a socket event. False: the deadline passed first.
+bool WaitForSocket(int socket, short events, const Clock::time_point* deadline);
+
+}  // namespace pg

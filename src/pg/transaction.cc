@@ -1,0 +1,94 @@
+#include "pg/transaction.h"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <thread>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace pg {
+namespace {
+
+using base::Code;
+
+constexpr std::chrono::seconds kAskFor{30};
+constexpr std::chrono::milliseconds kAskEvery{250};
+
+enum class Fate { kCommitted, kAborted, kUnknown };
+
+// One question over a new connection; kUnknown where nobody can tell (yet): no server, a standby, a transaction that is
+// still being committed, or a server that never saw it.
+Fate AskOnce(const ConnectOptions& options, const std::string& transaction_id) {
+  try {
+    ConnectOptions brief = options;
+    brief.statement_timeout = std::chrono::seconds(5);
+    auto connection = Connection::Open(brief);
+    if (connection.Exec("SELECT pg_is_in_recovery()").Bool(0, 0)) return Fate::kUnknown;
+    const auto status = connection.Query("SELECT pg_xact_status($1::xid8)", {transaction_id}).Text(0, 0);
+    if (status == "committed") return Fate::kCommitted;
+    if (status == "aborted") return Fate::kAborted;
+  } catch (const base::Error& error) {
+    base::Debug("the fate of transaction {} is not known yet: {}", transaction_id, error.message());
+  }
+  return Fate::kUnknown;
+}
+
+Fate Ask(const ConnectOptions& options, const std::string& transaction_id) {
+  const auto until = std::chrono::steady_clock::now() + kAskFor;
+  for (;;) {
+    const Fate fate = AskOnce(options, transaction_id);
+    if (fate != Fate::kUnknown || std::chrono::steady_clock::now() > until) return fate;
+    std::this_thread::sleep_for(kAskEvery);
+  }
+}
+
+}  // namespace
+
+Transaction::Transaction(Connection& connection, Isolation isolation, bool read_only) : connection_(connection) {
+  if (connection_.InTransaction()) throw base::Error(Code::kInternal, "a transaction began inside another one");
+  connection_.Exec(fmt::format("BEGIN ISOLATION LEVEL {} {}",
+                               isolation == Isolation::kRepeatableRead ? "REPEATABLE READ" : "READ COMMITTED",
+                               read_only ? "READ ONLY" : "READ WRITE"));
+}
+
+Transaction::~Transaction() {
+  if (done_ || connection_.Broken()) return;
+  try {
+    connection_.Exec("ROLLBACK");
+  } catch (const base::Error& error) {
+    base::Debug("rollback: {}", error.message());
+  }
+}
+
+void Transaction::Commit() {
+  // A round trip of its own: together with COMMIT its answer would be lost with the answer to COMMIT.
+  const auto transaction_id = connection_.Exec("SELECT pg_catalog.pg_current_xact_id_if_assigned()").Optional(0, 0);
+  try {
+    connection_.Exec("COMMIT");
+    done_ = true;
+    return;
+  } catch (base::Error& error) {
+    done_ = true;
+    if (!connection_.Broken() || !transaction_id) {
+      error.TargetChanged(base::Changed::kNo);
+      throw;
+    }
+    base::Warn("the connection broke during COMMIT; asking the server what became of transaction {}", *transaction_id);
+  }
+  const Fate fate = Ask(connection_.options(), *transaction_id);
+  if (fate == Fate::kCommitted) return;
+  if (fate == Fate::kAborted) {
+    throw base::Error(Code::kConnectionLost,
+                      "the connection to the server broke during COMMIT, and the transaction was rolled back")
+        .Detail(fmt::format("transaction {}", *transaction_id))
+        .TargetChanged(base::Changed::kNo);
+  }
+  throw base::Error(Code::kCommitInDoubt,
+                    "the connection to the server broke during COMMIT, and its outcome is not known")
+      .Detail(fmt::format("transaction {} on {}", *transaction_id, Redacted(connection_.options().conninfo)))
+      .TargetChanged(base::Changed::kUnknown);
+}
+
+}  // namespace pg

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/process.h"
+
+namespace sandbox {
+
+// Writes switchback.conf and the authentication rules into a data directory and lets `settings` win over everything
+// else there. Files are given to `account`. Every file is replaced whole; a crash in between leaves settings of the
+// last time.
+void WriteConfiguration(const std::filesystem::path& data, const std::map<std::string, std::string>& settings,
+                        const std::optional<base::Account>& account);
+
+}  // namespace sandbox

@@ -1,0 +1,86 @@
+#include "sandbox/processes.h"
+
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace sandbox {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string LinkTarget(const fs::path& link) {
+  std::error_code ignored;
+  return fs::read_symlink(link, ignored).string();
+}
+
+fs::path ProcOf(int pid) { return fs::path("/proc") / std::to_string(pid); }
+
+// Field 22 of /proc/PID/stat; the program's name before it may hold blanks and parentheses. A zombie counts as ended.
+std::optional<std::string> StartTime(int pid) {
+  const auto stat = base::ReadFileIfExists(ProcOf(pid) / "stat");
+  if (!stat) return std::nullopt;
+  std::size_t position = stat->rfind(')');
+  if (position == std::string::npos || stat->compare(position, 4, ") Z ") == 0) return std::nullopt;
+  for (int field = 2; field < 22 && position != std::string::npos; ++field) position = stat->find(' ', position + 1);
+  if (position == std::string::npos) return std::nullopt;
+  return stat->substr(position + 1, stat->find(' ', position + 1) - position - 1);
+}
+
+std::string BootId() { return base::ReadFileIfExists("/proc/sys/kernel/random/boot_id").value_or(""); }
+std::string PidNamespace() { return LinkTarget("/proc/self/ns/pid"); }
+
+std::vector<int> ServersIn(const fs::path& directory) {
+  const std::string prefix = directory.string() + "/";
+  std::vector<int> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    int pid = 0;
+    const std::string name = entry.path().filename().string();
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error != std::errc() || end != name.data() + name.size()) continue;
+    if (LinkTarget(entry.path() / "cwd").compare(0, prefix.size(), prefix) != 0) continue;
+    const std::string program = fs::path(LinkTarget(entry.path() / "exe")).filename().string();
+    if (program == "postgres" || program == "postgres (deleted)") found.push_back(pid);
+  }
+  return found;
+}
+
+bool EndedWithin(const fs::path& directory, std::chrono::milliseconds limit) {
+  const auto until = std::chrono::steady_clock::now() + limit;
+  while (!ServersIn(directory).empty()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+}  // namespace
+
+ProcessMark MarkOf(int pid) {
+  auto started = StartTime(pid);
+  if (!started) throw base::Error(base::Code::kInternal, "there is no process " + std::to_string(pid));
+  return {.pid = pid, .started = *started, .boot = BootId(), .namespace_ = PidNamespace()};
+}
+
+bool Gone(const ProcessMark& mark) {
+  if (mark.boot != BootId()) return true;
+  if (mark.namespace_ != PidNamespace()) return false;
+  return StartTime(mark.pid) != mark.started;
+}
+
+void StopServersIn(const fs::path& directory) {
+  const fs::path real = fs::canonical(directory);
+  // Children of a server take SIGQUIT as its immediate shutdown, too, so who is whose parent does not matter.
+  for (const int signal : {SIGQUIT, SIGKILL}) {
+    for (const int pid : ServersIn(real)) ::kill(pid, signal);
+    if (EndedWithin(real, std::chrono::seconds(10))) return;
+  }
+}
+
+}  // namespace sandbox

@@ -1,0 +1,207 @@
+#include "sandbox/server.h"
+
+#include <arpa/inet.h>
+#include <fmt/core.h>
+#include <locale.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <sstream>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "sandbox/configuration.h"
+
+namespace sandbox {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using std::chrono::milliseconds;
+
+bool HaveUtf8Locale() {
+  locale_t found = ::newlocale(LC_ALL_MASK, "C.UTF-8", nullptr);
+  if (found != nullptr) ::freelocale(found);
+  return found != nullptr;
+}
+
+int FreePort() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  const bool bound = fd >= 0 && ::bind(fd, generic, size) == 0 && ::getsockname(fd, generic, &size) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!bound) throw base::Error(Code::kServerStart, "no free port was found on 127.0.0.1");
+  return ntohs(address.sin_port);
+}
+
+std::string Encoded(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '_' || c == '.' || c == '/';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
+  return out;
+}
+
+// The status that a server writes as the eighth line of postmaster.pid: starting, stopping, ready, standby; "" where
+// the file is not that process's.
+std::string StatusOf(const fs::path& data, int pid) {
+  const auto text = base::ReadFileIfExists(data / "postmaster.pid");
+  if (!text) return "";
+  std::istringstream in(*text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line.substr(0, line.find_last_not_of(' ') + 1));
+  return lines.size() >= 8 && lines[0] == std::to_string(pid) ? lines[7] : "";
+}
+
+std::string EndOfLog(const fs::path& log, std::size_t from) {
+  constexpr std::size_t kMost = 3000;
+  std::string text = base::ReadFileIfExists(log).value_or("");
+  text.erase(0, std::min(from, text.size()));
+  if (text.size() > kMost) text = "..." + text.substr(text.size() - kMost);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+struct Server::State {
+  explicit State(ServerOptions given) : options(std::move(given)) {
+    options.data = fs::absolute(options.data).lexically_normal();
+    if (options.socket_directory.empty()) options.socket_directory = options.data.parent_path();
+    options.socket_directory = fs::absolute(options.socket_directory).lexically_normal();
+    port = options.port.value_or(0);
+  }
+
+  [[nodiscard]] fs::path Log() const { return options.data.string() + ".log"; }
+
+  // What belongs to this server alone, whatever the data directory's own configuration says.
+  [[nodiscard]] std::map<std::string, std::string> Settings() const {
+    std::map<std::string, std::string> settings = {
+        {"data_directory", options.data.string()},
+        {"hba_file", (options.data / "switchback_hba.conf").string()},
+        {"ident_file", (options.data / "switchback_ident.conf").string()},
+        {"external_pid_file", ""},
+        {"unix_socket_directories", options.socket_directory.string()},
+        {"listen_addresses", options.listen_tcp ? "127.0.0.1" : ""},
+        {"port", std::to_string(port)},
+        {"ssl", "off"},
+        {"logging_collector", "off"},
+        {"log_destination", "stderr"},
+        {"lc_messages", "C"},
+    };
+    for (const auto& [name, value] : options.settings) settings[name] = value;
+    return settings;
+  }
+
+  // False: another process took the port.
+  bool TryStart(milliseconds deadline, bool wait_for_promotion) {
+    WriteConfiguration(options.data, Settings(), options.account);
+    std::error_code ignored;
+    const std::size_t log_start = fs::exists(Log(), ignored) ? fs::file_size(Log()) : 0;
+    child = base::Child::Start({.argv = {options.binaries.Program("postgres"), "-D", options.data.string()},
+                                .cwd = "/",
+                                .account = options.account},
+                               Log());
+    const auto until = std::chrono::steady_clock::now() + deadline;
+    while (child->Running()) {
+      const std::string status = StatusOf(options.data, child->pid());
+      if (status == "ready" || (status == "standby" && !wait_for_promotion)) return true;
+      if (std::chrono::steady_clock::now() > until) {
+        Stop(StopMode::kImmediate);
+        throw base::Error(Code::kServerStart,
+                          fmt::format("the server did not come up within {} s",
+                                      std::chrono::duration_cast<std::chrono::seconds>(deadline).count()))
+            .Detail(EndOfLog(Log(), log_start));
+      }
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    child.reset();
+    const std::string said = EndOfLog(Log(), log_start);
+    if (said.find("Address already in use") != std::string::npos) return false;
+    throw base::Error(Code::kServerStart, "the server ended while it started").Detail(said);
+  }
+
+  void Stop(StopMode mode) {
+    if (!child) return;
+    const int asked = mode == StopMode::kSmart ? SIGTERM : mode == StopMode::kFast ? SIGINT : SIGQUIT;
+    for (const int signal : {asked, SIGQUIT, SIGKILL}) {
+      child->Signal(signal);
+      if (child->Wait(signal == SIGQUIT ? std::chrono::seconds(10) : std::chrono::seconds(60))) break;
+      base::Warn("the server in {} does not stop", options.data.string());
+    }
+    child.reset();
+  }
+
+  ServerOptions options;
+  int port = 0;
+  std::optional<base::Child> child;
+};
+
+Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Server::Server(Server&&) noexcept = default;
+
+Server& Server::operator=(Server&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+
+Server::~Server() {
+  if (!state_) return;
+  try {
+    state_->Stop(StopMode::kImmediate);
+  } catch (const std::exception& error) {
+    base::Warn("cannot stop the server in {}: {}", state_->options.data.string(), error.what());
+  }
+}
+
+Server Server::Initialize(const ServerOptions& options) {
+  auto state = std::make_unique<State>(options);
+  const auto& data = state->options.data;
+  if (fs::exists(data)) throw base::Error(Code::kFileWrite, data.string() + " exists already");
+  base::RunOrThrow({.argv = {options.binaries.Program("initdb"), "--pgdata", data.string(), "--username", "postgres",
+                             "--auth", "trust", "--encoding", "UTF8", "--locale", HaveUtf8Locale() ? "C.UTF-8" : "C",
+                             "--no-sync", "--no-instructions"},
+                    .cwd = "/",
+                    .account = options.account});
+  return Server(std::move(state));
+}
+
+Server Server::Adopt(const ServerOptions& options) { return Server(std::make_unique<State>(options)); }
+
+void Server::Start(milliseconds deadline, bool wait_for_promotion) {
+  if (Running()) throw base::Error(Code::kInternal, "the server in " + data().string() + " runs already");
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    state_->port = state_->options.port ? *state_->options.port : FreePort();
+    if (state_->TryStart(deadline, wait_for_promotion)) return;
+  }
+  throw base::Error(Code::kServerStart, fmt::format("port {} is in use", state_->port));
+}
+
+void Server::Stop(StopMode mode) { state_->Stop(mode); }
+void Server::Detach() { state_->child.reset(); }
+bool Server::Running() { return state_->child && state_->child->Running(); }
+int Server::port() const { return state_->port; }
+int Server::pid() const { return state_->child ? state_->child->pid() : 0; }
+const fs::path& Server::data() const { return state_->options.data; }
+fs::path Server::log() const { return state_->Log(); }
+
+std::string Server::Url(const std::string& database) const {
+  return fmt::format("postgresql://postgres@localhost:{}/{}?host={}", state_->port, Encoded(database),
+                     Encoded(state_->options.socket_directory.string()));
+}
+
+}  // namespace sandbox

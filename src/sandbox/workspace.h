@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace sandbox {
+
+// A directory for throwaway servers that the server account (see ServerAccount) may enter, under $TMPDIR or, where that
+// is closed to the account or too long for a socket, /tmp. It is marked with the process that it belongs to: the one
+// that made it, or `owner`. The destructor stops the servers in it and removes it, unless it was kept or belongs to
+// another process. After kill -9 the next SweepStale() does both. Throws kFileWrite.
+class Workspace {
+ public:
+  // `purpose` becomes part of the name: "drill", "prove", "test".
+  explicit Workspace(const std::string& purpose);
+  // Belongs to the process `owner`.
+  Workspace(const std::string& purpose, int owner);
+  Workspace(Workspace&& other) noexcept;
+  Workspace(const Workspace&) = delete;
+  ~Workspace();
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  // Nobody removes it from now on, nor stops what runs in it. A crash before this leaves it to SweepStale().
+  void Keep();
+
+  // Stops the servers in a workspace and removes it; a path that is not a workspace is refused (kInternal).
+  static void Remove(const std::filesystem::path& path);
+  // Removes the workspaces whose process is gone. What cannot be removed is logged.
+  static void SweepStale();
+
+ private:
+  std::filesystem::path path_;
+  bool remove_ = true;
+};
+
+}  // namespace sandbox

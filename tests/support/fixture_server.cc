@@ -1,0 +1,19 @@
+#include "fixture_server.h"
+
+namespace test {
+
+sandbox::Server StartFixtureServer(const sandbox::Workspace& workspace) {
+  sandbox::ServerOptions options;
+  options.binaries = sandbox::FindBinaries();
+  options.account = sandbox::ServerAccount();
+  options.data = workspace.path() / "data";
+  options.settings = {
+      {"wal_level", "logical"}, {"max_connections", "100"},      {"max_wal_senders", "20"},
+      {"fsync", "off"},         {"max_replication_slots", "20"},
+  };
+  auto server = sandbox::Server::Initialize(options);
+  server.Start();
+  return server;
+}
+
+}  // namespace test
