@@ -73,7 +73,8 @@ std::vector<LedgerLine> ReadLedgers(const std::filesystem::path& directory) {
     const std::string text = base::ReadFile(entry.path());
     std::size_t begin = 0;
     for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-      lines.push_back(FromJson(base::ParseJson(std::string_view(text).substr(begin, end - begin), entry.path().string())));
+      lines.push_back(
+          FromJson(base::ParseJson(std::string_view(text).substr(begin, end - begin), entry.path().string())));
       begin = end + 1;
     }
   }

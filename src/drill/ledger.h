@@ -19,7 +19,8 @@ struct LedgerWrite {
   base::Json values;
 };
 
-// What became of one request. kUnknown: the connection broke before the answer came, so a write may or may not be there.
+// What became of one request. kUnknown: the connection broke before the answer came, so a write may or may not be
+// there.
 enum class Outcome { kOk, kFailed, kUnknown };
 
 struct LedgerLine {
@@ -32,8 +33,8 @@ struct LedgerLine {
   std::optional<LedgerWrite> write;
 };
 
-// The book of one application instance, outside the database: one JSON line a request, appended (O_APPEND) after the answer,
-// for a write after that of its COMMIT. It is not synced: it has to survive its process, not the machine.
+// The book of one application instance, outside the database: one JSON line a request, appended (O_APPEND) after the
+// answer, for a write after that of its COMMIT. It is not synced: it has to survive its process, not the machine.
 class Ledger {
  public:
   explicit Ledger(const std::filesystem::path& path);

@@ -15,8 +15,8 @@ struct ShopQuery {
 
 using ShopQueries = std::map<std::string, ShopQuery>;
 
-// Reads queries.sql: each statement follows a line `-- name(parameter, parameter)` and ends with ';'. Other comment lines are
-// for people. Throws kDrillBadQueries with the line.
+// Reads queries.sql: each statement follows a line `-- name(parameter, parameter)` and ends with ';'. Other comment
+// lines are for people. Throws kDrillBadQueries with the line.
 ShopQueries ParseQueries(std::string_view text);
 
 }  // namespace drill

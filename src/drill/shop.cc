@@ -45,7 +45,8 @@ struct WrongAnswer {
   std::string reason;
 };
 
-constexpr std::array kNames = {"Ada Lovelace", "Conan O'Brien", "Åsa Öberg", "Grace Hopper", "Seán Ó \"Dub\"", "李小龙"};
+constexpr std::array kNames = {"Ada Lovelace", "Conan O'Brien",  "Åsa Öberg",
+                               "Grace Hopper", "Seán Ó \"Dub\"", "李小龙"};
 
 // Remembers what one instance wrote, so that it can check what it reads.
 struct Memory {
@@ -60,8 +61,8 @@ class Shop {
   explicit Shop(const ShopOptions& options)
       : options_(options),
         instance_(fmt::format("{}.{}", options.version, options.slot)),
-        queries_(ParseQueries(base::RunOrThrow({.argv = {"git", "-C", options.repository.string(), "show", "HEAD:queries.sql"}})
-                                  .out)),
+        queries_(ParseQueries(
+            base::RunOrThrow({.argv = {"git", "-C", options.repository.string(), "show", "HEAD:queries.sql"}}).out)),
         ledger_(options.ledger),
         random_(options.seed) {}
 
@@ -78,7 +79,9 @@ class Shop {
   void ReadOrder();
 
   int Below(int end) { return std::uniform_int_distribution<int>(0, end - 1)(random_); }
-  std::string SomeName() { return fmt::format("{} {}", kNames[static_cast<std::size_t>(Below(kNames.size()))], Below(1000)); }
+  std::string SomeName() {
+    return fmt::format("{} {}", kNames[static_cast<std::size_t>(Below(kNames.size()))], Below(1000));
+  }
   std::int64_t LoadedCustomer() { return options_.slot + 1 + kShopSlots * Below(kLoadedCustomers / kShopSlots); }
   std::int64_t NextKey() { return 1'000'000 + 100'000L * options_.slot + ++keys_; }
 
@@ -132,7 +135,8 @@ pg::Result Shop::Ask(const std::string& name, Values values) {
 
 std::int64_t Shop::Write(const std::string& name, const std::string& table, std::int64_t row, Values values) {
   const auto& takes = queries_.at(name).parameters;
-  std::erase_if(values, [&](const auto& value) { return std::find(takes.begin(), takes.end(), value.first) == takes.end(); });
+  std::erase_if(values,
+                [&](const auto& value) { return std::find(takes.begin(), takes.end(), value.first) == takes.end(); });
   line_.write = LedgerWrite{table, row, fmt::format("{}-{}", instance_, ++writes_), values};
   values["row"] = std::to_string(row);
   values["write"] = line_.write->write;
@@ -150,9 +154,11 @@ void Shop::AddCustomer() {
 
 void Shop::RenameCustomer() {
   const bool own = !memory_.customer_ids.empty() && Below(2) == 0;
-  const std::int64_t row = own ? memory_.customer_ids[static_cast<std::size_t>(Below(static_cast<int>(memory_.customer_ids.size())))]
-                               : LoadedCustomer();
-  if (Write("rename_customer", "customers", row, {{"name", SomeName()}}) != 1) throw WrongAnswer{"customer to rename is gone"};
+  const std::int64_t row =
+      own ? memory_.customer_ids[static_cast<std::size_t>(Below(static_cast<int>(memory_.customer_ids.size())))]
+          : LoadedCustomer();
+  if (Write("rename_customer", "customers", row, {{"name", SomeName()}}) != 1)
+    throw WrongAnswer{"customer to rename is gone"};
   const bool known = memory_.customers.contains(row);
   memory_.customers[row]["name"] = line_.write->values.at("name");
   if (!known) memory_.customer_ids.push_back(row);
@@ -160,7 +166,8 @@ void Shop::RenameCustomer() {
 
 void Shop::ReadCustomer() {
   if (memory_.customer_ids.empty()) return AddCustomer();
-  const std::int64_t row = memory_.customer_ids[static_cast<std::size_t>(Below(static_cast<int>(memory_.customer_ids.size())))];
+  const std::int64_t row =
+      memory_.customer_ids[static_cast<std::size_t>(Below(static_cast<int>(memory_.customer_ids.size())))];
   const pg::Result result = Ask("read_customer", {{"row", std::to_string(row)}});
   if (result.rows() != 1) throw WrongAnswer{"customer is gone"};
   const Values& wrote = memory_.customers[row];
@@ -187,7 +194,8 @@ void Shop::AddOrder() {
 
 void Shop::ReadOrder() {
   if (memory_.order_ids.empty()) return AddOrder();
-  const std::int64_t row = memory_.order_ids[static_cast<std::size_t>(Below(static_cast<int>(memory_.order_ids.size())))];
+  const std::int64_t row =
+      memory_.order_ids[static_cast<std::size_t>(Below(static_cast<int>(memory_.order_ids.size())))];
   const pg::Result result = Ask("read_order", {{"row", std::to_string(row)}});
   if (result.rows() != 1) throw WrongAnswer{"order is gone"};
   if (result.Int(0, 0) != memory_.orders.at(row)) throw WrongAnswer{"order reads back another quantity"};

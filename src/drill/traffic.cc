@@ -24,7 +24,8 @@ struct Row {
 
 std::map<RowKey, Row> ReadRows(pg::Connection& connection) {
   std::map<RowKey, Row> rows;
-  for (const auto& [table, sql] : {std::pair{"customers", sql_text::kWrittenCustomers}, {"orders", sql_text::kWrittenOrders}}) {
+  for (const auto& [table, sql] :
+       {std::pair{"customers", sql_text::kWrittenCustomers}, {"orders", sql_text::kWrittenOrders}}) {
     const pg::Result result = connection.Query(std::string(sql));
     for (int i = 0; i < result.rows(); ++i) {
       Row& row = rows[{table, result.Int(i, 0)}];
@@ -58,8 +59,8 @@ void CompareValues(const RowKey& key, const Chain& chain, std::size_t length, co
   for (const auto& [column, value] : row.values) {
     const auto wanted = expected.find(column);
     if (wanted != expected.end() && wanted->second != value) {
-      account.altered.push_back(
-          fmt::format(R"({} {}: {} holds "{}", written was "{}")", key.first, key.second, column, value, wanted->second));
+      account.altered.push_back(fmt::format(R"({} {}: {} holds "{}", written was "{}")", key.first, key.second, column,
+                                            value, wanted->second));
     }
   }
   if (key.first == "orders" && row.values.at("adds_up") != "true") {
@@ -121,12 +122,8 @@ std::span<const LedgerLine> Between(std::span<const LedgerLine> lines, std::int6
 }
 
 base::Json Account::ToJson() const {
-  return {{"acknowledged", acknowledged},
-          {"unknown", unknown},
-          {"unknown_present", unknown_present},
-          {"lost", lost.size()},
-          {"altered", altered},
-          {"unledgered", unledgered}};
+  return {{"acknowledged", acknowledged}, {"unknown", unknown}, {"unknown_present", unknown_present},
+          {"lost", lost.size()},          {"altered", altered}, {"unledgered", unledgered}};
 }
 
 Account Compare(std::span<const LedgerLine> lines, pg::Connection& connection) {
@@ -139,9 +136,9 @@ Account Compare(std::span<const LedgerLine> lines, pg::Connection& connection) {
   }
   for (const auto& [key, row] : rows) {
     const auto chain = chains.find(key);
-    const bool known = chain != chains.end() && std::any_of(chain->second.begin(), chain->second.end(), [&](const auto* line) {
-                         return line->write->write == row.written_by;
-                       });
+    const bool known =
+        chain != chains.end() && std::any_of(chain->second.begin(), chain->second.end(),
+                                             [&](const auto* line) { return line->write->write == row.written_by; });
     if (!known) ++account.unledgered;
   }
   return account;

@@ -17,7 +17,8 @@ struct Traffic {
   std::int64_t failed = 0;        // refused, wrong, or without an answer
   std::int64_t unknown = 0;       // those of `failed` that were writes whose answer never came
   std::int64_t acknowledged = 0;  // writes
-  std::int64_t down_us = 0;       // from a first failure to the first of 20 successes in a row; summed where it happens again
+  std::int64_t down_us =
+      0;  // from a first failure to the first of 20 successes in a row; summed where it happens again
   std::map<std::string, std::int64_t> failures;  // by reason
 };
 
@@ -33,14 +34,14 @@ struct Account {
   std::int64_t acknowledged = 0;
   std::int64_t unknown = 0;
   std::int64_t unknown_present = 0;
-  std::vector<LedgerWrite> lost;      // acknowledged, and not in the database
-  std::vector<std::string> altered;   // rows that hold something else than what was written to them, as sentences
-  std::int64_t unledgered = 0;        // rows in the database whose last write no ledger knows
+  std::vector<LedgerWrite> lost;     // acknowledged, and not in the database
+  std::vector<std::string> altered;  // rows that hold something else than what was written to them, as sentences
+  std::int64_t unledgered = 0;       // rows in the database whose last write no ledger knows
   base::Json ToJson() const;
 };
 
-// Reads the rows that the applications wrote. Of the columns name, display_name and phone it compares those that exist: during a
-// release with both names, both must hold what was written.
+// Reads the rows that the applications wrote. Of the columns name, display_name and phone it compares those that exist:
+// during a release with both names, both must hold what was written.
 Account Compare(std::span<const LedgerLine> lines, pg::Connection& connection);
 
 }  // namespace drill

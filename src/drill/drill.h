@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+
+namespace drill {
+
+struct DrillOptions {
+  bool keep = false;  // leave the workspace
+};
+
+// Plays the incident in three acts on servers of its own, with this program's binary as the tool and as the
+// applications. All that it started is stopped and removed, unless kept; after a kill -9 the next drill does so.
+// Progress goes to the log. Result: {held, acts: [...], claims: [...], evidence, workspace, seconds};
+// docs/formats/drill.md. Throws kInterrupted and what keeps it from being played at all; a claim that does not hold is
+// a value.
+base::Json RunDrill(const DrillOptions& options);
+
+// For people: the acts side by side, and the claims that did not hold.
+std::string RenderDrill(const base::Json& result);
+
+}  // namespace drill
