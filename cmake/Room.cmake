@@ -3,11 +3,18 @@
 # room that says USES pg and nowhere else.
 #
 # In a room's folder: *_test.cc are tests without a server, *_pgtest.cc tests on a real PostgreSQL, *.sql is embedded as
-# constants of the generated header NAME/sql_text.h (file name in CamelCase: read_tables.sql -> NAME::sql_text::kReadTables).
+# constants of the generated header NAME/sql_text.h (file name in CamelCase: read_tables.sql -> NAME::sql_text::kReadTables);
+# NAME::sql_text::kAll lists them, for the test that prepares each.
 
 set(SB_INCLUDE_FARM ${CMAKE_BINARY_DIR}/include)
 set(SB_GENERATED ${CMAKE_BINARY_DIR}/generated)
+add_custom_target(generated COMMENT "The generated headers, which lint needs")
 set(SB_ROOMS "" CACHE INTERNAL "rooms declared so far")
+
+function(sb_include_root name)
+  file(MAKE_DIRECTORY ${SB_INCLUDE_FARM}/${name})
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/${name} ${SB_INCLUDE_FARM}/${name}/${name} SYMBOLIC)
+endfunction()
 
 function(sb_include_rooms target)
   foreach(room ${ARGN})
@@ -32,6 +39,7 @@ function(sb_embed_sql name target)
     DEPENDS ${sql_files} ${CMAKE_SOURCE_DIR}/cmake/EmbedSql.cmake
     VERBATIM)
   add_custom_target(sb_${name}_sql DEPENDS ${header})
+  add_dependencies(generated sb_${name}_sql)
   add_dependencies(${target} sb_${name}_sql)
   target_include_directories(${target} PRIVATE ${SB_GENERATED}/${name})
 endfunction()
@@ -66,20 +74,17 @@ function(sb_room name)
   list(FILTER pg_tests INCLUDE REGEX "_pgtest\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(pg)?test\\.cc$")
 
-  file(MAKE_DIRECTORY ${SB_INCLUDE_FARM}/${name})
-  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/${name} ${SB_INCLUDE_FARM}/${name}/${name} SYMBOLIC)
+  sb_include_root(${name})
   set(target sb_${name})
-  if(sources)
-    add_library(${target} STATIC ${sources})
-    target_include_directories(${target} PRIVATE ${SB_INCLUDE_FARM}/${name})
-    target_link_libraries(${target} PRIVATE nlohmann_json::nlohmann_json fmt::fmt Threads::Threads ${ROOM_LIBRARIES})
-    sb_include_rooms(${target} ${ROOM_USES})
-    sb_embed_sql(${name} ${target})
-  else()  # headers only
-    add_library(${target} INTERFACE)
-    list(TRANSFORM ROOM_USES PREPEND sb_ OUTPUT_VARIABLE used)
-    target_link_libraries(${target} INTERFACE ${used})
+  if(NOT sources)  # headers only
+    set(sources ${CMAKE_BINARY_DIR}/no_sources.cc)
+    file(CONFIGURE OUTPUT ${sources} CONTENT "")
   endif()
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} PRIVATE ${SB_INCLUDE_FARM}/${name})
+  target_link_libraries(${target} PRIVATE nlohmann_json::nlohmann_json fmt::fmt Threads::Threads ${ROOM_LIBRARIES})
+  sb_include_rooms(${target} ${ROOM_USES})
+  sb_embed_sql(${name} ${target})
   set(SB_ROOMS "${SB_ROOMS};${name}" CACHE INTERNAL "")
 
   if(unit_tests)
@@ -90,6 +95,7 @@ function(sb_room name)
   endif()
 endfunction()
 
+# sb_program(NAME ROOM room [LIBRARIES target...]): the program; it may use every room.
 function(sb_program name)
   cmake_parse_arguments(PROGRAM "" "ROOM" "LIBRARIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${PROGRAM_ROOM}/*.cc)
@@ -97,7 +103,9 @@ function(sb_program name)
     message(WARNING "${name} has no sources yet")
     return()
   endif()
+  sb_include_root(${PROGRAM_ROOM})
   add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE ${SB_INCLUDE_FARM}/${PROGRAM_ROOM})
   target_link_libraries(${name} PRIVATE nlohmann_json::nlohmann_json fmt::fmt ${PROGRAM_LIBRARIES})
   sb_include_rooms(${name} ${SB_ROOMS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

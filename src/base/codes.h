@@ -8,8 +8,8 @@
 
 namespace base {
 
-// The stable codes of everything that can go wrong. `codes.def` is the only list: `switchback explain`, the reference and
-// the exit code of a failed command come from it.
+// The stable codes of everything that can go wrong. `codes.def` is the only list: `switchback explain`, the reference
+// and the exit code of a failed command come from it.
 enum class Code : int {
 #define SB_CODE(number, name, exit, meaning, remedy) k##name = number,
 #include "base/codes.def"

@@ -12,10 +12,12 @@ namespace base {
 // Whether the target database was changed by what failed.
 enum class Changed { kNo, kYes, kUnknown };
 
-// The one exception type. It is thrown where a command cannot go on, gathers context while it unwinds, and is printed once,
-// at the top: as text or as JSON, from the same object. Expected outcomes (blocked, refused, unparsed) are values instead.
+// The one exception type. It is thrown where a command cannot go on, gathers context while it unwinds, and is printed
+// once, at the top: as text or as JSON, from the same object. Expected outcomes (blocked, refused, unparsed) are values
+// instead.
 //
-//   throw base::Error(base::Code::kFileRead, "cannot read releases/a/release.yaml").Detail("No such file or directory");
+//   throw base::Error(base::Code::kFileRead, "cannot read releases/a/release.yaml").Detail("No such file or
+//   directory");
 //
 // Messages are lowercase sentences without a full stop. Without a Hint, the remedy of the code table is shown.
 class Error : public std::exception {
@@ -54,7 +56,8 @@ class Error : public std::exception {
   [[nodiscard]] const char* what() const noexcept override { return what_.c_str(); }
   // Several lines for people, without a trailing newline: "error SB2001: ...", where, detail, context, hint.
   [[nodiscard]] std::string Text() const;
-  // {code, message, detail, hint, at: {file, line, column}, sqlstate, statement, context: [], retryable, target_changed}
+  // {code, message, detail, hint, at: {file, line, column}, sqlstate, statement, context: [], retryable,
+  // target_changed}
   [[nodiscard]] Json ToJson() const;
 
  private:

@@ -7,8 +7,9 @@ namespace base {
 
 // Named places at which a test can stop the program. The table failpoints.def is the only list.
 //
-// SWITCHBACK_FAILPOINT=NAME[@N]=ACTION arms one of them from its N-th passing on (default the first): `kill` (SIGKILL to
-// itself), `error` (throws kFailpointError, once) or `stop` (SIGSTOP to itself, once). Unset, a failpoint costs one load of a flag.
+// SWITCHBACK_FAILPOINT=NAME[@N]=ACTION arms one of them from its N-th passing on (default the first): `kill` (SIGKILL
+// to itself), `error` (throws kFailpointError, once) or `stop` (SIGSTOP to itself, once). Unset, a failpoint costs one
+// load of a flag.
 enum class FailpointId {
 #define SB_FAILPOINT(id, name, where) k##id,
 #include "base/failpoints.def"
@@ -22,7 +23,8 @@ struct FailpointInfo {
 };
 std::span<const FailpointInfo> AllFailpoints();
 
-// What the environment variable does, for tests inside one process; "" disarms. Throws kUsage where it is not understood.
+// What the environment variable does, for tests inside one process; "" disarms. Throws kUsage where it is not
+// understood.
 void ArmFailpoint(std::string_view spec);
 
 // Threads: safe from any. Throws kUsage where SWITCHBACK_FAILPOINT is not understood.

@@ -14,9 +14,11 @@ std::string ReadFile(const std::filesystem::path& path);
 std::optional<std::string> ReadFileIfExists(const std::filesystem::path& path);
 
 // The one writer of files that must survive a power cut. Two ways:
-//  - Replace: writes PATH.tmp-<random>, and Commit() syncs it, renames it over PATH and syncs the directory. A crash leaves
+//  - Replace: writes PATH.tmp-<random>, and Commit() syncs it, renames it over PATH and syncs the directory. A crash
+//  leaves
 //    the old file or the new one, and at most a .tmp- file, which nobody reads.
-//  - Append: opens or creates PATH; Write() appends, Commit() syncs. A crash leaves a prefix of what was written since the
+//  - Append: opens or creates PATH; Write() appends, Commit() syncs. A crash leaves a prefix of what was written since
+//  the
 //    last Commit(), maybe with a torn last line.
 // Throws kFileWrite. A Replace that is destroyed before Commit() leaves PATH as it was.
 class FileWriter {

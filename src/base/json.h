@@ -10,8 +10,8 @@ namespace base {
 // Objects are kept sorted by key, so that the same value always has the same text.
 using Json = nlohmann::json;
 
-// RFC 8785 canonical form, for digests. Numbers are integers within 2^53; larger ones are strings by our convention, and
-// floating point never takes part: a value that breaks this throws kInternal.
+// RFC 8785 canonical form, for digests. Numbers are integers within 2^53; larger ones are strings by our convention,
+// and floating point never takes part: a value that breaks this throws kInternal.
 std::string Canonical(const Json& value);
 
 // Parses a text; throws kBadJson with `origin` (a file name) and the byte position.

@@ -8,7 +8,8 @@
 
 namespace base {
 
-// Messages for people, on stderr: stdout belongs to a command's output. Levels: debug is shown with --verbose, info unless --quiet.
+// Messages for people, on stderr: stdout belongs to a command's output. Levels: debug is shown with --verbose, info
+// unless --quiet.
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 void SetLogLevel(LogLevel least);

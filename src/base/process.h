@@ -20,12 +20,12 @@ std::optional<Account> FindAccount(const std::string& name);
 bool RunningAsRoot();
 
 struct Command {
-  std::vector<std::string> argv;                 // argv[0] is searched on PATH unless it contains '/'
-  std::map<std::string, std::string> env = {};   // added to this process's environment
-  std::filesystem::path cwd = {};                // empty: this process's
-  std::optional<Account> account = {};           // run as this account (uid, gid, groups cleared); needs root
-  std::string input = {};                        // written to its standard input, which is then closed
-  std::chrono::milliseconds deadline{0};         // 0 = none; past it the child is killed and kDeadline thrown
+  std::vector<std::string> argv;                // argv[0] is searched on PATH unless it contains '/'
+  std::map<std::string, std::string> env = {};  // added to this process's environment
+  std::filesystem::path cwd = {};               // empty: this process's
+  std::optional<Account> account = {};          // run as this account (uid, gid, groups cleared); needs root
+  std::string input = {};                       // written to its standard input, which is then closed
+  std::chrono::milliseconds deadline{0};        // 0 = none; past it the child is killed and kDeadline thrown
 };
 
 struct Finished {

@@ -28,6 +28,7 @@ bool HasPassword(const std::string& conninfo);
 // The same server and options, another database. Throws kBadConnectionString.
 std::string WithDatabase(const std::string& conninfo, const std::string& database);
 // For children (pg_basebackup ...): the connection string without its password, and the environment that carries it.
+// The password of a client certificate's key (sslpassword) has no such way and is left out.
 struct ChildConnection {
   std::string conninfo;
   std::vector<std::pair<std::string, std::string>> env;
@@ -61,7 +62,8 @@ using Params = std::vector<Param>;
 
 // One session. Movable, not copyable; one thread at a time, except Cancel().
 // Every failure is a base::Error with the server's SQLSTATE, message, detail and hint: kUnreachable, kAuthentication,
-// kNoDatabase, kPooler, kPrivilege, kLockTimeout, kDeadline, kDeadlock, kConnectionLost, kStatementFailed.
+// kNoDatabase, kUnknownDatabase, kBadConnectionString, kPooler, kPrivilege, kLockTimeout, kDeadline, kDeadlock,
+// kConnectionLost, kStatementFailed; kInterrupted where Cancel() ended a statement.
 class Connection {
  public:
   // Connects, refuses a transaction pooler with the remedy (kPooler), and pins what the SQL of this program relies on:
@@ -75,7 +77,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
-  // One statement or several separated by ';' in the simple protocol; the last one's result.
+  // One statement or several separated by ';' in the simple protocol; the last one's result. COMMIT goes through
+  // Transaction: here a connection that breaks inside a transaction is reported as "nothing changed".
   Result Exec(const std::string& sql);
   // One statement with parameters $1, $2 ... in the extended protocol.
   Result Query(const std::string& sql, const Params& params = {});

@@ -10,7 +10,7 @@
 namespace release {
 
 struct Policy {
-  std::chrono::milliseconds backup_max_age = std::chrono::hours(24);     // of the base backup that a checkpoint may reuse
+  std::chrono::milliseconds backup_max_age = std::chrono::hours(24);  // of the base backup that a checkpoint may reuse
   std::chrono::milliseconds checkpoint_max_age = std::chrono::hours(4);  // at the gate of expand
   std::chrono::milliseconds lock_timeout = std::chrono::seconds(2);
   int lock_retries = 10;
@@ -19,22 +19,22 @@ struct Policy {
 
 struct Backup {
   std::string provider = "local";
-  base::Json options = base::Json::object();  // local: {repository: PATH}
+  base::Json options = base::Json::object();  // local: {repository: absolute PATH}; a relative one counts from the root
 };
 
 struct Environment {
   std::string name;
   std::string database_env;  // name of the variable that holds the connection string; may be empty
   std::string after;
-  Policy policy;             // switchback.yaml's, with the environment's own on top
+  Policy policy;  // switchback.yaml's, with the environment's own on top
   Backup backup;
 };
 
 // A folder with switchback.yaml, and the one environment that a command works on.
 struct Project {
   std::filesystem::path root;
-  std::filesystem::path state_dir;  // absolute: ROOT/.switchback unless state_dir says otherwise
-  std::vector<std::string> environments;
+  std::filesystem::path state_dir;        // absolute: ROOT/.switchback unless state_dir says otherwise
+  std::vector<std::string> environments;  // as written; "default" where switchback.yaml names none
   Environment environment;
 
   // ROOT/.switchback/ENVIRONMENT/RELEASE: journal.jsonl, checkpoint.json, evidence/. Not created.
@@ -46,7 +46,10 @@ struct Project {
 Project LoadProject(const std::filesystem::path& start, const std::string& environment);
 
 // RELEASE on the command line: a path when it contains '/' or is '.', else releases/NAME, else a unique prefix.
-// Throws kNoRelease with the candidates.
+// Absolute. Throws kNoRelease with the candidates.
 std::filesystem::path FindRelease(const Project& project, const std::string& argument);
+
+// A path for messages: relative to the working directory where it lies below it.
+std::filesystem::path ShownPath(const std::filesystem::path& path);
 
 }  // namespace release

@@ -12,7 +12,7 @@
 namespace release {
 
 struct Transform {
-  std::string up;    // empty: the plain copy or cast
+  std::string up;  // empty: the plain copy or cast
   std::string down;
 };
 
@@ -29,26 +29,27 @@ struct Application {
 struct Invariant {
   std::string name;
   std::string sql;
-  base::Json expect;  // a scalar; the query gives one row with one column
+  base::Json
+      expect;  // null, true, false, an integer or a text (fractions too); the query gives one row with one column
 };
 
 struct RollbackCondition {
   std::string name;
-  std::string sql;         // or
+  std::string sql;  // or
   std::string prometheus;
   double max = 0;
-  std::string duration;    // `for`
-  std::string then;        // flag-off, code, undo, restore
+  std::string duration;  // `for`
+  std::string then;      // flag-off, code, undo, restore
 };
 
 // releases/NAME/release.yaml with the text of its change, validated.
 struct Release {
-  std::string name;                    // of its directory
+  std::string name;  // of its directory
   std::filesystem::path directory;
   std::string title;
-  std::string owner;                   // empty: none, and no rollout
+  std::string owner;  // empty: none, and no rollout
   std::optional<std::chrono::milliseconds> rollback_window;
-  std::filesystem::path change_path;   // as shown in messages: "releases/a/change.sql"
+  std::filesystem::path change_path;  // as shown in messages: "releases/a/change.sql"
   std::string change_sql;
   std::map<std::string, std::map<std::string, Transform>> transforms;  // table as written -> new column -> transform
   std::map<std::string, Application> applications;
@@ -56,10 +57,12 @@ struct Release {
   base::Json traffic;
   std::vector<Invariant> invariants;
   std::vector<RollbackCondition> rollback_conditions;
-  std::map<int, std::string> downs;    // `down:` of opaque statements, by the number of the statement in change.sql, from 1
+  std::map<int, std::string>
+      downs;  // `opaque: [{statement: N, down: SQL}]`: N counts the statements of change.sql from 1
 };
 
-// Throws kNoRelease, kBadYaml (file:line:column, with the nearest known key for an unknown one), kFileRead.
+// Every file that it names must exist inside the directory. Throws kNoRelease, kBadYaml (file:line:column, with the
+// nearest known key for an unknown one), kFileRead.
 Release LoadRelease(const std::filesystem::path& directory);
 
 }  // namespace release

@@ -1,0 +1,208 @@
+#include "gate/checks.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <utility>
+
+namespace gate {
+namespace {
+
+using std::chrono::milliseconds;
+
+// The checkpoint carries the time of the database server, the gate that of this machine.
+constexpr std::chrono::minutes kClockTolerance{5};
+constexpr std::size_t kListed = 5;
+
+std::string Listed(const std::vector<std::string>& items) {
+  std::string text;
+  for (std::size_t i = 0; i < items.size() && i < kListed; ++i) text += (i == 0 ? "" : "; ") + items[i];
+  if (items.size() > kListed) text += fmt::format("; and {} more", items.size() - kListed);
+  return text;
+}
+
+Check Pass(std::string id, std::string reason) { return {std::move(id), Result::kPass, std::move(reason), ""}; }
+
+Check CheckpointCheck(const Policy& policy, const Facts& facts, Phase phase) {
+  const std::string id = "checkpoint";
+  const std::string remedy = fmt::format("Run `switchback checkpoint {}`.", facts.release);
+  if (!facts.checkpoint) return {id, Result::kMissing, "There is no checkpoint to go back to.", remedy};
+  const CheckpointFact& checkpoint = *facts.checkpoint;
+  if (!facts.plan_digest) {
+    return {id, Result::kMissing, "It is not known which plan the checkpoint ought to belong to.",
+            fmt::format("Run `switchback plan {}`.", facts.release)};
+  }
+  if (checkpoint.plan_digest != *facts.plan_digest) {
+    return {id, Result::kStale, "The checkpoint was taken for another plan.", remedy};
+  }
+  if (!checkpoint.wal_archived) {
+    return {id, Result::kMissing, "It is not known whether the WAL of the checkpoint is in the archive.", remedy};
+  }
+  if (!*checkpoint.wal_archived) {
+    return {id, Result::kFail, "The WAL of the checkpoint is not in the archive: it cannot be restored.",
+            "See that archive_command works. " + remedy};
+  }
+  const auto age = std::chrono::duration_cast<milliseconds>(facts.now - checkpoint.taken_at);
+  if (age < -kClockTolerance) {
+    return {id, Result::kStale, "The checkpoint lies in the future: a clock is wrong.",
+            "Set the clocks of this machine and of the database server right. " + remedy};
+  }
+  const std::string how_old = base::FormatDuration(std::max(age, milliseconds{0}));
+  const bool first_step = phase == Phase::kExpand && !facts.begun.value_or(false);
+  if (first_step && age > policy.checkpoint_max_age) {
+    return {id, Result::kStale,
+            fmt::format("The checkpoint is {} old; the policy allows {}.", how_old,
+                        base::FormatDuration(policy.checkpoint_max_age)),
+            remedy};
+  }
+  return Pass(id, fmt::format("The checkpoint is {} old, and its WAL is archived.", how_old));
+}
+
+Check PlanCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "plan";
+  const std::string remedy = fmt::format("Run `switchback plan {}`, and read what changed.", facts.release);
+  if (!facts.plan_digest) return {id, Result::kMissing, "There is no plan.lock.json.", remedy};
+  if (facts.begun_digest && facts.begun.value_or(true) && *facts.begun_digest != *facts.plan_digest) {
+    return {id, Result::kStale, "The run was opened with another plan than plan.lock.json holds now.",
+            "Bring back the plan.lock.json with which it was opened, or go back to the start first."};
+  }
+  if (facts.compiled_digest && *facts.compiled_digest != *facts.plan_digest) {
+    return {id, Result::kStale, "The release compiles to another plan than plan.lock.json holds.", remedy};
+  }
+  if (!facts.compiled_digest && !facts.begun_digest) {
+    return {id, Result::kMissing, "The plan was not compared with the release.", remedy};
+  }
+  return Pass(id, facts.compiled_digest ? "The plan is what the release compiles to."
+                                        : "The plan is the one with which the run was opened.");
+}
+
+Check TargetCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "target";
+  const std::string remedy = "See that --database, DATABASE_URL or switchback.yaml names the intended server.";
+  if (!facts.system_identifier) {
+    return {id, Result::kMissing, "The database was not asked for its system identifier.", remedy};
+  }
+  if (!facts.begun_system_identifier && !facts.checkpoint) {
+    return {id, Result::kMissing, "There is no checkpoint or run to compare the database with.",
+            fmt::format("Run `switchback checkpoint {}`.", facts.release)};
+  }
+  for (const std::string& known : {facts.begun_system_identifier.value_or(*facts.system_identifier),
+                                   facts.checkpoint ? facts.checkpoint->system_identifier : *facts.system_identifier}) {
+    if (known != *facts.system_identifier) {
+      return {id, Result::kStale,
+              fmt::format("This is another database cluster: its system identifier is {}, not {}.",
+                          *facts.system_identifier, known),
+              remedy};
+    }
+  }
+  return Pass(id, fmt::format("The database cluster is the expected one ({}).", *facts.system_identifier));
+}
+
+Check ObjectsCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "objects";
+  if (!facts.drift) {
+    return {id, Result::kMissing, "The touched objects were not compared with the plan.",
+            "See that the database answers."};
+  }
+  if (!facts.drift->empty()) {
+    return {
+        id, Result::kStale, "The touched objects changed: " + Listed(*facts.drift) + ".",
+        facts.begun.value_or(true)
+            ? "Take the change back that was made beside switchback."
+            : fmt::format("Take the change back, or run `switchback plan {}` for what is there now.", facts.release)};
+  }
+  return Pass(id, "The touched objects are as they were left.");
+}
+
+Check OwnerCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "owner";
+  if (!facts.owner || !facts.rollback_window) {
+    return {id, Result::kMissing, "The release was not read.", "See that release.yaml can be read."};
+  }
+  if (facts.owner->empty()) {
+    return {id, Result::kDecide, "Nobody owns the way back.", "Name an `owner` in release.yaml."};
+  }
+  if (*facts.rollback_window <= milliseconds{0}) {
+    return {id, Result::kDecide, "There is no rollback window.", "Give a `rollback_window` in release.yaml."};
+  }
+  return Pass(id, fmt::format("{} owns the way back; the rollback window is {}.", *facts.owner,
+                              base::FormatDuration(*facts.rollback_window)));
+}
+
+Check ReturnCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "point-of-no-return";
+  if (!facts.point_of_no_return) {
+    return {id, Result::kMissing, "It is not known whether the plan has a point of no return.",
+            fmt::format("Run `switchback plan {}`.", facts.release)};
+  }
+  const PointOfNoReturnFact& point = *facts.point_of_no_return;
+  if (!point.exists) return Pass(id, "Every step has a way back.");
+  if (point.phase == Name(Phase::kPurge)) {
+    return Pass(id, fmt::format("Every step before purge has a way back; {} has none.", point.step));
+  }
+  if (!point.accepted) {
+    return {id, Result::kDecide,
+            fmt::format("Step {} (phase {}) has no way back, and nobody accepted that.", point.step, point.phase),
+            "Give the statement a `down` in release.yaml, or run with --accept-point-of-no-return."};
+  }
+  return Pass(id, fmt::format("Step {} (phase {}) has no way back; that was accepted.", point.step, point.phase));
+}
+
+Check InvariantsCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "invariants";
+  if (!facts.invariants) {
+    return {id, Result::kMissing, "The invariants were not asked.", "See that the database answers."};
+  }
+  if (facts.invariants->empty()) {
+    return {id, Result::kSkipped, "The release declares no invariant: nothing was checked.", ""};
+  }
+  std::vector<std::string> broken;
+  std::vector<std::string> unasked;
+  for (const InvariantFact& invariant : *facts.invariants) {
+    if (!invariant.holds) {
+      unasked.push_back(fmt::format("\"{}\": {}", invariant.name, invariant.error));
+    } else if (!*invariant.holds) {
+      broken.push_back(fmt::format("\"{}\" is {}, expected {}", invariant.name, invariant.found, invariant.expected));
+    }
+  }
+  if (!broken.empty()) {
+    return {id, Result::kFail, "Invariants do not hold: " + Listed(broken) + ".",
+            fmt::format("See `switchback diagnose {}`.", facts.release)};
+  }
+  if (!unasked.empty()) {
+    return {id, Result::kMissing, "Invariants could not be asked: " + Listed(unasked) + ".",
+            "Correct their SQL in release.yaml, or what keeps them from running."};
+  }
+  return Pass(id, fmt::format("All {} invariants hold.", facts.invariants->size()));
+}
+
+Check UnconvertedCheck(const Policy&, const Facts& facts, Phase phase) {
+  const std::string id = "unconverted";
+  if (!facts.unconverted) {
+    return {id, Result::kMissing, "It is not known whether rows are unconverted.", "See that the database answers."};
+  }
+  if (facts.unconverted->count != 0) {
+    const std::string rows = facts.unconverted->rows.empty() ? "" : ": " + Listed(facts.unconverted->rows);
+    return {id, Result::kDecide,
+            fmt::format("{} rows could not be converted, and {} would take away their old value{}.",
+                        facts.unconverted->count, Name(phase), rows),
+            "Correct these rows, or their transform, until none is listed."};
+  }
+  return Pass(id, "No row is unconverted.");
+}
+
+constexpr std::array kTable = {
+    CheckRow{Phase::kExpand, CheckpointCheck}, CheckRow{Phase::kExpand, PlanCheck},
+    CheckRow{Phase::kExpand, TargetCheck},     CheckRow{Phase::kExpand, ObjectsCheck},
+    CheckRow{Phase::kExpand, OwnerCheck},      CheckRow{Phase::kExpand, ReturnCheck},
+    CheckRow{Phase::kExpand, InvariantsCheck}, CheckRow{Phase::kContract, UnconvertedCheck},
+};
+
+}  // namespace
+
+std::span<const CheckRow> CheckTable() { return kTable; }
+
+}  // namespace gate

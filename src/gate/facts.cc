@@ -1,0 +1,135 @@
+#include "gate/facts.h"
+
+#include <type_traits>
+
+#include "base/error.h"
+
+namespace gate {
+namespace {
+
+using base::Json;
+using std::chrono::milliseconds;
+
+Json Of(const std::string& value) { return value; }
+Json Of(bool value) { return value; }
+Json Of(milliseconds value) { return value.count(); }
+Json Of(const std::vector<std::string>& value) { return value; }
+Json Of(const CheckpointFact& value) {
+  Json json = {{"digest", value.digest},
+               {"plan_digest", value.plan_digest},
+               {"system_identifier", value.system_identifier},
+               {"taken_at", base::FormatTime(value.taken_at)}};
+  if (value.wal_archived) json["wal_archived"] = *value.wal_archived;
+  return json;
+}
+Json Of(const PointOfNoReturnFact& value) {
+  return {{"exists", value.exists}, {"step", value.step}, {"phase", value.phase}, {"accepted", value.accepted}};
+}
+Json Of(const InvariantFact& value) {
+  Json json = {{"name", value.name}, {"expected", value.expected}, {"found", value.found}, {"error", value.error}};
+  if (value.holds) json["holds"] = *value.holds;
+  return json;
+}
+Json Of(const std::vector<InvariantFact>& value) {
+  Json json = Json::array();
+  for (const InvariantFact& invariant : value) json.push_back(Of(invariant));
+  return json;
+}
+Json Of(const UnconvertedFact& value) { return {{"count", value.count}, {"rows", value.rows}}; }
+
+template <typename T>
+void Put(Json& json, const char* key, const std::optional<T>& value) {
+  if (value) json[key] = Of(*value);
+}
+
+void Read(const Json& json, std::string& value) { json.get_to(value); }
+void Read(const Json& json, bool& value) { json.get_to(value); }
+void Read(const Json& json, milliseconds& value) { value = milliseconds(json.get<std::int64_t>()); }
+void Read(const Json& json, std::vector<std::string>& value) { json.get_to(value); }
+
+template <typename T>
+void Take(const Json& json, const char* key, std::optional<T>& value);
+
+void Read(const Json& json, CheckpointFact& value) {
+  json.at("digest").get_to(value.digest);
+  json.at("plan_digest").get_to(value.plan_digest);
+  json.at("system_identifier").get_to(value.system_identifier);
+  value.taken_at = base::ParseTime(json.at("taken_at").get<std::string>());
+  Take(json, "wal_archived", value.wal_archived);
+}
+void Read(const Json& json, PointOfNoReturnFact& value) {
+  json.at("exists").get_to(value.exists);
+  json.at("step").get_to(value.step);
+  json.at("phase").get_to(value.phase);
+  json.at("accepted").get_to(value.accepted);
+}
+void Read(const Json& json, InvariantFact& value) {
+  json.at("name").get_to(value.name);
+  json.at("expected").get_to(value.expected);
+  json.at("found").get_to(value.found);
+  json.at("error").get_to(value.error);
+  Take(json, "holds", value.holds);
+}
+void Read(const Json& json, std::vector<InvariantFact>& value) {
+  for (const Json& item : json) Read(item, value.emplace_back());
+}
+void Read(const Json& json, UnconvertedFact& value) {
+  json.at("count").get_to(value.count);
+  json.at("rows").get_to(value.rows);
+}
+
+template <typename T>
+void Take(const Json& json, const char* key, std::optional<T>& value) {
+  if (!json.contains(key)) return;
+  Read(json.at(key), value.emplace());
+}
+
+// The one list of the optional facts and their names, for both directions.
+template <typename FactsType, typename Visit>
+void EachFact(FactsType& facts, const Visit& visit) {
+  visit("begun", facts.begun);
+  visit("checkpoint", facts.checkpoint);
+  visit("plan_digest", facts.plan_digest);
+  visit("compiled_digest", facts.compiled_digest);
+  visit("begun_digest", facts.begun_digest);
+  visit("system_identifier", facts.system_identifier);
+  visit("begun_system_identifier", facts.begun_system_identifier);
+  visit("drift", facts.drift);
+  visit("owner", facts.owner);
+  visit("rollback_window_ms", facts.rollback_window);
+  visit("point_of_no_return", facts.point_of_no_return);
+  visit("invariants", facts.invariants);
+  visit("unconverted", facts.unconverted);
+}
+
+}  // namespace
+
+Json ToJson(const Policy& policy) { return {{"checkpoint_max_age_ms", policy.checkpoint_max_age.count()}}; }
+
+Json ToJson(const Facts& facts) {
+  Json json = {{"now", base::FormatTime(facts.now)}, {"release", facts.release}};
+  EachFact(facts, [&json](const char* key, const auto& value) { Put(json, key, value); });
+  return json;
+}
+
+Policy PolicyFromJson(const Json& json) {
+  try {
+    return {milliseconds(json.at("checkpoint_max_age_ms").get<std::int64_t>())};
+  } catch (const Json::exception& error) {
+    throw base::Error(base::Code::kBadJson, "cannot understand the policy of a verdict").Detail(error.what());
+  }
+}
+
+Facts FactsFromJson(const Json& json) {
+  try {
+    Facts facts;
+    facts.now = base::ParseTime(json.at("now").get<std::string>());
+    json.at("release").get_to(facts.release);
+    EachFact(facts, [&json](const char* key, auto& value) { Take(json, key, value); });
+    return facts;
+  } catch (const Json::exception& error) {
+    throw base::Error(base::Code::kBadJson, "cannot understand the facts of a verdict").Detail(error.what());
+  }
+}
+
+}  // namespace gate

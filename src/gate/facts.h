@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/time.h"
+
+// The gate is a pure function: what it knows stands in Policy and Facts, the time included, so that an auditor can run
+// it again from an evidence package, without a database.
+namespace gate {
+
+// What the project asks for.
+struct Policy {
+  std::chrono::milliseconds checkpoint_max_age{0};  // when the first step of a release begins
+};
+
+struct CheckpointFact {
+  std::string digest;             // of checkpoint.json
+  std::string plan_digest;        // of the plan that it was taken for
+  std::string system_identifier;  // of the server that it was taken from
+  base::Time taken_at;
+  std::optional<bool> wal_archived;  // its WAL, up to the restore point, is in the archive
+};
+
+// The first step without a way back.
+struct PointOfNoReturnFact {
+  bool exists = false;
+  std::string step = {};   // its id; empty where there is none
+  std::string phase = {};  // of that step; empty where there is none
+  bool accepted = false;   // by a person, for this plan
+};
+
+struct InvariantFact {
+  std::string name;
+  std::string expected;       // as text
+  std::optional<bool> holds;  // nothing: it could not be asked
+  std::string found = {};     // as text
+  std::string error = {};     // why it could not be asked
+};
+
+// Rows whose value could not be carried to the other side of a changed column.
+struct UnconvertedFact {
+  std::int64_t count = 0;
+  std::vector<std::string> rows;  // the first ones, a sentence each
+};
+
+// What is known at one moment. What is absent was not found out; it never counts as good.
+struct Facts {
+  base::Time now;
+  std::string release;
+  std::optional<bool> begun;  // a step of the release is in the database: done, or in flight
+
+  std::optional<CheckpointFact> checkpoint;
+
+  std::optional<std::string> plan_digest;      // of plan.lock.json
+  std::optional<std::string> compiled_digest;  // of the release compiled anew; only to be had while nothing has begun
+  std::optional<std::string> begun_digest;     // of the plan with which the run was opened
+
+  std::optional<std::string> system_identifier;        // of the database that was asked
+  std::optional<std::string> begun_system_identifier;  // of the one on which the run was opened
+
+  // How the touched objects differ from what the plan or the last step left, a sentence each; empty: not at all.
+  std::optional<std::vector<std::string>> drift;
+
+  std::optional<std::string> owner;                          // empty: none is named
+  std::optional<std::chrono::milliseconds> rollback_window;  // zero: none is named
+
+  std::optional<PointOfNoReturnFact> point_of_no_return;
+  std::optional<std::vector<InvariantFact>> invariants;  // an empty list: the release declares none
+  std::optional<UnconvertedFact> unconverted;
+};
+
+base::Json ToJson(const Policy& policy);
+base::Json ToJson(const Facts& facts);
+// Throw kBadJson.
+Policy PolicyFromJson(const base::Json& json);
+Facts FactsFromJson(const base::Json& json);
+
+}  // namespace gate

@@ -1,0 +1,55 @@
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "release/nearest.h"
+#include "release/project.h"
+
+namespace release {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> Releases(const Project& project) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(project.root / "releases", error)) {
+    std::error_code ignored;
+    if (fs::is_regular_file(entry.path() / "release.yaml", ignored)) names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+std::string Candidates(const std::vector<std::string>& names) {
+  if (names.empty()) return "There is no release yet; `switchback new NAME` makes one.";
+  constexpr std::size_t kShown = 20;
+  const std::vector<std::string> shown(names.begin(),
+                                       names.begin() + static_cast<long>(std::min(names.size(), kShown)));
+  return fmt::format("Releases here: {}{}.", fmt::join(shown, ", "), names.size() > kShown ? ", ..." : "");
+}
+
+}  // namespace
+
+fs::path FindRelease(const Project& project, const std::string& argument) {
+  if (argument == "." || argument.find('/') != std::string::npos) return fs::absolute(argument).lexically_normal();
+  const std::vector<std::string> names = Releases(project);
+  if (std::ranges::find(names, argument) != names.end()) return project.root / "releases" / argument;
+  std::vector<std::string> matches;
+  for (const std::string& name : names) {
+    if (!argument.empty() && name.starts_with(argument)) matches.push_back(name);
+  }
+  if (matches.size() == 1) return project.root / "releases" / matches.front();
+  if (matches.size() > 1) {
+    throw base::Error(base::Code::kNoRelease,
+                      fmt::format("\"{}\" begins the name of {} releases", argument, matches.size()))
+        .Hint(fmt::format("Write more of it: {}.", fmt::join(matches, ", ")));
+  }
+  const std::string near = Nearest(argument, names);
+  throw base::Error(base::Code::kNoRelease, fmt::format("there is no release \"{}\"", argument))
+      .Hint((near.empty() ? "" : fmt::format("Did you mean {}? ", near)) + Candidates(names));
+}
+
+}  // namespace release

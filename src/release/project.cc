@@ -1,0 +1,153 @@
+#include "release/project.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <map>
+
+#include "base/error.h"
+#include "release/nearest.h"
+#include "release/yaml.h"
+
+namespace release {
+namespace {
+
+namespace fs = std::filesystem;
+
+void ReadBackup(const YamlValue& value, const fs::path& root, Backup& backup) {
+  const YamlMap all = value.Map({"provider", "repository"});
+  if (const auto provider = all.Find("provider")) backup.provider = provider->OneOf({"local"});
+  backup.options = base::Json::object();
+  if (const auto repository = all.Find("repository")) {
+    backup.options["repository"] = (root / repository->Text()).lexically_normal().string();
+  }
+}
+
+void ReadPolicy(const YamlValue& value, Policy& policy) {
+  const YamlMap map =
+      value.Map({"backup_max_age", "checkpoint_max_age", "lock_timeout", "lock_retries", "slot_max_bytes"});
+  if (const auto age = map.Find("backup_max_age")) policy.backup_max_age = age->Duration();
+  if (const auto age = map.Find("checkpoint_max_age")) policy.checkpoint_max_age = age->Duration();
+  if (const auto timeout = map.Find("lock_timeout")) {
+    policy.lock_timeout = timeout->Duration();
+    // 0 switches PostgreSQL's lock_timeout off: a step would queue, and all that come after it behind it.
+    if (policy.lock_timeout.count() <= 0) timeout->Fail(fmt::format("{} must be above 0", timeout->path()));
+  }
+  if (const auto retries = map.Find("lock_retries")) policy.lock_retries = static_cast<int>(retries->Integer(0, 1000));
+  if (const auto bytes = map.Find("slot_max_bytes")) policy.slot_max_bytes = bytes->Bytes();
+}
+
+// Names of environments become directories and words on command lines.
+void CheckName(const std::string& name, const YamlValue& value) {
+  const bool plain = std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+  if (!plain) value.Fail(fmt::format("\"{}\" is no name for an environment", name), "Use letters, digits, - and _.");
+}
+
+std::string Choose(const std::vector<std::string>& environments, const std::string& asked) {
+  std::string name = asked;
+  std::string_view source = "--env";
+  if (name.empty()) {
+    const char* variable = std::getenv("SWITCHBACK_ENV");
+    name = variable == nullptr ? "" : variable;
+    source = "SWITCHBACK_ENV";
+  }
+  const std::string list = fmt::format("{}", fmt::join(environments, ", "));
+  if (name.empty() && environments.size() == 1) return environments.front();
+  if (name.empty()) {
+    throw base::Error(base::Code::kNoEnvironment, "several environments are possible, and none was named")
+        .Hint(fmt::format("Give --env NAME or set SWITCHBACK_ENV: {}.", list));
+  }
+  if (std::ranges::find(environments, name) != environments.end()) return name;
+  const std::string near = Nearest(name, environments);
+  throw base::Error(base::Code::kNoEnvironment,
+                    fmt::format("{} names the environment \"{}\", which does not exist", source, name))
+      .Hint(
+          fmt::format("{}switchback.yaml has: {}.", near.empty() ? "" : fmt::format("Did you mean {}? ", near), list));
+}
+
+Environment ReadEnvironment(const std::string& name, const std::map<std::string, YamlValue>& bodies,
+                            const fs::path& root, const std::vector<std::string>& names, const Policy& policy,
+                            const Backup& backup) {
+  Environment environment{.name = name, .database_env = "", .after = "", .policy = policy, .backup = backup};
+  const auto body = bodies.find(name);
+  if (body == bodies.end()) return environment;
+  const YamlMap map = body->second.Map({"database_env", "after", "policy", "backup"});
+  if (const auto variable = map.Find("database_env")) {
+    environment.database_env = variable->Text();
+    if (environment.database_env.find_first_of(":/= ") != std::string::npos) {
+      variable->Fail(fmt::format("{} must be the name of an environment variable", variable->path()),
+                     "Put the connection string into a variable, such as PROD_URL, and its name here.");
+    }
+  }
+  if (const auto after = map.Find("after")) {
+    environment.after = after->OneOf(names);
+    if (environment.after == name) after->Fail(fmt::format("{} names the environment itself", after->path()));
+  }
+  if (const auto own = map.Find("policy")) ReadPolicy(*own, environment.policy);
+  if (const auto own = map.Find("backup")) ReadBackup(*own, root, environment.backup);
+  return environment;
+}
+
+fs::path FindRoot(const fs::path& start) {
+  std::error_code ignored;
+  const fs::path begin = fs::absolute(start).lexically_normal();
+  for (fs::path directory = begin;; directory = directory.parent_path()) {
+    if (fs::is_regular_file(directory / "switchback.yaml", ignored)) return directory;
+    if (directory == directory.parent_path()) break;
+  }
+  throw base::Error(base::Code::kNoProject,
+                    fmt::format("neither {} nor a directory above it has a switchback.yaml", begin.string()));
+}
+
+}  // namespace
+
+fs::path ShownPath(const fs::path& path) {
+  std::error_code error;
+  const fs::path here = fs::current_path(error);
+  if (error || !path.is_absolute()) return path;
+  const fs::path relative = path.lexically_relative(here);
+  return relative.empty() || relative.begin()->string() == ".." ? path : relative;
+}
+
+fs::path Project::StateOf(const std::string& release_name) const { return state_dir / environment.name / release_name; }
+
+Project LoadProject(const fs::path& start, const std::string& asked) {
+  Project project;
+  project.root = FindRoot(start);
+  const fs::path file = project.root / "switchback.yaml";
+  const YamlValue root = YamlValue::Load(file, ShownPath(file).string());
+  const YamlMap map = root.Map({"version", "environments", "backup", "policy", "state_dir"});
+  map.Require("version").Integer(1, 1);
+
+  const auto environments = map.Find("environments");
+  std::map<std::string, YamlValue> bodies;
+  if (environments) {
+    for (const auto& [name, body] : environments->NamedMap().entries()) {
+      CheckName(name, body);
+      project.environments.push_back(name);
+      bodies.emplace(name, body);
+    }
+  }
+  if (project.environments.empty()) project.environments.emplace_back("default");
+
+  Policy policy;
+  Backup backup;
+  if (const auto value = map.Find("policy")) ReadPolicy(*value, policy);
+  if (const auto value = map.Find("backup")) ReadBackup(*value, project.root, backup);
+  const std::string chosen = Choose(project.environments, asked);
+  // Every environment is read, so that a mistake in production's part is found while one works on staging.
+  for (const std::string& name : project.environments) {
+    Environment environment = ReadEnvironment(name, bodies, project.root, project.environments, policy, backup);
+    if (name == chosen) project.environment = std::move(environment);
+  }
+  const auto state = map.Find("state_dir");
+  project.state_dir = (project.root / (!state ? ".switchback" : state->Text())).lexically_normal();
+  return project;
+}
+
+}  // namespace release

@@ -1,0 +1,149 @@
+#include "release/project.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "release/nearest.h"
+
+namespace release {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ProjectTest : public testing::Test {
+ protected:
+  ProjectTest() : root_(fs::temp_directory_path() / ("sb-project-" + base::RandomHex(6))) {
+    fs::create_directories(root_ / "releases");
+    unsetenv("SWITCHBACK_ENV");
+  }
+  ~ProjectTest() override {
+    fs::remove_all(root_);
+    unsetenv("SWITCHBACK_ENV");
+  }
+
+  Project Load(const std::string& yaml, const std::string& environment = "") {
+    base::WriteFile(root_ / "switchback.yaml", yaml);
+    fs::create_directories(root_ / "a/b");
+    return LoadProject(root_ / "a/b", environment);
+  }
+  void AddRelease(const std::string& name) {
+    fs::create_directories(root_ / "releases" / name);
+    base::WriteFile(root_ / "releases" / name / "release.yaml", "version: 1\n");
+  }
+  template <typename Call>
+  base::Error ErrorOf(Call call) {
+    try {
+      call();
+    } catch (const base::Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "no error";
+    return base::Error(base::Code::kInternal, "no error");
+  }
+
+  fs::path root_;
+};
+
+TEST_F(ProjectTest, MergesPoliciesAndFindsTheRoot) {
+  const Project project = Load(R"(version: 1
+environments:
+  staging: {database_env: STAGING_URL}
+  production: {database_env: PROD_URL, after: staging, policy: {lock_timeout: 500ms, slot_max_bytes: 2 GB}}
+backup: {provider: local, repository: backups}
+policy: {lock_retries: 3, lock_timeout: 1s, backup_max_age: 2d}
+state_dir: /var/lib/sb
+)",
+                               "production");
+  EXPECT_EQ(project.root, root_);
+  EXPECT_EQ(project.environments, (std::vector<std::string>{"staging", "production"}));
+  EXPECT_EQ(project.environment.after, "staging");
+  EXPECT_EQ(project.environment.policy.lock_timeout, std::chrono::milliseconds(500));
+  EXPECT_EQ(project.environment.policy.lock_retries, 3);
+  EXPECT_EQ(project.environment.policy.backup_max_age, std::chrono::hours(48));
+  EXPECT_EQ(project.environment.policy.slot_max_bytes, 2L << 30);
+  EXPECT_EQ(project.environment.backup.options["repository"], (root_ / "backups").string());
+  EXPECT_EQ(project.StateOf("r"), "/var/lib/sb/production/r");
+}
+
+TEST_F(ProjectTest, ChoosesTheEnvironment) {
+  const std::string two = "version: 1\nenvironments: {staging: , production: }\n";
+  EXPECT_EQ(Load("version: 1\n").environment.name, "default");
+  EXPECT_EQ(Load("version: 1\nenvironments: {only: }\n").environment.name, "only");
+  EXPECT_EQ(ErrorOf([&] { Load(two); }).hint(), "Give --env NAME or set SWITCHBACK_ENV: staging, production.");
+  setenv("SWITCHBACK_ENV", "production", 1);
+  EXPECT_EQ(Load(two).environment.name, "production");
+  EXPECT_EQ(Load(two, "staging").environment.name, "staging");
+  const base::Error error = ErrorOf([&] { Load(two, "prodution"); });
+  EXPECT_EQ(error.code(), base::Code::kNoEnvironment);
+  EXPECT_EQ(error.hint(), "Did you mean production? switchback.yaml has: staging, production.");
+}
+
+TEST_F(ProjectTest, RefusesBadInputWithItsPlace) {
+  struct Bad {
+    const char* yaml;
+    int line;
+    int column;
+    const char* message;
+  };
+  const std::vector<Bad> cases = {
+      {"version: 1\npolcy: {}\n", 2, 1, "unknown key \"polcy\""},
+      {"version: 3\n", 1, 10, "version must be between 1 and 1, and is 3"},
+      {"version: 1\npolicy: {lock_timeout: 0s}\n", 2, 24, "policy.lock_timeout must be above 0"},
+      {"version: 1\npolicy: {lock_retries: -1}\n", 2, 24, "policy.lock_retries must be between 0 and 1000, and is -1"},
+      {"version: 1\npolicy: {slot_max_bytes: 4 XB}\n", 2, 26, "policy.slot_max_bytes must be a size, and is \"4 XB\""},
+      {"version: 1\npolicy: {slot_max_bytes: 99999999999TB}\n", 2, 26,
+       "policy.slot_max_bytes must be a size, and is \"99999999999TB\""},
+      {"version: 1\nbackup: {provider: rsync}\n", 2, 20, "backup.provider cannot be \"rsync\""},
+      {"version: 1\nenvironments: {a b: }\n", 2, 16, "\"a b\" is no name for an environment"},
+      {"version: 1\nenvironments: {a: , b: {after: c}}\n", 2, 32, "environments.b.after cannot be \"c\""},
+      {"version: 1\nenvironments: {a: {database_env: \"postgresql://x\"}}\n", 2, 34,
+       "environments.a.database_env must be the name of an environment variable"},
+  };
+  for (const Bad& bad : cases) {
+    SCOPED_TRACE(bad.yaml);
+    const base::Error error = ErrorOf([&] { Load(bad.yaml, "a"); });
+    EXPECT_EQ(error.code(), base::Code::kBadYaml);
+    EXPECT_EQ(error.message(), bad.message);
+    EXPECT_EQ(error.ToJson()["at"]["line"], bad.line);
+    EXPECT_EQ(error.ToJson()["at"]["column"], bad.column);
+  }
+}
+
+TEST_F(ProjectTest, NoProject) {
+  EXPECT_EQ(ErrorOf([&] { LoadProject(root_ / "releases", ""); }).code(), base::Code::kNoProject);
+}
+
+TEST_F(ProjectTest, FindsAReleaseByNamePrefixOrPath) {
+  for (const char* name : {"20260101-users", "20260101-users-two", "20260301-orders"}) AddRelease(name);
+  const Project project = Load("version: 1\n");
+  EXPECT_EQ(FindRelease(project, "20260101-users"), root_ / "releases/20260101-users");
+  EXPECT_EQ(FindRelease(project, "202603"), root_ / "releases/20260301-orders");
+  EXPECT_EQ(FindRelease(project, (root_ / "elsewhere/r").string()), root_ / "elsewhere/r");
+  EXPECT_EQ(ErrorOf([&] { FindRelease(project, "2026010"); }).hint(),
+            "Write more of it: 20260101-users, 20260101-users-two.");
+  const base::Error error = ErrorOf([&] { FindRelease(project, "20260301-ordrs"); });
+  EXPECT_EQ(error.code(), base::Code::kNoRelease);
+  EXPECT_EQ(error.hint(),
+            "Did you mean 20260301-orders? Releases here: 20260101-users, 20260101-users-two, 20260301-orders.");
+  EXPECT_EQ(ErrorOf([&] { FindRelease(project, ""); }).code(), base::Code::kNoRelease);
+}
+
+TEST(Nearest, CountsEditsAndKeepsItsDistance) {
+  EXPECT_EQ(EditDistance("owner", "owner"), 0);
+  EXPECT_EQ(EditDistance("ownre", "owner"), 1);
+  EXPECT_EQ(EditDistance("", "abc"), 3);
+  EXPECT_EQ(EditDistance("kitten", "sitting"), 3);
+  EXPECT_EQ(Nearest("ownr", {"title", "owner"}), "owner");
+  EXPECT_EQ(Nearest("zzzz", {"title", "owner"}), "");
+}
+
+}  // namespace
+}  // namespace release

@@ -1,0 +1,3 @@
+#include "base/error.h"
+
+base::Exit Probe(const base::Error& error) { return error.exit(); }

@@ -1,0 +1,3 @@
+#include "pg/quote.h"
+
+std::string Probe() { return pg::Ident("name"); }
