@@ -75,7 +75,7 @@ void Stage::LoadShop() {
   Inspect(server.Url()).Exec(fmt::format("CREATE DATABASE {}", kShopDatabase));
   pg::Connection connection = Inspect(server.Url(kShopDatabase));
   connection.Exec(std::string(sql_text::kShopSchema));
-  connection.Exec("VACUUM");
+  connection.Exec("VACUUM (ANALYZE)");
   server.Stop();
 }
 
