@@ -22,7 +22,7 @@ constexpr auto kChangeSql = R"(UPDATE public.orders o SET total_cents = o.quanti
 FROM public.products p WHERE p.id = o.product_id AND o.total_cents <> o.quantity * p.price_cents;
 )";
 
-constexpr auto kReleaseYaml = R"(version: 1
+constexpr auto kReleaseYaml = R"yaml(version: 1
 title: Order totals follow the price list
 owner: shop-oncall@example.com
 rollback_window: 24h
@@ -35,7 +35,7 @@ invariants:
   - name: order totals add up
     sql: select count(*) from public.orders where total_cents <> quantity * unit_cents
     expect: 0
-)";
+)yaml";
 
 // Shop 1.10 trusts the price list where 1.8 trusts the order.
 std::string NewQueries() {

@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 constexpr auto kRelease = "display-name";
 constexpr auto kDefect = "customer reads back another name";
 
-constexpr auto kReleaseYaml = R"(version: 1
+constexpr auto kReleaseYaml = R"yaml(version: 1
 title: Customers get a display name
 owner: shop-oncall@example.com
 rollback_window: 24h
@@ -33,7 +33,7 @@ invariants:
   - name: no order without a customer
     sql: select count(*) from public.orders o left join public.customers c on c.id = o.customer_id where c.id is null
     expect: 0
-)";
+)yaml";
 
 // Shop 1.9 as it was first deployed: it answers with the name in small letters.
 std::string DefectiveQueries() {

@@ -23,6 +23,8 @@ std::string ChangeText();
 // Each act plays on a server and a repository of its own, checks its claims, and returns what it counted:
 // {act, title, way_back, traffic: {...}, ledger: {...}, notes: [sentence...], ...}.
 base::Json PlayWithoutSwitchback(Stage& stage, Claims& claims);
+base::Json PlayRelease(Stage& stage, Claims& claims);
+base::Json PlayLateRestore(Stage& stage, Claims& claims);
 
 base::Json ToJson(const Traffic& traffic);
 
