@@ -35,7 +35,8 @@ TEST(ErrorTest, TextAndJsonSayTheSame) {
                     .At("change.sql", 4, 7)
                     .Sqlstate("42P01")
                     .Statement("DROP TABLE a")
-                    .TargetChanged(Changed::kUnknown);
+                    .TargetChanged(Changed::kUnknown)
+                    .Hint("Create it.");
   error.Context("while expanding 20260101-a");
   EXPECT_EQ(error.Text(),
             "error SB2004: cannot run step 3\n"
@@ -46,11 +47,11 @@ TEST(ErrorTest, TextAndJsonSayTheSame) {
             "  statement: DROP TABLE a\n"
             "  while expanding 20260101-a\n"
             "  whether the target database was changed is not known\n"
-            "  hint: The server's message stands in the detail.");
+            "  hint: Create it.");
   EXPECT_EQ(error.ToJson(), (Json{{"code", "SB2004"},
                                   {"message", "cannot run step 3"},
                                   {"detail", "relation \"a\" does not exist\nsecond line"},
-                                  {"hint", "The server's message stands in the detail."},
+                                  {"hint", "Create it."},
                                   {"at", {{"file", "change.sql"}, {"line", 4}, {"column", 7}}},
                                   {"sqlstate", "42P01"},
                                   {"statement", "DROP TABLE a"},
@@ -63,7 +64,7 @@ TEST(ErrorTest, RetryableOnlyWhereNothingChanged) {
   EXPECT_TRUE(Error(Code::kLockTimeout, "a").Retryable());
   EXPECT_FALSE(Error(Code::kLockTimeout, "a").TargetChanged(Changed::kYes).Retryable());
   EXPECT_FALSE(Error(Code::kUsage, "a").Retryable());
-  EXPECT_EQ(Error(Code::kUsage, "a").Hint("Do this.").hint(), "Do this.");
+  EXPECT_EQ(Error(Code::kUsage, "a").hint(), InfoOf(Code::kUsage).remedy);
 }
 
 TEST(Digest, KnownAnswers) {

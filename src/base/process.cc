@@ -66,10 +66,20 @@ enum class Group {
   kSession,  // outlives this process
 };
 
-// Runs in the child between fork and exec.
+// What Boost is told beyond streams, environment and directory. Its own arguments take an empty string or a quote
+// amiss.
 struct ChildSetup : bp::extend::handler {
-  ChildSetup(const std::optional<Account>& account_of, Group group_of) : account(account_of), group(group_of) {}
+  ChildSetup(const char* program_path, char* const* program_argv, const std::optional<Account>& run_as,
+             Group child_group)
+      : program(program_path), argv(program_argv), account(run_as), group(child_group) {}
 
+  template <typename Executor>
+  void on_setup(Executor& executor) const {
+    executor.exe = program;
+    executor.cmd_line = argv;
+  }
+
+  // Runs in the child between fork and exec.
   template <typename Executor>
   void on_exec_setup(Executor&) const {
     if (group == Group::kOwn) setpgid(0, 0);
@@ -87,6 +97,8 @@ struct ChildSetup : bp::extend::handler {
     }
   }
 
+  const char* program;
+  char* const* argv;
   const std::optional<Account>& account;
   Group group;
 };
@@ -106,11 +118,13 @@ pid_t Spawn(const Command& command, const File& in, const File& out, const File&
   for (const auto& [name, value] : command.env) env[name] = value;
   // The account may have no right to enter the directory that this process stands in.
   const std::string cwd = !command.cwd.empty() ? command.cwd.string() : command.account ? "/" : ".";
-  const std::vector<std::string> args(command.argv.begin() + 1, command.argv.end());
+  std::vector<char*> argv;
+  for (const std::string& argument : command.argv)
+    argv.push_back(const_cast<char*>(argument.c_str()));  // exec's old type
+  argv.push_back(nullptr);
   try {
-    bp::child child(bp::exe = program, bp::args = args, env, bp::start_dir = cwd,
-                    bp::std_in<in.get(), bp::std_out> out.get(), bp::std_err > err.get(),
-                    ChildSetup(command.account, group));
+    bp::child child(env, bp::start_dir = cwd, bp::std_in<in.get(), bp::std_out> out.get(), bp::std_err > err.get(),
+                    ChildSetup(program.c_str(), argv.data(), command.account, group));
     const pid_t pid = child.id();
     child.detach();
     return pid;

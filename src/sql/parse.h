@@ -40,7 +40,7 @@ enum class Kind {
   kDropConstraint,  // relation, constraint, cascade
   kCreateIndex,     // relation, index, unique, columns, definition
   kDropIndex,       // index, cascade
-  kCreateTable,     // relation
+  kCreateTable,     // relation, reads (LIKE, REFERENCES, AS); temporary ones, partitions and children of INHERITS are kOther
   kDropTable,       // relation, cascade
   kRenameTable,     // relation, new_name
   kUpdate,          // relation, columns (the SET targets), reads, writes
@@ -80,6 +80,7 @@ struct Action {
   bool only = false;                 // ALTER TABLE ONLY
   bool if_exists = false;            // IF EXISTS or IF NOT EXISTS
   bool cascade = false;
+  bool or_replace = false;           // CREATE OR REPLACE
   bool constant_default = false;
   std::optional<ColumnDef> column_def;
   std::vector<Name> reads;           // relations that a kUpdate, kDelete, kInsertSelect reads besides its target's own row

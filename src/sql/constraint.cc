@@ -1,0 +1,54 @@
+#include <map>
+
+#include "sql/statement.h"
+#include "sql/tree.h"
+
+namespace sql {
+namespace {
+
+using base::Json;
+
+struct Form {
+  Kind kind;
+  const char* word;
+};
+
+}  // namespace
+
+Action ReadConstraint(const Statement& statement, Range part, const Json& constraint) {
+  static const std::map<std::string, Form> kForms = {
+      {"CONSTR_CHECK", {Kind::kAddCheck, "CHECK"}},
+      {"CONSTR_FOREIGN", {Kind::kAddForeignKey, "FOREIGN"}},
+      {"CONSTR_UNIQUE", {Kind::kAddUnique, "UNIQUE"}},
+      {"CONSTR_PRIMARY", {Kind::kAddPrimaryKey, "PRIMARY"}},
+  };
+  const auto type = Str(constraint, "contype");
+  const auto form = kForms.find(type);
+  if (form == kForms.end()) {
+    auto other = statement.Other("ALTER TABLE ... ADD " + std::string(type == "CONSTR_EXCLUSION" ? "EXCLUDE " : "") +
+                                 "constraint");
+    other.constraint = Str(constraint, "conname");
+    return other;
+  }
+  const auto& source = statement.source;
+  auto action = statement.Make(form->second.kind);
+  action.constraint = Str(constraint, "conname");
+  const auto start = source.From(part, Number(constraint, "location"));
+  const Range body{source.Find(start, form->second.word), part.last};
+  action.definition = source.Slice(body);
+  if (action.kind == Kind::kAddCheck) {
+    const auto open = body.first + 1;
+    action.expression = source.Slice({open + 1, source.Closing(body, open)});
+    action.columns = ColumnsRead(At(constraint, "raw_expr"));
+  } else if (action.kind == Kind::kAddForeignKey) {
+    action.columns = Strings(At(constraint, "fk_attrs"));
+    action.referenced = RelationOf(At(constraint, "pktable"));
+    action.referenced_columns = Strings(At(constraint, "pk_attrs"));
+  } else {
+    action.columns = Strings(At(constraint, "keys"));
+    action.using_index = Str(constraint, "indexname");
+  }
+  return action;
+}
+
+}  // namespace sql
