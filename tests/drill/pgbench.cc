@@ -30,15 +30,16 @@ END;
 }  // namespace
 
 Bench Bench::Start(const sandbox::Binaries& binaries, const std::string& url, const std::filesystem::path& directory,
-                   const std::string& column, const std::string& protocol) {
+                   const std::string& scale, const std::string& column, const std::string& protocol) {
   const std::string name = fmt::format("{}-{}", protocol, base::RandomHex(3));
   const std::filesystem::path script = directory / (name + ".sql");
   const std::filesystem::path log = directory / (name + ".log");
   base::WriteFile(script, Script(column, name));
   return {name,
-          base::Child::Start({.argv = {binaries.Program("pgbench"), "--no-vacuum", "--scale=" + scale, "--client=2", "--time=3600",
-                                       "--rate=60", "--protocol=" + protocol, "--file=" + script.string(), url}},
-                             log),
+          base::Child::Start(
+              {.argv = {binaries.Program("pgbench"), "--no-vacuum", "--scale=" + scale, "--client=2", "--time=3600",
+                        "--rate=60", "--protocol=" + protocol, "--file=" + script.string(), url}},
+              log),
           log};
 }
 
@@ -57,7 +58,7 @@ std::string Bench::Stop() {
 
 void Application::Start() {
   for (const char* protocol : {"simple", "prepared"}) {
-    benches_.push_back(Bench::Start(binaries_, url_, directory_, column_, protocol));
+    benches_.push_back(Bench::Start(binaries_, url_, directory_, scale_, column_, protocol));
   }
 }
 

@@ -15,7 +15,7 @@ namespace drill_test {
 class Bench {
  public:
   static Bench Start(const sandbox::Binaries& binaries, const std::string& url, const std::filesystem::path& directory,
-                     const std::string& column, const std::string& protocol);
+                     const std::string& scale, const std::string& column, const std::string& protocol);
   [[nodiscard]] const std::string& name() const { return name_; }
   // What pgbench said about failed statements or lost clients; empty: nothing.
   std::string Complaints();
@@ -33,8 +33,13 @@ class Bench {
 // The old application (column abalance) or the new one (balance), by the simple and the prepared protocol, at once.
 class Application {
  public:
-  Application(const sandbox::Binaries& binaries, std::string url, std::filesystem::path directory, std::string column)
-      : binaries_(binaries), url_(std::move(url)), directory_(std::move(directory)), column_(std::move(column)) {}
+  Application(const sandbox::Binaries& binaries, std::string url, std::filesystem::path directory, std::string scale,
+              std::string column)
+      : binaries_(binaries),
+        url_(std::move(url)),
+        directory_(std::move(directory)),
+        scale_(std::move(scale)),
+        column_(std::move(column)) {}
   ~Application() { Stop(); }
   Application(const Application&) = delete;
   Application& operator=(const Application&) = delete;
@@ -50,6 +55,7 @@ class Application {
   const sandbox::Binaries& binaries_;
   std::string url_;
   std::filesystem::path directory_;
+  std::string scale_;
   std::string column_;
   std::vector<Bench> benches_;
 };

@@ -57,8 +57,8 @@ class PgbenchRelease : public testing::Test {
     base::MakeDirectories(project_ / "releases" / kRelease, 0755);
     base::WriteFile(project_ / "releases" / kRelease / "release.yaml", kReleaseYaml);
     base::WriteFile(project_ / "releases" / kRelease / "change.sql", kChange);
-    old_.emplace(binaries_, url_, workspace_->path(), "abalance");
-    new_.emplace(binaries_, url_, workspace_->path(), "balance");
+    old_.emplace(binaries_, url_, workspace_->path(), Scale(), "abalance");
+    new_.emplace(binaries_, url_, workspace_->path(), Scale(), "balance");
   }
 
   void TearDown() override {
