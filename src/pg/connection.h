@@ -66,10 +66,12 @@ using Params = std::vector<Param>;
 // kConnectionLost, kStatementFailed; kInterrupted where Cancel() ended a statement.
 class Connection {
  public:
-  // Connects, refuses a transaction pooler with the remedy (kPooler), and pins what the SQL of this program relies on:
-  // standard_conforming_strings, DateStyle ISO, IntervalStyle, bytea_output, extra_float_digits, search_path =
-  // pg_catalog, client_encoding UTF8, and idle_in_transaction_session_timeout. Statements of users run with their own
-  // search_path set by the caller.
+  // Connects, refuses a pooler with the remedy (kPooler; one that pools sessions cannot be told apart from one that
+  // pools transactions), and pins what the SQL of this program relies on: standard_conforming_strings, DateStyle ISO,
+  // IntervalStyle, TimeZone UTC, bytea_output, extra_float_digits, quote_all_identifiers off, search_path = pg_catalog,
+  // pg_temp, client_encoding UTF8, and idle_in_transaction_session_timeout 60 s (a session that waits longer inside a
+  // transaction sets its own). Statements of users run with their own search_path set by the caller. A lost peer is
+  // noticed by TCP within 30 s, unless the connection string says otherwise.
   static Connection Open(const ConnectOptions& options);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;

@@ -13,7 +13,6 @@ namespace {
 
 using base::Code;
 
-constexpr std::chrono::seconds kAskFor{30};
 constexpr std::chrono::milliseconds kAskEvery{250};
 
 enum class Fate { kCommitted, kAborted, kUnknown };
@@ -36,7 +35,7 @@ Fate AskOnce(const ConnectOptions& options, const std::string& transaction_id) {
 }
 
 Fate Ask(const ConnectOptions& options, const std::string& transaction_id) {
-  const auto until = std::chrono::steady_clock::now() + kAskFor;
+  const auto until = std::chrono::steady_clock::now() + 3 * options.connect_timeout;
   for (;;) {
     const Fate fate = AskOnce(options, transaction_id);
     if (fate != Fate::kUnknown || std::chrono::steady_clock::now() > until) return fate;

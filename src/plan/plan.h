@@ -59,6 +59,9 @@ Needs NeedsOf(const release::Release& release);
 // A change that it does not know becomes an opaque step, or a blocker by name: nothing is skipped or guessed.
 Plan Compile(const release::Release& release, const catalog::Catalog& catalog);
 
+// "sha256:<hex>" over the release's name, the steps and the touched objects.
+std::string DigestOf(const Plan& plan);
+
 base::Json ToJson(const Plan& plan);
 // Throws kBadJson, or kPlanTampered where the digest is not that of the content.
 Plan PlanFromJson(const base::Json& json);

@@ -94,6 +94,7 @@ struct Step {
 };
 
 std::string_view Name(StepKind kind);
+std::string_view Name(LockWork work);  // "none", "scan", "rewrite"
 base::Json ToJson(const Step& step);
 Step StepFromJson(const base::Json& json);
 

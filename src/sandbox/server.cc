@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "pg/connection.h"
 #include "sandbox/configuration.h"
 
 namespace sandbox {
@@ -67,6 +68,18 @@ std::string StatusOf(const fs::path& data, int pid) {
   return lines.size() >= 8 && lines[0] == std::to_string(pid) ? lines[7] : "";
 }
 
+// A server in hot standby calls itself ready, too; only it can tell whether recovery is over.
+bool LeftRecovery(const fs::path& data, const std::string& url) {
+  if (fs::exists(data / "recovery.signal") || fs::exists(data / "standby.signal")) return false;
+  try {
+    auto connection = pg::Connection::Open({.conninfo = url, .connect_timeout = std::chrono::seconds(5)});
+    return !connection.Exec("SELECT pg_is_in_recovery()").Bool(0, 0);
+  } catch (const base::Error& error) {
+    base::Debug("not out of recovery yet: {}", error.message());
+    return false;
+  }
+}
+
 std::string EndOfLog(const fs::path& log, std::size_t from) {
   constexpr std::size_t kMost = 3000;
   std::string text = base::ReadFileIfExists(log).value_or("");
@@ -84,6 +97,11 @@ struct Server::State {
     if (options.socket_directory.empty()) options.socket_directory = options.data.parent_path();
     options.socket_directory = fs::absolute(options.socket_directory).lexically_normal();
     port = options.port.value_or(0);
+  }
+
+  [[nodiscard]] std::string Url(const std::string& database) const {
+    return fmt::format("postgresql://postgres@localhost:{}/{}?host={}", port, Encoded(database),
+                       Encoded(options.socket_directory.string()));
   }
 
   [[nodiscard]] fs::path Log() const { return options.data.string() + ".log"; }
@@ -119,7 +137,8 @@ struct Server::State {
     const auto until = std::chrono::steady_clock::now() + deadline;
     while (child->Running()) {
       const std::string status = StatusOf(options.data, child->pid());
-      if (status == "ready" || (status == "standby" && !wait_for_promotion)) return true;
+      const bool up = status == "ready" || status == "standby";
+      if (up && (!wait_for_promotion || LeftRecovery(options.data, Url("postgres")))) return true;
       if (std::chrono::steady_clock::now() > until) {
         Stop(StopMode::kImmediate);
         throw base::Error(Code::kServerStart,
@@ -199,9 +218,6 @@ int Server::pid() const { return state_->child ? state_->child->pid() : 0; }
 const fs::path& Server::data() const { return state_->options.data; }
 fs::path Server::log() const { return state_->Log(); }
 
-std::string Server::Url(const std::string& database) const {
-  return fmt::format("postgresql://postgres@localhost:{}/{}?host={}", state_->port, Encoded(database),
-                     Encoded(state_->options.socket_directory.string()));
-}
+std::string Server::Url(const std::string& database) const { return state_->Url(database); }
 
 }  // namespace sandbox

@@ -1,0 +1,95 @@
+#include "plan/builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+
+namespace plan {
+
+Builder::Builder(const release::Release& release, const catalog::Catalog& catalog)
+    : release_(release), catalog_(catalog) {
+  plan_.release = release.name;
+  plan_.title = release.title;
+  plan_.hex = base::Sha256Hex(release.name).substr(0, 8);
+}
+
+std::string Builder::NewName() { return fmt::format("sbr_{}_{}", plan_.hex, ++names_); }
+
+std::string Builder::AuthorsPath() const {
+  return catalog_.search_path.empty() ? "pg_catalog" : pg::IdentList(catalog_.search_path);
+}
+
+Step& Builder::Add(Phase phase, Rank rank, StepKind kind, std::string title, std::string why) {
+  Step step;
+  step.phase = phase;
+  step.kind = kind;
+  step.title = std::move(title);
+  step.why = std::move(why);
+  step.transactional = kind != StepKind::kConcurrent && kind != StepKind::kBackfill;
+  return steps_[phase].emplace_back(Ranked{rank, std::move(step)}).step;
+}
+
+void Builder::Notice(Phase phase, std::string text) {
+  const bool known = std::any_of(plan_.notices.begin(), plan_.notices.end(),
+                                 [&](const plan::Notice& n) { return n.phase == phase && n.text == text; });
+  if (!known) plan_.notices.push_back({phase, std::move(text)});
+}
+
+void Builder::Block(std::string object, std::string reason, std::string remedy, const sql::Location& at) {
+  plan_.blockers.push_back({std::move(object), std::move(reason), std::move(remedy), at.line, at.column});
+}
+
+void Builder::Touch(const pg::QualifiedName& table) {
+  const auto place = std::lower_bound(plan_.tables.begin(), plan_.tables.end(), table);
+  if (place == plan_.tables.end() || *place != table) plan_.tables.insert(place, table);
+}
+
+Plan Builder::Finish() {
+  for (const Phase phase : kPhases) {
+    std::vector<Ranked>& ranked = steps_[phase];
+    std::stable_sort(ranked.begin(), ranked.end(),
+                     [](const Ranked& a, const Ranked& b) { return a.rank < b.rank; });
+    for (std::size_t i = 0; i < ranked.size(); ++i) {
+      ranked[i].step.id = fmt::format("{}.{}", Name(phase), i + 1);
+      plan_.steps.push_back(std::move(ranked[i].step));
+    }
+  }
+  if (!plan_.blockers.empty()) plan_.steps.clear();
+  std::stable_sort(plan_.notices.begin(), plan_.notices.end(),
+                   [](const plan::Notice& a, const plan::Notice& b) { return a.phase < b.phase; });
+  plan_.touched = catalog::Describe(catalog_, plan_.tables);
+  base::Json sizes = base::Json::object();
+  for (const pg::QualifiedName& name : plan_.tables) {
+    const auto table = catalog_.tables.find(name);
+    if (table == catalog_.tables.end()) continue;
+    sizes[name.Text()] = {{"rows", table->second.rows_estimate}, {"bytes", table->second.bytes}};
+  }
+  plan_.observed = {{"tables", sizes}, {"server_version", catalog_.server_version}};
+  plan_.digest = DigestOf(plan_);
+  return std::move(plan_);
+}
+
+pg::QualifiedName Resolve(const catalog::Catalog& catalog, const sql::Name& name) {
+  const catalog::Table* table = catalog.Find(name.schema, name.name);
+  if (table != nullptr) return table->name;
+  return {name.schema.empty() ? catalog.CreationSchema() : name.schema, name.name};
+}
+
+std::string RememberRetired(const Builder& builder, const std::string& generated, const std::string& kind,
+                            const pg::QualifiedName& former, const std::string& definition) {
+  return fmt::format(
+      "INSERT INTO switchback.retired (release, generated_name, schema, kind, former_schema, former_name, definition) "
+      "VALUES ({0}, {1}, {2}, {3}, {2}, {4}, {5}) ON CONFLICT (release, generated_name) DO NOTHING",
+      pg::Literal(builder.release().name), pg::Literal(generated), pg::Literal(former.schema), pg::Literal(kind),
+      pg::Literal(former.name), pg::Literal(definition));
+}
+
+std::string ForgetRetired(const Builder& builder, const std::string& generated) {
+  return fmt::format("DELETE FROM switchback.retired WHERE release = {} AND generated_name = {}",
+                     pg::Literal(builder.release().name), pg::Literal(generated));
+}
+
+}  // namespace plan

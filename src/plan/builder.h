@@ -1,0 +1,72 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "plan/plan.h"
+#include "release/release.h"
+#include "sql/parse.h"
+
+namespace plan {
+
+// The order of steps within a phase; rules add theirs in any order.
+enum class Rank {
+  kObjects,      // the author's CREATE statements, in their order
+  kColumns,      // columns added
+  kSync,         // triggers that keep pairs in step
+  kInPlace,      // loosened NOT NULL, defaults, types that need no rewrite, constraints dropped
+  kIndexes,      // indexes of change.sql
+  kBackfill,     // rows filled
+  kPairIndexes,  // indexes and constraints of new columns, as the old ones have them
+  kPrecheck,     // rows looked at before anything is tightened
+  kData,         // the author's UPDATE, DELETE, INSERT
+  kSwap,         // names swapped
+  kTighten,      // NOT NULL, CHECK, FOREIGN KEY, UNIQUE
+  kRetire,       // old names taken away
+  kFinish,       // what only the old version needed
+};
+
+// Collects what the rules find: steps by phase and rank, notices, blockers, generated names.
+class Builder {
+ public:
+  Builder(const release::Release& release, const catalog::Catalog& catalog);
+
+  [[nodiscard]] const release::Release& release() const { return release_; }
+  [[nodiscard]] const catalog::Catalog& catalog() const { return catalog_; }
+  [[nodiscard]] const std::string& hex() const { return plan_.hex; }
+  // "sbr_<hex>_<n>": a name that nothing else has, at most 63 bytes.
+  std::string NewName();
+  // The author's search_path, for his own statements and expressions.
+  [[nodiscard]] std::string AuthorsPath() const;
+
+  Step& Add(Phase phase, Rank rank, StepKind kind, std::string title, std::string why);
+  void Notice(Phase phase, std::string text);
+  void Block(std::string object, std::string reason, std::string remedy, const sql::Location& at);
+  void Touch(const pg::QualifiedName& table);
+
+  // The plan, with its steps in order and their ids given; no steps where something blocks.
+  Plan Finish();
+
+ private:
+  struct Ranked {
+    Rank rank;
+    Step step;
+  };
+  const release::Release& release_;
+  const catalog::Catalog& catalog_;
+  Plan plan_;
+  std::map<Phase, std::vector<Ranked>> steps_;
+  int names_ = 0;
+};
+
+// The author's name in the target: as the catalog has it, or where it would be created.
+pg::QualifiedName Resolve(const catalog::Catalog& catalog, const sql::Name& name);
+
+// A statement that writes down in switchback.retired what a generated name stands for, and one that takes it out.
+std::string RememberRetired(const Builder& builder, const std::string& generated, const std::string& kind,
+                            const pg::QualifiedName& former, const std::string& definition);
+std::string ForgetRetired(const Builder& builder, const std::string& generated);
+
+}  // namespace plan

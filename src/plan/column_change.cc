@@ -1,0 +1,166 @@
+#include "plan/column_change.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace plan {
+namespace {
+
+class Folder {
+ public:
+  explicit Folder(Builder& builder) : builder_(builder) {}
+
+  void Fold(const sql::Action& action) {
+    const catalog::Table* table = TableOf(action);
+    if (table == nullptr) return;
+    builder_.Touch(table->name);
+    if (action.kind == sql::Kind::kAddColumn) return FoldAdded(action, *table);
+    ColumnChange* change = Find(action, *table);
+    if (change != nullptr) Apply(action, *change);
+  }
+
+  std::vector<ColumnChange> Take() { return std::move(changes_); }
+
+ private:
+  const catalog::Table* TableOf(const sql::Action& action) {
+    const catalog::Table* table = builder_.catalog().Find(action.relation.schema, action.relation.name);
+    const pg::QualifiedName name = Resolve(builder_.catalog(), action.relation);
+    if (table == nullptr) {
+      builder_.Block(name.Text(), "there is no such table in the database", "correct the name, or put the columns into its CREATE TABLE",
+                     action.at);
+    } else if (table->kind != 'r' && table->kind != 'p') {
+      builder_.Block(name.Text(), "it is no table", "change the table that it stands on", action.at);
+    } else if (table->parent) {
+      builder_.Block(name.Text(), "it is a partition, or inherits from " + table->parent->Text(), "change the parent", action.at);
+    } else {
+      return table;
+    }
+    return nullptr;
+  }
+
+  bool NameIsTaken(const catalog::Table& table, const std::string& name) const {
+    if (table.FindColumn(name) != nullptr) return true;
+    return std::any_of(changes_.begin(), changes_.end(),
+                       [&](const ColumnChange& c) { return c.table == &table && c.new_name == name; });
+  }
+
+  void FoldAdded(const sql::Action& action, const catalog::Table& table) {
+    const sql::ColumnDef& def = *action.column_def;
+    if (NameIsTaken(table, def.name)) {
+      builder_.Block(table.name.Text() + "." + def.name, "the table has a column of this name",
+                     "take another name; a column that is replaced is renamed or retyped instead", action.at);
+      return;
+    }
+    ColumnChange change;
+    change.table = &table;
+    change.new_name = def.name;
+    change.added = def;
+    change.at = action.at;
+    changes_.push_back(std::move(change));
+  }
+
+  ColumnChange* Find(const sql::Action& action, const catalog::Table& table) {
+    for (ColumnChange& change : changes_) {
+      if (change.table == &table && change.new_name == action.column) {
+        if (!change.dropped) return &change;
+        break;
+      }
+    }
+    const bool renamed_away = std::any_of(changes_.begin(), changes_.end(), [&](const ColumnChange& c) {
+      return c.table == &table && c.old_name == action.column;
+    });
+    if (table.FindColumn(action.column) == nullptr || renamed_away) {
+      builder_.Block(table.name.Text() + "." + action.column,
+                     renamed_away ? "the column was renamed or dropped above" : "there is no such column",
+                     "correct the name", action.at);
+      return nullptr;
+    }
+    ColumnChange change;
+    change.table = &table;
+    change.old_name = action.column;
+    change.new_name = action.column;
+    change.at = action.at;
+    return &changes_.emplace_back(std::move(change));
+  }
+
+  void Apply(const sql::Action& action, ColumnChange& change) {
+    switch (action.kind) {
+      case sql::Kind::kDropColumn:
+        if (change.added || change.Renamed() || !change.type.empty()) {
+          builder_.Block(change.Text(), "it is dropped and changed in one release", "leave the other change out", action.at);
+        }
+        change.dropped = true;
+        change.cascade = action.cascade;
+        break;
+      case sql::Kind::kRenameColumn:
+        if (NameIsTaken(*change.table, action.new_name)) {
+          builder_.Block(change.table->name.Text() + "." + action.new_name, "the table has a column of this name",
+                         "free the name in a release before this one", action.at);
+        } else if (change.added) {
+          change.added->name = action.new_name;
+        }
+        change.new_name = action.new_name;
+        break;
+      case sql::Kind::kAlterType:
+        if (change.added) {
+          change.added->type = action.type;
+        } else {
+          change.type = action.type;
+          change.using_expression = action.expression;
+        }
+        break;
+      case sql::Kind::kSetNotNull:
+      case sql::Kind::kDropNotNull: {
+        const bool set = action.kind == sql::Kind::kSetNotNull;
+        if (change.added) change.added->not_null = set;
+        change.not_null = set;
+        break;
+      }
+      case sql::Kind::kSetDefault:
+      case sql::Kind::kDropDefault: {
+        const bool set = action.kind == sql::Kind::kSetDefault;
+        change.default_changed = true;
+        change.new_default = set ? std::optional(action.expression) : std::nullopt;
+        change.constant_default = action.constant_default;
+        if (change.added) {
+          change.added->default_text = change.new_default;
+          change.added->default_is_constant = action.constant_default;
+        }
+        break;
+      }
+      default: break;
+    }
+  }
+
+  Builder& builder_;
+  std::vector<ColumnChange> changes_;
+};
+
+}  // namespace
+
+std::string ColumnChange::Text() const { return table->name.Text() + "." + (old_name.empty() ? new_name : old_name); }
+
+bool IsColumnAction(sql::Kind kind) {
+  switch (kind) {
+    case sql::Kind::kAddColumn:
+    case sql::Kind::kDropColumn:
+    case sql::Kind::kRenameColumn:
+    case sql::Kind::kAlterType:
+    case sql::Kind::kSetNotNull:
+    case sql::Kind::kDropNotNull:
+    case sql::Kind::kSetDefault:
+    case sql::Kind::kDropDefault: return true;
+    default: return false;
+  }
+}
+
+std::vector<ColumnChange> FoldColumnChanges(Builder& builder, const std::vector<sql::Action>& actions) {
+  Folder folder(builder);
+  for (const sql::Action& action : actions) {
+    if (IsColumnAction(action.kind)) folder.Fold(action);
+  }
+  return folder.Take();
+}
+
+}  // namespace plan

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "plan/builder.h"
+#include "sql/parse.h"
+
+namespace plan {
+
+// All that change.sql says of one column, taken together.
+struct ColumnChange {
+  const catalog::Table* table = nullptr;
+  std::string old_name;                     // empty: added by this release
+  std::string new_name;
+  std::optional<sql::ColumnDef> added;
+  bool dropped = false;
+  bool cascade = false;
+  std::string type;                         // as written; empty: not changed
+  std::string using_expression;
+  std::optional<bool> not_null;             // set or dropped
+  bool default_changed = false;
+  std::optional<std::string> new_default;   // nothing with default_changed: dropped
+  bool constant_default = false;
+  sql::Location at;
+
+  [[nodiscard]] const catalog::Column& Old() const { return *table->FindColumn(old_name); }
+  [[nodiscard]] bool Renamed() const { return old_name != new_name; }
+  // "public.users.age".
+  [[nodiscard]] std::string Text() const;
+};
+
+[[nodiscard]] bool IsColumnAction(sql::Kind kind);
+
+// Folds the column actions of a release in their order, one change for each column. What does not fit (no such column, a name
+// that is taken) becomes a blocker.
+std::vector<ColumnChange> FoldColumnChanges(Builder& builder, const std::vector<sql::Action>& actions);
+
+}  // namespace plan

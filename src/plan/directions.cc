@@ -1,0 +1,86 @@
+#include "plan/directions.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace plan {
+namespace {
+
+// A cast to a type with a length cuts silently where an assignment would complain: those go through an assignment.
+bool CastMayCut(const std::string& type) {
+  return type.starts_with("character") || type.starts_with("bit") || type == "name";
+}
+
+bool IsTable(const pg::QualifiedName& table, const std::string& written) {
+  return written == table.name || written == table.schema + "." + table.name || written == table.Text();
+}
+
+}  // namespace
+
+release::Transform TransformOf(const Builder& builder, const pg::QualifiedName& table, const std::string& column) {
+  for (const auto& [written, columns] : builder.release().transforms) {
+    if (!IsTable(table, written)) continue;
+    const auto found = columns.find(column);
+    if (found != columns.end()) return found->second;
+  }
+  return {};
+}
+
+World OldWorld(const catalog::Table& table) {
+  World world;
+  for (const catalog::Column& column : table.columns) world.emplace_back(column.name, column.type);
+  return world;
+}
+
+World NewWorld(const catalog::Table& table, const ColumnChange& change, const std::string& new_type) {
+  World world;
+  for (const catalog::Column& column : table.columns) {
+    if (column.name != change.old_name) world.emplace_back(column.name, column.type);
+  }
+  if (!change.dropped) world.emplace_back(change.new_name, new_type);
+  return world;
+}
+
+std::optional<Direction> FromExpression(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all,
+                                        const World& world, const std::string& expression, const std::string& target_type,
+                                        const std::string& function) {
+  Direction direction{function, {}, {}, target_type, expression, true};
+  std::vector<std::string> columns;
+  try {
+    columns = sql::ExpressionColumns(expression);
+  } catch (const base::Error& error) {
+    builder.Block(change.Text(), fmt::format("the transform '{}' is no expression over one row: {}", expression, error.message()),
+                  "write an expression that reads only columns of its own row", change.at);
+    return std::nullopt;
+  }
+  for (const std::string& column : columns) {
+    const auto found = std::find_if(world.begin(), world.end(), [&](const auto& entry) { return entry.first == column; });
+    const bool changed = std::any_of(all.begin(), all.end(), [&](const ColumnChange& other) {
+      return &other != &change && other.table == change.table && (other.old_name == column || other.new_name == column);
+    });
+    if (found == world.end() || changed) {
+      builder.Block(change.Text(), fmt::format("the transform '{}' reads {}, which {}", expression, column,
+                                               changed ? "this release changes too" : "is no column on that side"),
+                    "read other columns, or split the release", change.at);
+      return std::nullopt;
+    }
+    direction.reads.push_back(column);
+    direction.types.push_back(found->second);
+  }
+  return direction;
+}
+
+std::optional<Direction> FromCast(const Builder& builder, const std::string& column, const std::string& from_type,
+                                  const std::string& to_type, const std::string& function) {
+  const catalog::Cast cast = builder.catalog().CastBetween(from_type, to_type);
+  if (!cast.exists) return std::nullopt;
+  if (from_type == to_type || cast.safe) return Direction{"", {column}, {from_type}, to_type, "", false};
+  const std::string value = pg::Ident(column);
+  return Direction{function, {column}, {from_type}, to_type,
+                   CastMayCut(to_type) ? value : fmt::format("CAST({} AS {})", value, to_type), true};
+}
+
+}  // namespace plan

@@ -1,0 +1,136 @@
+#include "plan/hangers.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace plan {
+namespace {
+
+using Kind = catalog::Dependent::Kind;
+
+bool Names(const std::vector<std::string>& columns, const std::string& column) {
+  return std::find(columns.begin(), columns.end(), column) != columns.end();
+}
+
+std::string KindText(Kind kind) {
+  switch (kind) {
+    case Kind::kView: return "view";
+    case Kind::kMaterializedView: return "materialized view";
+    case Kind::kRule: return "rule";
+    case Kind::kPolicy: return "policy";
+    case Kind::kGeneratedColumn: return "generated column";
+    case Kind::kPublication: return "publication";
+    case Kind::kFunction: return "function";
+    case Kind::kForeignKey: return "foreign key";
+    case Kind::kStatistics: return "extended statistics";
+  }
+  return "";
+}
+
+class Checker {
+ public:
+  Checker(Builder& builder, const ColumnChange& change, Use use, const std::function<bool(const std::string&)>& replaces)
+      : builder_(builder), change_(change), table_(*change.table), column_(change.old_name), use_(use), replaces_(replaces) {}
+
+  void Check() {
+    Table();
+    Constraints();
+    Triggers();
+    for (const catalog::Dependent& dependent : table_.dependents) {
+      if (Names(dependent.columns, column_)) Dependent(dependent);
+    }
+  }
+
+ private:
+  void Block(const std::string& object, const std::string& reason, const std::string& remedy) {
+    builder_.Block(object, reason, remedy, change_.at);
+  }
+
+  void Table() {
+    const catalog::Column& column = change_.Old();
+    if (Names(table_.partition_key, column_)) {
+      Block(change_.Text(), "it is the partition key, and an INSERT by the new name would find no partition",
+            "build a new partitioned table in a release of its own");
+    }
+    if (column.generated) {
+      Block(change_.Text(), "it is a generated column", "drop it and add the new one");
+    }
+    if (use_ == Use::kInPlace) return;
+    if (column.identity != 0 && use_ == Use::kReplace) {
+      Block(change_.Text(), "it is an identity column, whose sequence would count for the old side only",
+            "drop the identity in a release before this one and use a sequence as its default");
+    }
+    if (!column.grants.empty()) {
+      Block(change_.Text(), "rights are granted on this column alone", "grant them on the table, or revoke them before");
+    }
+  }
+
+  void Constraints() {
+    if (use_ == Use::kInPlace) return;
+    for (const catalog::Constraint& constraint : table_.constraints) {
+      if (!Names(constraint.columns, column_)) continue;
+      if (constraint.type == 'p') {
+        Block(change_.Text(), fmt::format("it belongs to the primary key {}", constraint.name),
+              "move the primary key to another column in a release before this one");
+      } else if (constraint.deferrable && constraint.type == 'u') {
+        Block(change_.Text(), fmt::format("it belongs to the deferrable constraint {}, which a second unique index cannot imitate", constraint.name),
+              "make the constraint not deferrable before");
+      } else if (constraint.type == 'x') {
+        Block(change_.Text(), fmt::format("it belongs to the exclusion constraint {}", constraint.name), "drop the constraint before");
+      } else if (constraint.type == 'u' && use_ == Use::kReplace) {
+        builder_.Notice(Phase::kContract, fmt::format("{}: until purge a second unique index stands beside {}; a concurrent INSERT ... ON CONFLICT "
+                                                      "may see error 23505 from the other one and should try again",
+                                                      table_.name.Text(), constraint.name));
+      }
+    }
+  }
+
+  void Triggers() {
+    for (const catalog::Trigger& trigger : table_.triggers) {
+      if (trigger.ours || !Names(trigger.columns, column_)) continue;
+      Block(fmt::format("trigger {} on {}", trigger.name, table_.name.Text()),
+            fmt::format("its {} names the column {}", trigger.update_of ? "UPDATE OF" : "WHEN", column_),
+            "drop the trigger before, and create it again after the release");
+    }
+  }
+
+  void Dependent(const catalog::Dependent& dependent) {
+    const std::string object = fmt::format("{} {}", KindText(dependent.kind), dependent.name);
+    switch (dependent.kind) {
+      case Kind::kFunction:
+        if (use_ == Use::kInPlace || replaces_(dependent.name)) return;
+        Block(object, fmt::format("its {} the column {}, and would break when that is retired", dependent.by_text ? "text names" : "body reads", column_),
+              "let change.sql replace it (CREATE OR REPLACE FUNCTION) by one that serves both versions");
+        return;
+      case Kind::kStatistics:
+        if (use_ != Use::kInPlace) builder_.Notice(Phase::kPurge, fmt::format("{} goes with the column {}", object, change_.Text()));
+        return;
+      case Kind::kPublication:
+        if (use_ == Use::kInPlace) return;
+        Block(object, fmt::format("its column list names {}", column_), "publish the whole table before");
+        return;
+      case Kind::kForeignKey:
+        Block(object, fmt::format("it references {}", change_.Text()), "drop it before, and add it again after the release");
+        return;
+      default:
+        Block(object, fmt::format("it reads {}", change_.Text()), "drop it before, and create it again after the release");
+    }
+  }
+
+  Builder& builder_;
+  const ColumnChange& change_;
+  const catalog::Table& table_;
+  const std::string& column_;
+  Use use_;
+  const std::function<bool(const std::string&)>& replaces_;
+};
+
+}  // namespace
+
+void CheckHangers(Builder& builder, const ColumnChange& change, Use use,
+                  const std::function<bool(const std::string&)>& replaces) {
+  Checker(builder, change, use, replaces).Check();
+}
+
+}  // namespace plan

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "plan/builder.h"
+#include "plan/column_change.h"
+
+namespace plan {
+
+// What the change does to the column's name and storage, as far as others hang on it.
+enum class Use {
+  kInPlace,  // same name, same storage, another type
+  kReplace,  // another column takes its place (rename, rewriting type)
+  kDrop,     // retired without a successor
+};
+
+// Looks at all that hangs on a column: partition keys, primary keys, foreign keys of others, views, rules, policies, generated
+// columns, publications, grants, triggers, functions. What goes along by itself stays silent; the rest blocks by name or is noticed.
+// `replaces`: tells whether change.sql itself replaces the function of this qualified name.
+void CheckHangers(Builder& builder, const ColumnChange& change, Use use, const std::function<bool(const std::string&)>& replaces);
+
+}  // namespace plan

@@ -1,0 +1,129 @@
+#include "plan/pair.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace plan {
+namespace {
+
+std::string Function(const Direction& direction, Guard guard) {
+  const std::string prefix = guard == Guard::kTry ? "try_" : guard == Guard::kWhy ? "why_" : "";
+  return pg::Ident("switchback", prefix + direction.function);
+}
+
+// What a logical column is called now, seen from the old or from the new world.
+std::string Physical(const Pair& pair, const Stage& stage, const std::string& logical, bool new_world) {
+  if (new_world && logical == pair.new_name) return stage.new_physical;
+  if (!new_world && logical == pair.old_name) return stage.old_physical;
+  return logical;
+}
+
+std::string Call(const Pair& pair, const Stage& stage, const Direction& direction, const std::string& row, Guard guard,
+                 bool new_world) {
+  std::vector<std::string> arguments;
+  for (const std::string& column : direction.reads) {
+    arguments.push_back(row + pg::Ident(Physical(pair, stage, column, new_world)));
+  }
+  if (!direction.function.empty()) {
+    const Guard used = direction.can_raise ? guard : Guard::kRaise;
+    return fmt::format("{}({})", Function(direction, used), fmt::join(arguments, ", "));
+  }
+  if (direction.types.at(0) == direction.target_type) return arguments.at(0);
+  return fmt::format("CAST({} AS {})", arguments.at(0), direction.target_type);
+}
+
+std::string Body(const Direction& direction, Guard guard) {
+  const std::string value = fmt::format("sb_value {} := {};", direction.target_type, "NULL");
+  const std::string assign = fmt::format("sb_value := ({});", direction.expression);
+  switch (guard) {
+    case Guard::kRaise: return fmt::format("DECLARE {} BEGIN {} RETURN sb_value; END", value, assign);
+    case Guard::kTry:
+      return fmt::format("DECLARE {} BEGIN {} RETURN sb_value; EXCEPTION WHEN OTHERS THEN RETURN NULL; END", value,
+                         assign);
+    case Guard::kWhy:
+      return fmt::format("DECLARE {} BEGIN {} RETURN NULL; EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END", value,
+                         assign);
+  }
+  return "";
+}
+
+std::string Create(const Direction& direction, Guard guard, const std::string& authors_path) {
+  std::vector<std::string> parameters;
+  for (std::size_t i = 0; i < direction.reads.size(); ++i) {
+    parameters.push_back(fmt::format("{} {}", pg::Ident(direction.reads[i]), direction.types[i]));
+  }
+  return fmt::format("CREATE OR REPLACE FUNCTION {}({}) RETURNS {} LANGUAGE plpgsql SET search_path = {} AS {}",
+                     Function(direction, guard), fmt::join(parameters, ", "),
+                     guard == Guard::kWhy ? "text" : direction.target_type,
+                     authors_path, pg::DollarQuote(Body(direction, guard)));
+}
+
+std::vector<Guard> GuardsOf(const Direction& direction) {
+  if (direction.function.empty()) return {};
+  if (!direction.can_raise) return {Guard::kRaise};
+  return {Guard::kRaise, Guard::kTry, Guard::kWhy};
+}
+
+}  // namespace
+
+Stage StageBeforeSwitch(const Pair& pair) { return {pair.old_name, pair.OneName() ? pair.shadow : pair.new_name, false}; }
+
+Stage StageAfterSwitch(const Pair& pair) {
+  return {pair.OneName() ? pair.retired_old : pair.old_name, pair.new_name, false};
+}
+
+Stage StageRetired(const Pair& pair) { return {pair.retired_old, pair.new_name, true}; }
+
+std::string Up(const Pair& pair, const Stage& stage, const std::string& row, Guard guard) {
+  return Call(pair, stage, pair.up, row, guard, false);
+}
+
+std::string Down(const Pair& pair, const Stage& stage, const std::string& row, Guard guard) {
+  return Call(pair, stage, *pair.down, row, guard, true);
+}
+
+std::string Distinct(const std::string& left, const std::string& right, bool has_equality) {
+  if (has_equality) return fmt::format("{} IS DISTINCT FROM {}", left, right);
+  return fmt::format("({})::text IS DISTINCT FROM ({})::text", left, right);
+}
+
+std::string Consistent(const Pair& pair, const Stage& stage, const std::string& row) {
+  const std::string new_side = row + pg::Ident(stage.new_physical);
+  const std::string up = fmt::format("NOT ({})", Distinct(new_side, Up(pair, stage, row, Guard::kTry), pair.new_has_equality));
+  if (pair.OneWay()) return up;
+  const std::string old_side = row + pg::Ident(stage.old_physical);
+  return fmt::format("({} OR NOT ({}))", up,
+                     Distinct(old_side, Down(pair, stage, row, Guard::kTry), pair.old_has_equality));
+}
+
+std::string Pending(const Pair& pair, const Stage& stage, const std::string& row) {
+  const std::string new_side = row + pg::Ident(stage.new_physical);
+  const std::string empty =
+      fmt::format("({} IS NULL AND {} IS NOT NULL)", new_side, Up(pair, stage, row, Guard::kTry));
+  if (pair.OneWay()) return empty;
+  return fmt::format("({} OR NOT {})", empty, Consistent(pair, stage, row));
+}
+
+std::vector<std::string> CreateTransforms(const Pair& pair, const std::string& authors_path) {
+  std::vector<std::string> statements;
+  for (const Guard guard : GuardsOf(pair.up)) statements.push_back(Create(pair.up, guard, authors_path));
+  if (!pair.OneWay()) {
+    for (const Guard guard : GuardsOf(*pair.down)) statements.push_back(Create(*pair.down, guard, authors_path));
+  }
+  return statements;
+}
+
+std::vector<std::string> DropTransforms(const Pair& pair) {
+  std::vector<std::string> statements;
+  const auto drop = [&](const Direction& direction) {
+    for (const Guard guard : GuardsOf(direction)) {
+      statements.push_back(fmt::format("DROP FUNCTION IF EXISTS {}({})", Function(direction, guard),
+                                       fmt::join(direction.types, ", ")));
+    }
+  };
+  drop(pair.up);
+  if (!pair.OneWay()) drop(*pair.down);
+  return statements;
+}
+
+}  // namespace plan

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <vector>
+
+#include "plan/builder.h"
+#include "plan/column_change.h"
+#include "sql/parse.h"
+
+// The rules of the table "how a change is compiled", one function each; column replacements stand in replacement.h.
+namespace plan {
+
+// A column that keeps its name and storage: type without rewrite, default, NOT NULL.
+void ChangeInPlace(Builder& builder, const ColumnChange& change);
+
+// ADD CHECK, ADD FOREIGN KEY, ADD UNIQUE, DROP CONSTRAINT. `changes`: the columns of the release.
+void AddCheck(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);
+void AddForeignKey(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);
+void AddUnique(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);
+void DropConstraint(Builder& builder, const sql::Action& action);
+
+void CreateIndex(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);
+void DropIndex(Builder& builder, const sql::Action& action);
+
+void CreateTable(Builder& builder, const sql::Action& action);
+void DropTable(Builder& builder, const sql::Action& action);
+
+// UPDATE, DELETE, INSERT with images kept; without a primary key: opaque.
+void ChangeData(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);
+
+// What no rule knows: the author gives `down`, or it is a point of no return.
+void RunOpaque(Builder& builder, const sql::Action& action, const std::string& reason);
+
+}  // namespace plan

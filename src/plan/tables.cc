@@ -1,0 +1,150 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "plan/conditions.h"
+#include "plan/rules.h"
+
+namespace plan {
+namespace {
+
+constexpr const char* kRetiredSchema = "switchback_retired";
+
+// Hides a table under a generated name in a schema of ours. Its foreign keys would go on restricting the tables they refer to: they are
+// dropped and remembered. Its indexes take generated names, so that two retired ones never collide. What the table has at this
+// moment decides, so it is done by a block, not by a list made at plan time.
+std::string RetireTable(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
+  const std::string body = fmt::format(R"sql(
+DECLARE
+  entry record;
+  n integer := 0;
+BEGIN
+  FOR entry IN SELECT conname, pg_catalog.pg_get_constraintdef(oid) AS definition FROM pg_catalog.pg_constraint
+               WHERE conrelid = pg_catalog.to_regclass({0}) AND contype = 'f' ORDER BY conname LOOP
+    n := n + 1;
+    INSERT INTO switchback.retired (release, generated_name, schema, kind, former_schema, former_name, definition)
+    VALUES ({1}, {2} || '_f' || n, {3}, 'foreign key', {4}, entry.conname, entry.definition);
+    EXECUTE pg_catalog.format('ALTER TABLE {5} DROP CONSTRAINT %I', entry.conname);
+  END LOOP;
+  n := 0;
+  FOR entry IN SELECT c.relname, s.nspname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+               JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+               WHERE i.indrelid = pg_catalog.to_regclass({0}) ORDER BY c.relname LOOP
+    n := n + 1;
+    INSERT INTO switchback.retired (release, generated_name, schema, kind, former_schema, former_name, definition)
+    VALUES ({1}, {2} || '_i' || n, {3}, 'index', {4}, entry.relname, '');
+    EXECUTE pg_catalog.format('ALTER INDEX %I.%I RENAME TO %I', entry.nspname, entry.relname, {2} || '_i' || n);
+  END LOOP;
+  CREATE SCHEMA IF NOT EXISTS {6};
+  ALTER TABLE {5} SET SCHEMA {6};
+  ALTER TABLE {7} RENAME TO {8};
+END)sql",
+                                       pg::Literal(table.Sql()), pg::Literal(builder.release().name), pg::Literal(retired), pg::Literal(kRetiredSchema),
+                                       pg::Literal(table.schema), table.Sql(), pg::Ident(kRetiredSchema), pg::Ident(kRetiredSchema, table.name), pg::Ident(retired));
+  return "DO " + pg::DollarQuote(body);
+}
+
+std::string BringTableBack(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
+  const std::string body = fmt::format(R"sql(
+DECLARE
+  entry record;
+BEGIN
+  ALTER TABLE {0} RENAME TO {1};
+  ALTER TABLE {2} SET SCHEMA {3};
+  FOR entry IN SELECT * FROM switchback.retired WHERE release = {4} AND pg_catalog.starts_with(generated_name, {5} || '_') LOOP
+    IF entry.kind = 'index' THEN
+      EXECUTE pg_catalog.format('ALTER INDEX %I.%I RENAME TO %I', {6}, entry.generated_name, entry.former_name);
+    ELSE
+      EXECUTE pg_catalog.format('ALTER TABLE {7} ADD CONSTRAINT %I %s NOT VALID', entry.former_name, pg_catalog.regexp_replace(entry.definition, ' NOT VALID$', ''));
+    END IF;
+  END LOOP;
+  DELETE FROM switchback.retired WHERE release = {4} AND (generated_name = {5} OR pg_catalog.starts_with(generated_name, {5} || '_'));
+END)sql",
+                                       pg::Ident(kRetiredSchema, retired), pg::Ident(table.name), pg::Ident(kRetiredSchema, table.name), pg::Ident(table.schema),
+                                       pg::Literal(builder.release().name), pg::Literal(retired), pg::Literal(table.schema), table.Sql());
+  return "DO " + pg::DollarQuote(body);
+}
+
+void PurgeTable(Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
+  const pg::QualifiedName hidden{kRetiredSchema, retired};
+  Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql, fmt::format("drop the retired table {}", table.Text()), "the rollback window is over");
+  step.forward = {{fmt::format("DROP TABLE {}", hidden.Sql())},
+                  {fmt::format("DELETE FROM switchback.retired WHERE release = {} AND (generated_name = {} OR pg_catalog.starts_with(generated_name, {}))",
+                               pg::Literal(builder.release().name), pg::Literal(retired), pg::Literal(retired + "_"))}};
+  step.reverse.reset();
+  step.reverse_title = "none: only the backup has the table from here on";
+  step.postcondition = {Not(TableExists(hidden)), "the retired table is gone"};
+  step.locks = {{hidden, "ACCESS EXCLUSIVE", LockWork::kNone}};
+}
+
+// Joins a table that the release creates to the checkpoint's publications, in the transaction that creates it: its rows would not be
+// decoded otherwise.
+std::vector<Statement> JoinPublications(const Builder& builder, const pg::QualifiedName& table) {
+  std::vector<Statement> statements;
+  for (const bool keyed : {true, false}) {
+    const std::string publication = fmt::format("switchback_{}_{}", builder.hex(), keyed ? "k" : "n");
+    statements.push_back({fmt::format("ALTER PUBLICATION {} ADD TABLE {}", pg::Ident(publication), table.Sql()),
+                          fmt::format("SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = {}) AND {} EXISTS (SELECT FROM "
+                                      "pg_catalog.pg_index WHERE indrelid = pg_catalog.to_regclass({}) AND indisprimary) AND NOT EXISTS (SELECT FROM "
+                                      "pg_catalog.pg_publication_rel WHERE prrelid = pg_catalog.to_regclass({}))",
+                                      pg::Literal(publication), keyed ? "" : "NOT", pg::Literal(table.Sql()), pg::Literal(table.Sql()))});
+  }
+  return statements;
+}
+
+}  // namespace
+
+void CreateTable(Builder& builder, const sql::Action& action) {
+  const pg::QualifiedName table = Resolve(builder.catalog(), action.relation);
+  if (builder.catalog().Find(action.relation.schema, action.relation.name) != nullptr) {
+    builder.Block(table.Text(), "a table of this name exists", "take another name, or alter the table", action.at);
+    return;
+  }
+  builder.Touch(table);
+  const std::string retired = builder.NewName();
+  const pg::QualifiedName hidden{kRetiredSchema, retired};
+  Step& step = builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql, fmt::format("create table {}", table.Text()), "the old version does not know it");
+  step.forward = {{BringTableBack(builder, table, retired), TableExists(hidden)}, {action.text, Not(TableExists(table))}};
+  for (Statement& join : JoinPublications(builder, table)) step.forward.push_back(std::move(join));
+  step.reverse = {{RetireTable(builder, table, retired)}, {RememberRetired(builder, retired, "table", table, "")}};
+  step.reverse_title = "retire it with its rows";
+  step.search_path = builder.AuthorsPath();
+  step.postcondition = {TableExists(table), "the table is there"};
+  step.reverse_postcondition = {Not(TableExists(table)), "the table is retired"};
+}
+
+void DropTable(Builder& builder, const sql::Action& action) {
+  const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
+  const pg::QualifiedName name = Resolve(builder.catalog(), action.relation);
+  if (table == nullptr || (table->kind != 'r' && table->kind != 'p')) {
+    builder.Block(name.Text(), table == nullptr ? "there is no such table" : "it is no table", "correct the name", action.at);
+    return;
+  }
+  builder.Touch(name);
+  for (const catalog::Dependent& dependent : table->dependents) {
+    using Kind = catalog::Dependent::Kind;
+    // These go with the table itself.
+    if (dependent.kind == Kind::kPolicy || dependent.kind == Kind::kGeneratedColumn || dependent.kind == Kind::kStatistics) continue;
+    if (dependent.kind == Kind::kPublication) continue;
+    builder.Block(dependent.name, fmt::format("it hangs on {}", name.Text()), "drop or change it in a release before this one", action.at);
+  }
+  if (table->kind == 'p' || table->parent) {
+    builder.Block(name.Text(), "it is partitioned, or a partition", "detach and drop its partitions one by one", action.at);
+  }
+  const std::string retired = builder.NewName();
+  const pg::QualifiedName hidden{kRetiredSchema, retired};
+  Step& step = builder.Add(Phase::kContract, Rank::kRetire, StepKind::kSql, fmt::format("retire table {}", name.Text()), "hidden in another schema: it comes back in milliseconds at any size");
+  step.forward = {{RetireTable(builder, name, retired)}, {RememberRetired(builder, retired, "table", name, "")}};
+  step.reverse = {{BringTableBack(builder, name, retired)}};
+  step.reverse_title = "bring it back; its foreign keys come back NOT VALID";
+  step.postcondition = {Not(TableExists(name)), "the table is retired"};
+  step.reverse_postcondition = {TableExists(name), "the table is back"};
+  step.locks = {{name, "ACCESS EXCLUSIVE", LockWork::kNone}};
+  for (const catalog::Constraint& constraint : table->constraints) {
+    if (constraint.type == 'f') step.locks.push_back({constraint.referenced, "ACCESS EXCLUSIVE", LockWork::kNone});
+  }
+  builder.Notice(Phase::kContract, fmt::format("{}: statements that name it fail from here on", name.Text()));
+  PurgeTable(builder, name, retired);
+}
+
+}  // namespace plan

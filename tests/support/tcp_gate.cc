@@ -1,0 +1,130 @@
+#include "tcp_gate.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <list>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+namespace test {
+namespace {
+
+struct Pair {
+  int client = -1;
+  int server = -1;
+  bool deaf = false;  // what the server says is dropped
+};
+
+sockaddr_in Loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+
+void Close(int& fd) {
+  if (fd >= 0) ::close(fd);
+  fd = -1;
+}
+
+// False: the other side is gone.
+bool Write(int fd, std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t written = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
+    if (written <= 0) return false;
+    data.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+void FromClient(Pair& pair, std::string_view data, std::atomic<TcpGate::Fault>& fault) {
+  using Fault = TcpGate::Fault;
+  const Fault now = data.find("COMMIT") == std::string_view::npos ? Fault::kNone : fault.exchange(Fault::kNone);
+  if (now == Fault::kLoseRequest) Close(pair.server);
+  if (now == Fault::kLoseRequest || now == Fault::kHideFate) {
+    Close(pair.client);
+    return;
+  }
+  if (!Write(pair.server, data)) Close(pair.client);
+  if (now == Fault::kSwallowAnswer) pair.deaf = true;
+  if (now == Fault::kLoseAnswer) {
+    char answer = 0;
+    (void)::recv(pair.server, &answer, 1, 0);  // so that the server has surely committed
+    Close(pair.client);
+    Close(pair.server);
+  }
+}
+
+// Moves what is there to the other side.
+void Relay(Pair& pair, bool from_client, std::atomic<TcpGate::Fault>& fault) {
+  std::array<char, 65536> buffer;
+  const ssize_t got = ::recv(from_client ? pair.client : pair.server, buffer.data(), buffer.size(), 0);
+  if (got <= 0) {
+    Close(pair.client);
+    Close(pair.server);
+    return;
+  }
+  const std::string_view data(buffer.data(), static_cast<std::size_t>(got));
+  if (from_client) {
+    FromClient(pair, data, fault);
+  } else if (!pair.deaf && pair.client >= 0) {
+    Write(pair.client, data);
+  }
+}
+
+}  // namespace
+
+TcpGate::TcpGate(int server_port) : server_port_(server_port), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  auto address = Loopback(0);
+  socklen_t size = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 16) != 0 ||
+      ::getsockname(listener_, generic, &size) != 0) {
+    throw std::runtime_error("the gate cannot listen");
+  }
+  port_ = ntohs(address.sin_port);
+  thread_ = std::thread([this] { Serve(); });
+}
+
+TcpGate::~TcpGate() {
+  stop_ = true;
+  thread_.join();
+  Close(listener_);
+}
+
+void TcpGate::Serve() {
+  std::list<Pair> pairs;
+  while (!stop_) {
+    std::vector<pollfd> entries{{listener_, POLLIN, 0}};
+    for (const auto& pair : pairs) {
+      entries.push_back({pair.client, POLLIN, 0});
+      entries.push_back({pair.server, POLLIN, 0});
+    }
+    if (::poll(entries.data(), entries.size(), 20) <= 0) continue;
+    std::size_t at = 1;
+    for (auto& pair : pairs) {
+      if (entries[at].revents != 0 && pair.client >= 0) Relay(pair, true, fault_);
+      if (entries[at + 1].revents != 0 && pair.server >= 0) Relay(pair, false, fault_);
+      at += 2;
+    }
+    if (entries[0].revents != 0) {
+      Pair pair{::accept(listener_, nullptr, nullptr), ::socket(AF_INET, SOCK_STREAM, 0)};
+      const auto address = Loopback(server_port_);
+      if (::connect(pair.server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) Close(pair.client);
+      pairs.push_back(pair);
+    }
+  }
+  for (auto& pair : pairs) {
+    Close(pair.client);
+    Close(pair.server);
+  }
+}
+
+}  // namespace test

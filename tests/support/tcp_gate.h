@@ -1,0 +1,38 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+namespace test {
+
+// A relay on 127.0.0.1 in front of a server's TCP port that misbehaves once, at the first COMMIT after Arm().
+class TcpGate {
+ public:
+  enum class Fault {
+    kNone,
+    kLoseAnswer,    // COMMIT arrives, the client's connection breaks before the answer
+    kLoseRequest,   // both connections break before COMMIT arrives
+    kHideFate,      // the client's connection breaks; the server waits on for a COMMIT that never arrives
+    kSwallowAnswer  // COMMIT arrives; the client waits on for an answer that never arrives
+  };
+
+  explicit TcpGate(int server_port);
+  TcpGate(const TcpGate&) = delete;
+  ~TcpGate();
+
+  [[nodiscard]] int port() const { return port_; }
+  void Arm(Fault fault) { fault_ = fault; }
+
+ private:
+  void Serve();
+
+  int server_port_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::atomic<Fault> fault_{Fault::kNone};
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace test
