@@ -1,12 +1,18 @@
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <thread>
 
 #include "base/error.h"
 #include "pg/connection.h"
+#include "pg/conninfo.h"
 #include "pg/quote.h"
 #include "postgres_test.h"
 
@@ -201,6 +207,41 @@ TEST_F(ConnectionTest, FailedConnectionsSayWhy) {
   const auto nobody_there = Caught([&] { Connection::Open({.conninfo = "host=/nonexistent password=s3cret"}); });
   EXPECT_EQ(nobody_there.code(), Code::kUnreachable);
   EXPECT_THAT(nobody_there.Text(), Not(HasSubstr("s3cret")));
+}
+
+// A socket on 127.0.0.1 to which connections can be made no more: its queue is full.
+class DeadPort {
+ public:
+  DeadPort() {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address_);
+    auto* generic = reinterpret_cast<sockaddr*>(&address_);
+    EXPECT_TRUE(::bind(sockets_[0], generic, size) == 0 && ::listen(sockets_[0], 0) == 0 &&
+                ::getsockname(sockets_[0], generic, &size) == 0);
+    for (std::size_t i = 1; i < sockets_.size(); ++i) ::connect(sockets_[i], generic, size);
+  }
+  ~DeadPort() {
+    for (const int fd : sockets_) ::close(fd);
+  }
+  [[nodiscard]] std::string port() const { return std::to_string(ntohs(address_.sin_port)); }
+
+ private:
+  static int Socket() { return ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0); }
+  std::array<int, 4> sockets_{Socket(), Socket(), Socket(), Socket()};
+  sockaddr_in address_{};
+};
+
+TEST_F(ConnectionTest, DeadAddressIsGivenUpForTheNextOne) {
+  const DeadPort dead;
+  const auto options = ParseConninfo(url());
+  const ConnectOptions only_dead{.conninfo = "host=127.0.0.1 port=" + dead.port(), .connect_timeout = 300ms};
+  EXPECT_EQ(Caught([&] { Connection::Open(only_dead); }).code(), Code::kUnreachable);
+  auto both = options;
+  both["host"] = "127.0.0.1,127.0.0.1";
+  both["port"] = dead.port() + "," + options.at("port");
+  auto connection = Connection::Open({.conninfo = FormatConninfo(both), .connect_timeout = 300ms});
+  EXPECT_EQ(connection.Exec("SELECT current_database()").Text(0, 0), options.at("dbname"));
 }
 
 }  // namespace

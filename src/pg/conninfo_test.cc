@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <map>
+
 #include "base/error.h"
 #include "pg/connection.h"
 
@@ -44,6 +47,21 @@ TEST(Conninfo, AnotherDatabaseKeepsEverythingElse) {
                                                        {"password", "s3cret"},   {"port", "6000"},
                                                        {"sslmode", "require"},   {"user", "app"}};
   EXPECT_EQ(options, expected);
+}
+
+TEST(Conninfo, NoDatabaseIsGuessed) {
+  std::map<std::string, std::string> before;
+  for (const char* name : {"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"}) {
+    if (const char* value = std::getenv(name); value != nullptr) before[name] = value;
+    ::unsetenv(name);
+  }
+  try {
+    Connection::Open({.conninfo = ""});
+    ADD_FAILURE() << "connected to something";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Code::kNoDatabase);
+  }
+  for (const auto& [name, value] : before) ::setenv(name.c_str(), value.c_str(), 1);
 }
 
 // Each of these strings has the password "s3cret" somewhere that libpq takes for something else.

@@ -95,7 +95,8 @@ Environment ReadEnvironment(const std::string& name, const std::map<std::string,
 
 fs::path FindRoot(const fs::path& start) {
   std::error_code ignored;
-  const fs::path begin = fs::absolute(start).lexically_normal();
+  fs::path begin = fs::absolute(start).lexically_normal();
+  if (!begin.has_filename() && begin.has_relative_path()) begin = begin.parent_path();
   for (fs::path directory = begin;; directory = directory.parent_path()) {
     if (fs::is_regular_file(directory / "switchback.yaml", ignored)) return directory;
     if (directory == directory.parent_path()) break;

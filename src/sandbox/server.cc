@@ -199,7 +199,11 @@ Server Server::Initialize(const ServerOptions& options) {
   return Server(std::move(state));
 }
 
-Server Server::Adopt(const ServerOptions& options) { return Server(std::make_unique<State>(options)); }
+Server Server::Adopt(const ServerOptions& options) {
+  auto state = std::make_unique<State>(options);
+  state->options.settings.try_emplace("archive_mode", "off");
+  return Server(std::move(state));
+}
 
 void Server::Start(milliseconds deadline, bool wait_for_promotion) {
   if (Running()) throw base::Error(Code::kInternal, "the server in " + data().string() + " runs already");

@@ -47,7 +47,8 @@ class Server {
  public:
   // initdb (UTF8, C.UTF-8 or C locale, --no-sync), not started.
   static Server Initialize(const ServerOptions& options);
-  // A data directory that exists already (a restored backup), not started.
+  // A data directory that exists already (a restored backup), not started. It archives only where `settings` has
+  // archive_mode: a copy must not write into the archive of the server that it was made of.
   static Server Adopt(const ServerOptions& options);
   Server(Server&&) noexcept;
   Server& operator=(Server&&) noexcept;

@@ -105,7 +105,7 @@ TEST_F(ServerTest, OwnSettingsWinOverThoseOfTheDataDirectory) {
   original.Stop();
   Write("postgresql.conf",
         "data_directory = '/var/lib/elsewhere'\nhba_file = '/etc/elsewhere/pg_hba.conf'\n"
-        "external_pid_file = '/nowhere/x.pid'\nlogging_collector = on\nssl = on\n");
+        "external_pid_file = '/nowhere/x.pid'\nlogging_collector = on\nssl = on\narchive_mode = on\n");
 
   auto adopted_options = options_;
   adopted_options.settings["archive_cleanup_command"] = "it's \\ off";
@@ -113,6 +113,7 @@ TEST_F(ServerTest, OwnSettingsWinOverThoseOfTheDataDirectory) {
   adopted.Start();
   EXPECT_EQ(Ask(adopted, "SHOW data_directory"), options_.data.string());
   EXPECT_EQ(Ask(adopted, "SELECT setting FROM pg_settings WHERE name = 'archive_cleanup_command'"), "it's \\ off");
+  EXPECT_EQ(Ask(adopted, "SHOW archive_mode"), "off");
   EXPECT_EQ(Ask(adopted, "SHOW work_mem"), "7MB");
   adopted.Stop();
 

@@ -140,6 +140,10 @@ void Workspace::Remove(const fs::path& path) {
     throw base::Error(base::Code::kInternal, path.string() + " is no workspace of switchback's");
   }
   StopServersIn(path);
+  // The marker last: what is left half removed is still found by the next sweep.
+  for (const auto& entry : fs::directory_iterator(path)) {
+    if (entry.path().filename() != kMarker) fs::remove_all(entry.path());
+  }
   fs::remove_all(path);
 }
 

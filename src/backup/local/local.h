@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "backup/provider.h"
+
+namespace backup::local {
+
+// Backups by pg_basebackup, WAL by archive_command, restored servers beside the old one: all in a folder of this
+// machine. This process must be root or the account that the server runs as; the server's programs of its major version
+// must be installed here.
+class LocalProvider : public BackupProvider {
+ public:
+  // The folders are made by Take where they are missing.
+  explicit LocalProvider(std::filesystem::path repository) : repository_(std::filesystem::absolute(repository)) {}
+
+  [[nodiscard]] std::string Name() const override { return "local"; }
+  Readiness Check(pg::Connection& source) override;
+  // A crash leaves backups/ID.partial, which nobody reads and the next Take removes.
+  Backup Take(pg::Connection& source, std::chrono::milliseconds deadline) override;
+  std::vector<Backup> List() override;
+  void Verify(const Backup& backup) override;
+  void AwaitArchived(pg::Connection& source, const std::string& segment, std::chrono::milliseconds deadline) override;
+  // An empty request.directory means repository/restored/<time>. A crash leaves that directory, with a server in it
+  // maybe.
+  std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;
+  void Discard(const Restored& restored) override;
+  [[nodiscard]] std::optional<std::filesystem::path> WalArchive() const override;
+
+ private:
+  [[nodiscard]] std::filesystem::path DataOf(const std::string& id) const;
+
+  std::filesystem::path repository_;
+};
+
+}  // namespace backup::local

@@ -1,0 +1,108 @@
+#include "backup/local/waldump.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "backup/local/repository.h"
+#include "base/error.h"
+
+namespace backup::local {
+namespace {
+
+// Reads a number after `label` and any blanks.
+template <typename Number>
+bool NumberAfter(std::string_view line, std::string_view label, Number& number) {
+  std::size_t at = line.find(label);
+  if (at == std::string_view::npos) return false;
+  at = line.find_first_not_of(' ', at + label.size());
+  if (at == std::string_view::npos) return false;
+  return std::from_chars(line.data() + at, line.data() + line.size(), number).ec == std::errc{};
+}
+
+struct ClosePipe {
+  void operator()(std::FILE* pipe) const { pclose(pipe); }
+};
+// What getline allocates.
+struct Line {
+  Line() = default;
+  Line(const Line&) = delete;
+  Line& operator=(const Line&) = delete;
+  ~Line() { std::free(text); }
+  char* text = nullptr;
+  std::size_t capacity = 0;
+};
+
+std::string CommandLine(const sandbox::Binaries& binaries, const WalRange& range,
+                        const std::vector<std::string>& managers) {
+  std::string command = fmt::format("LC_ALL=C TZ=UTC {} -p {} -t {} -s {}", ShellQuote(binaries.Program("pg_waldump")),
+                                    ShellQuote(range.directory.string()), range.timeline, range.start.Text());
+  if (range.end.value != 0) command += " -e " + range.end.Text();
+  constexpr int kFirstWithManyFilters = 15;
+  if (binaries.major >= kFirstWithManyFilters) {
+    for (const std::string& manager : managers) command += " -r " + manager;
+  }
+  if (range.records_max != 0) command += fmt::format(" -n {}", range.records_max);
+  return command + " 2>&1";
+}
+
+}  // namespace
+
+bool ParseWalRecord(std::string_view line, WalRecord& record) {
+  constexpr std::string_view kStart = "rmgr: ";
+  constexpr std::string_view kLsn = ", lsn: ";
+  constexpr std::string_view kDescription = ", desc: ";
+  const std::size_t lsn = line.find(kLsn);
+  const std::size_t description = line.find(kDescription);
+  if (!line.starts_with(kStart) || lsn == std::string_view::npos || description == std::string_view::npos) return false;
+  const std::size_t comma = line.find(',', lsn + kLsn.size());
+  record.manager = line.substr(kStart.size(), line.find(' ', kStart.size()) - kStart.size());
+  record.lsn = Lsn::Parse(line.substr(lsn + kLsn.size(), comma - lsn - kLsn.size()));
+  record.description = line.substr(description + kDescription.size());
+  constexpr std::string_view kLengths = "len (rec/tot):";
+  const std::size_t lengths = line.find(kLengths);
+  return lengths != std::string_view::npos && NumberAfter(line.substr(lengths + kLengths.size()), "/", record.length) &&
+         NumberAfter(line, "tx:", record.xid);
+}
+
+std::string ReadWal(const sandbox::Binaries& binaries, const WalRange& range, const std::vector<std::string>& managers,
+                    const std::function<void(const WalRecord&)>& each) {
+  const std::unique_ptr<std::FILE, ClosePipe> pipe(popen(CommandLine(binaries, range, managers).c_str(), "re"));
+  if (!pipe) throw base::Error(base::Code::kProcessStart, "cannot start pg_waldump").Detail(std::strerror(errno));
+  std::string complaint;
+  Line buffer;
+  ssize_t size = 0;
+  while ((size = getline(&buffer.text, &buffer.capacity, pipe.get())) >= 0) {
+    std::string_view line(buffer.text, static_cast<std::size_t>(size));
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    WalRecord record;
+    if (ParseWalRecord(line, record)) {
+      each(record);
+    } else if (line.find("pg_waldump:") != std::string_view::npos) {
+      complaint = line;
+    }
+  }
+  return complaint;
+}
+
+bool HasRestorePoint(const sandbox::Binaries& binaries, const std::filesystem::path& directory, std::uint32_t timeline,
+                     Lsn point, std::uint64_t segment_bytes, const std::string& name) {
+  // Longer than the record with its 64 bytes of name and the page headers that may lie inside it.
+  constexpr std::uint64_t kRecordBytesMax = 256;
+  const std::uint64_t before = point.value > kRecordBytesMax ? point.value - kRecordBytesMax : 0;
+  const Lsn start{.value = before / segment_bytes * segment_bytes};
+  bool found = false;
+  ReadWal(binaries, {.directory = directory, .timeline = timeline, .start = start, .end = point, .records_max = 0},
+          {"XLOG"}, [&](const WalRecord& record) {
+            found = found || (record.manager == "XLOG" && record.description == "RESTORE_POINT " + name &&
+                              EndOfRecord(record.lsn, record.length, segment_bytes) == point);
+          });
+  return found;
+}
+
+}  // namespace backup::local

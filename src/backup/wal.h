@@ -1,0 +1,32 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Positions in the write-ahead log and the names of its files.
+namespace backup {
+
+struct Lsn {
+  std::uint64_t value = 0;
+  [[nodiscard]] std::string Text() const;   // "0/2F4CB940"
+  static Lsn Parse(std::string_view text);  // throws kBadJson
+  auto operator<=>(const Lsn&) const = default;
+};
+
+// The segment that holds the last byte before `end`: the one that must be archived before everything up to `end` is.
+std::string SegmentBefore(std::uint32_t timeline, Lsn end, std::uint64_t segment_bytes);
+// The segment that holds the byte at `lsn`.
+std::string SegmentAt(std::uint32_t timeline, Lsn lsn, std::uint64_t segment_bytes);
+// All segments from the one that holds `start` to the one before `end`, in order.
+std::vector<std::string> SegmentsBetween(std::uint32_t timeline, Lsn start, Lsn end, std::uint64_t segment_bytes);
+// Where a record of `length` bytes that begins at `start` ends: what the server returns as its position. The headers of
+// pages (8 kB) that it runs across count.
+Lsn EndOfRecord(Lsn start, std::uint32_t length, std::uint64_t segment_bytes);
+// True for 24 hexadecimal digits: history, backup and partial files are not segments.
+bool IsSegmentName(std::string_view name);
+
+}  // namespace backup

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backup/provider.h"
+#include "base/json.h"
+#include "base/time.h"
+#include "checkpoint/content_hash.h"
+#include "pg/quote.h"
+
+namespace checkpoint {
+
+// A restore of the checkpoint that was made, compared and removed again.
+struct Proof {
+  base::Time at;
+  std::chrono::milliseconds copy{0};
+  std::chrono::milliseconds recover{0};
+  std::chrono::milliseconds verify{0};
+  bool contents = false;  // contents were compared, not the schema alone
+};
+
+// Everything that is needed to come back to one moment of one database. checkpoint.json is its JSON form;
+// docs/formats/checkpoint.md is the specification.
+struct Checkpoint {
+  std::string release;
+  std::string plan_digest;
+  std::string environment;
+  std::string database;
+  std::uint32_t database_oid = 0;
+  base::Time time;
+  backup::Point point;  // name (empty: by LSN only), R, timeline, system identifier
+  std::string segment;  // archived when this file is written: replay to the point needs nothing after it
+  std::string backup_id;
+  backup::Lsn scan_from;  // accounting reads the WAL from here: no transaction open at the point began earlier
+  std::vector<std::string> publications;
+  std::string slot;                                           // empty: none
+  std::optional<std::map<std::string, ContentHash>> content;  // by "schema.table"; nothing: not checked
+  std::vector<std::string> abilities_off;  // sentences: what this checkpoint cannot serve, and how to turn it on
+  std::optional<Proof> proof;
+};
+
+std::filesystem::path FileOf(const std::filesystem::path& state);  // STATE/checkpoint.json
+
+// With a `digest` over all the rest.
+base::Json ToJson(const Checkpoint& checkpoint);
+// Throws kBadJson, or kCheckpointBroken where the digest is not that of the content.
+Checkpoint FromJson(const base::Json& json);
+std::string DigestOf(const Checkpoint& checkpoint);
+
+void Write(const std::filesystem::path& state, const Checkpoint& checkpoint);
+// Throws kNoCheckpoint, kBadJson, kCheckpointBroken.
+Checkpoint Load(const std::filesystem::path& state);
+
+}  // namespace checkpoint

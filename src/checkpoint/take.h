@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+#include "backup/provider.h"
+#include "checkpoint/checkpoint.h"
+#include "journal/journal.h"
+#include "plan/plan.h"
+#include "release/project.h"
+
+namespace checkpoint {
+
+struct Options {
+  std::string conninfo;  // the primary, directly
+  std::string environment;
+  std::filesystem::path state;  // of this release in this environment
+  release::Policy policy;
+  bool content_hash = false;  // cut exactly and keep counts and hashes of the release's tables
+  bool prove = false;         // restore it into a temporary server, compare, measure, remove
+  std::chrono::milliseconds backup_deadline = std::chrono::hours(6);
+  std::chrono::milliseconds slot_deadline = std::chrono::seconds(30);
+  std::chrono::milliseconds archive_deadline = std::chrono::seconds(60);
+};
+
+// Takes a checkpoint: base backup (a recent one of the same server and timeline is used again), publications, logical
+// slot, restore point, and a wait until the point's WAL is archived; only then checkpoint.json is written, and
+// `checkpoint` goes into the journal; with `prove`, then `proven`. What the server or the role does not allow is left
+// out and named in abilities_off; what a restore cannot do without throws: codes of backup::BackupProvider,
+// kLockTimeout (the tables could not be locked for an exact cut), kSlotDeadline, kNotPrimary, kProofFailed. A new
+// checkpoint replaces the one before: that one's slot is dropped when the new one stands. A failure removes what this
+// attempt made on the server; a crash leaves the old checkpoint, and maybe a slot that the next one drops.
+Checkpoint Take(const plan::Plan& plan, const Options& options, backup::BackupProvider& provider,
+                journal::Journal& journal);
+
+}  // namespace checkpoint

@@ -1,0 +1,78 @@
+#include "cli/context.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace cli {
+namespace {
+
+std::string Variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? "" : value;
+}
+
+// libpq decides by itself from these; with none of them set it would take a local server and the user's own name, which
+// nobody asked for.
+bool LibpqIsTold() {
+  constexpr std::array kVariables = {"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"};
+  return std::ranges::any_of(kVariables, [](const char* name) { return !Variable(name).empty(); });
+}
+
+}  // namespace
+
+pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment) {
+  pg::ConnectOptions options;
+  if (invocation.database) {
+    if (pg::HasPassword(*invocation.database)) {
+      throw base::Error(base::Code::kPasswordOnCommandLine, "--database holds a password");
+    }
+    options.conninfo = *invocation.database;
+    return options;
+  }
+  options.conninfo = Variable("DATABASE_URL");
+  if (!options.conninfo.empty()) return options;
+  if (environment != nullptr && !environment->database_env.empty()) {
+    options.conninfo = Variable(environment->database_env);
+    if (!options.conninfo.empty()) return options;
+    // Going on to PG* here could change another database than the one that the environment means.
+    throw base::Error(base::Code::kNoDatabase,
+                      fmt::format("the environment {} takes its database from {}, which is not set", environment->name,
+                                  environment->database_env))
+        .Hint(fmt::format("Set {}, or give --database.", environment->database_env));
+  }
+  if (!LibpqIsTold()) throw base::Error(base::Code::kNoDatabase, "no database was named");
+  return options;
+}
+
+const release::Project& Context::project() {
+  if (!project_) {
+    const std::string argument = invocation_.Argument("RELEASE");
+    const bool is_path = argument == "." || argument.find('/') != std::string::npos;
+    std::error_code ignored;
+    const bool elsewhere = is_path && std::filesystem::is_directory(argument, ignored);
+    project_ = release::LoadProject(elsewhere ? std::filesystem::path(argument) : start_, invocation_.environment);
+    invocation_.scope->environment = project_->environment.name;
+  }
+  return *project_;
+}
+
+const release::Release& Context::release() {
+  if (!release_) {
+    release_ = release::LoadRelease(release::FindRelease(project(), invocation_.Argument("RELEASE")));
+    invocation_.scope->release = release_->name;
+  }
+  return *release_;
+}
+
+std::filesystem::path Context::StateDirectory() { return project().StateOf(release().name); }
+
+pg::ConnectOptions Context::Database() { return ChooseDatabase(invocation_, &project().environment); }
+
+pg::Connection Context::Connect() { return pg::Connection::Open(Database()); }
+
+}  // namespace cli

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "cli/command.h"
+#include "pg/connection.h"
+#include "release/project.h"
+#include "release/release.h"
+
+namespace cli {
+
+// What a verb works on: the project around the working directory, its environment, the release that the argument
+// RELEASE names, and the database. Each is found when it is first asked for, and noted in the invocation's scope.
+class Context {
+ public:
+  // `start`: where to look for the project from.
+  explicit Context(const Invocation& invocation, std::filesystem::path start = ".")
+      : invocation_(invocation), start_(std::move(start)) {}
+
+  // Throw as release::LoadProject, FindRelease and LoadRelease do. Where RELEASE is a path, its own project is taken.
+  const release::Project& project();
+  const release::Release& release();
+  // ROOT/.switchback/ENVIRONMENT/RELEASE; not created.
+  std::filesystem::path StateDirectory();
+
+  // --database > DATABASE_URL > the variable that the environment names > PG* variables. Throws kPasswordOnCommandLine,
+  // kBadConnectionString, kNoDatabase.
+  pg::ConnectOptions Database();
+  // Connects to it, for reading: no statement or lock timeout.
+  pg::Connection Connect();
+
+ private:
+  const Invocation& invocation_;
+  std::filesystem::path start_;
+  std::optional<release::Project> project_;
+  std::optional<release::Release> release_;
+};
+
+// The rule of Context::Database; `environment` may be null, where there is no project.
+pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment);
+
+}  // namespace cli

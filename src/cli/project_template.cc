@@ -1,0 +1,57 @@
+#include "cli/project_template.h"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <string_view>
+
+#include "base/json.h"
+#include "release/project.h"
+
+namespace cli {
+namespace {
+
+constexpr std::string_view kYaml = R"yaml(version: 1
+
+# Where releases go. The connection string is in a variable: --database and DATABASE_URL come before it, PG* variables after it.
+environments:
+  default:
+#   database_env: PROD_URL
+#   policy: {{lock_timeout: 500ms}}
+
+# A folder that the database server's archive command writes into.
+backup:
+  provider: local
+  repository: {repository}
+
+# What the gates ask for, and how steps behave. These are the defaults.
+policy:
+#  backup_max_age: {backup_hours}h      # a checkpoint takes a new base backup when the last one is older
+#  checkpoint_max_age: {checkpoint_hours}h   # at the gate of expand
+#  lock_timeout: {lock_seconds}s         # of every step that takes a lock
+#  lock_retries: {retries}         # with growing pauses, before a step gives up
+#  slot_max_bytes: {slot_gb}GB      # WAL that the checkpoint's slot may hold back before the server drops it
+
+# state_dir: .switchback     # journals, checkpoints and evidence; not in Git
+)yaml";
+
+// A double-quoted YAML scalar reads JSON's escapes.
+std::string Quoted(const std::string& text) {
+  return base::Json(text).dump(-1, ' ', false, base::Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string ProjectYaml(const std::string& repository) {
+  using std::chrono::duration_cast;
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  const release::Policy policy;
+  return fmt::format(fmt::runtime(kYaml), fmt::arg("repository", Quoted(repository)),
+                     fmt::arg("backup_hours", duration_cast<hours>(policy.backup_max_age).count()),
+                     fmt::arg("checkpoint_hours", duration_cast<hours>(policy.checkpoint_max_age).count()),
+                     fmt::arg("lock_seconds", duration_cast<seconds>(policy.lock_timeout).count()),
+                     fmt::arg("retries", policy.lock_retries), fmt::arg("slot_gb", policy.slot_max_bytes >> 30));
+}
+
+}  // namespace cli

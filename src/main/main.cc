@@ -1,0 +1,80 @@
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "cli/command.h"
+#include "cli/reference.h"
+#include "main/parse.h"
+#include "main/render.h"
+
+namespace {
+
+// What is written to stdout is the result: when it did not arrive, the command did not succeed.
+bool Print(const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+}
+
+int PrintError(const std::string& command, const cli::Invocation& invocation, bool json, const base::Error& error) {
+  base::Exit exit = error.exit();
+  if (error.code() == base::Code::kInterrupted) exit = base::InterruptExit();
+  if (json) {
+    Print(render::Text(render::Envelope(command, invocation, error, exit)));
+  } else {
+    fmt::print(stderr, "{}\n", error.Text());
+  }
+  return static_cast<int>(exit);
+}
+
+int RunCommand(const parse::CommandLine& line) {
+  const cli::Outcome outcome = line.command->verb(line.invocation);
+  const bool printed =
+      Print(line.invocation.json ? render::Text(render::Envelope(line.command->name, line.invocation, outcome))
+                                 : render::Text(outcome));
+  if (!printed) {
+    fmt::print(stderr, "switchback: the output could not be written\n");
+    return static_cast<int>(outcome.exit == base::Exit::kDone ? base::Exit::kTransient : outcome.exit);
+  }
+  return static_cast<int>(outcome.exit);
+}
+
+int ShowHelp(const parse::CommandLine& line, bool asked_for) {
+  const std::string text = line.command == nullptr ? cli::HelpText() : cli::HelpText(*line.command);
+  Print(text + "\n");
+  return static_cast<int>(asked_for ? base::Exit::kDone : base::Exit::kUsage);
+}
+
+int Main(const std::vector<std::string>& words) {
+  parse::CommandLine line;
+  line.invocation.json = parse::WantsJson(words);
+  try {
+    line = parse::Parse(words);
+    base::SetLogLevel(line.log_level);
+    if (line.asked == parse::CommandLine::Asked::kHelp) return ShowHelp(line, !words.empty());
+    if (line.asked == parse::CommandLine::Asked::kVersion) {
+      Print(fmt::format("switchback {}\n", base::kVersion));
+      return 0;
+    }
+    return RunCommand(line);
+  } catch (const base::Error& error) {
+    return PrintError(line.command == nullptr ? "" : line.command->name, line.invocation, line.invocation.json, error);
+  } catch (const std::exception& error) {
+    base::Error internal(base::Code::kInternal, "something failed that should not");
+    internal.Detail(error.what()).TargetChanged(base::Changed::kUnknown);
+    return PrintError(line.command == nullptr ? "" : line.command->name, line.invocation, line.invocation.json,
+                      internal);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  base::CatchInterrupts();
+  return Main(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,0 +1,51 @@
+#include "main/render.h"
+
+#include <fmt/core.h>
+
+#include "base/version.h"
+
+namespace render {
+namespace {
+
+base::Json OrNull(const std::string& text) { return text.empty() ? base::Json(nullptr) : base::Json(text); }
+
+base::Json Common(const std::string& command, const cli::Invocation& invocation, base::Exit exit) {
+  return {{"switchback", base::kVersion},
+          {"command", OrNull(command)},
+          {"release", OrNull(invocation.scope->release)},
+          {"environment", OrNull(invocation.scope->environment)},
+          {"ok", exit == base::Exit::kDone},
+          {"exit", static_cast<int>(exit)},
+          {"result", nullptr},
+          {"error", nullptr},
+          {"next", nullptr}};
+}
+
+}  // namespace
+
+base::Json Envelope(const std::string& command, const cli::Invocation& invocation, const cli::Outcome& outcome) {
+  base::Json envelope = Common(command, invocation, outcome.exit);
+  envelope["result"] = outcome.result;
+  envelope["next"] = OrNull(outcome.next);
+  return envelope;
+}
+
+base::Json Envelope(const std::string& command, const cli::Invocation& invocation, const base::Error& error,
+                    base::Exit exit) {
+  base::Json envelope = Common(command, invocation, exit);
+  envelope["error"] = error.ToJson();
+  envelope["next"] = OrNull(error.hint());
+  return envelope;
+}
+
+std::string Text(const base::Json& envelope) {
+  return envelope.dump(2, ' ', false, base::Json::error_handler_t::replace) + "\n";
+}
+
+std::string Text(const cli::Outcome& outcome) {
+  std::string text = outcome.text.empty() ? "" : outcome.text + "\n";
+  if (!outcome.next.empty()) text += fmt::format("{}next: {}\n", text.empty() ? "" : "\n", outcome.next);
+  return text;
+}
+
+}  // namespace render

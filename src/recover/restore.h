@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "backup/local/wal_account.h"
+#include "backup/provider.h"
+#include "base/json.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/verify.h"
+#include "journal/journal.h"
+#include "plan/plan.h"
+
+namespace recover {
+
+struct RestoreOptions {
+  std::string conninfo;             // the old server, if it can be reached: it is only asked to finish its WAL segment
+  std::filesystem::path state;      // of the release: checkpoint.json, run.secret
+  std::filesystem::path directory;  // of the new server; must not exist; empty: where the provider makes them
+  std::filesystem::path
+      source_wal;  // the old server's pg_wal on this machine, for when it cannot be reached; may be empty
+  std::chrono::milliseconds deadline = std::chrono::hours(12);
+  std::function<void(const std::string&)> tell;  // what it is doing, for people; may be empty
+};
+
+struct RestoreReport {
+  checkpoint::Checkpoint checkpoint;
+  backup::Restored restored;
+  checkpoint::Verification verification;
+  std::chrono::milliseconds took{0};                     // from the start to a verified server
+  std::optional<backup::local::WalAccount> left_behind;  // nothing: the archive cannot be read here
+  std::string left_behind_note;                          // how far it was counted, or why not
+};
+base::Json ToJson(const RestoreReport& report);
+
+// Makes a new server from the release's checkpoint, recovered exactly to its point, beside the old one, which is never
+// changed; compares it with what the checkpoint and the plan know; counts the transactions that it leaves behind;
+// writes `restored` into the journal. The server is left running. Throws the codes of BackupProvider::StartRestore,
+// checkpoint::Load, kOtherPlan; kRestoreUnverified after a comparison that failed (the journal has it, the server is
+// left running).
+RestoreReport Restore(const plan::Plan& plan, const RestoreOptions& options, backup::BackupProvider& provider,
+                      journal::Journal& journal);
+
+}  // namespace recover
