@@ -46,7 +46,6 @@ base::Json ToJson(const Traffic& traffic) {
 }
 
 base::Json RunDrill(const DrillOptions& options) {
-  const InterruptGuard interrupts;
   Stage stage(options.keep);
   Claims claims;
   base::Json acts = base::Json::array();

@@ -2,11 +2,9 @@
 
 #include <fmt/core.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <map>
@@ -16,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/process.h"
 #include "base/time.h"
 #include "drill/ledger.h"
@@ -28,17 +27,6 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 using Values = std::map<std::string, std::string>;
-
-std::atomic<bool> g_stop = false;
-void OnStop(int /*signal*/) { g_stop = true; }
-
-// Also without the parent there is nobody left who would stop it.
-void StopWithParent() {
-  std::signal(SIGTERM, OnStop);
-  std::signal(SIGINT, OnStop);
-  prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() == 1) g_stop = true;
-}
 
 // What the application got is not what it wrote.
 struct WrongAnswer {
@@ -258,10 +246,10 @@ base::Json Shop::Summary() const {
 }  // namespace
 
 base::Json RunShop(const ShopOptions& options) {
-  StopWithParent();
+  prctl(PR_SET_PDEATHSIG, SIGTERM);  // without the drill there is nobody left who would stop it
   Shop shop(options);
   const auto interval = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1.0 / options.rate));
-  for (Clock::time_point due = Clock::now(); !g_stop; due += interval) {
+  for (Clock::time_point due = Clock::now(); !base::Interrupted(); due += interval) {
     std::this_thread::sleep_until(due);
     shop.Request();
   }

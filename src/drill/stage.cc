@@ -1,42 +1,14 @@
 #include "drill/stage.h"
 
-#include <atomic>
-#include <csignal>
 #include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "drill/sql_text.h"
 
 namespace drill {
-namespace {
-
-std::atomic<int> g_signal = 0;
-void OnSignal(int signal) { g_signal = signal; }
-
-using Handler = void (*)(int);
-Handler g_former_int = SIG_DFL;
-Handler g_former_term = SIG_DFL;
-
-}  // namespace
-
-InterruptGuard::InterruptGuard() {
-  g_signal = 0;
-  g_former_int = std::signal(SIGINT, OnSignal);
-  g_former_term = std::signal(SIGTERM, OnSignal);
-}
-
-InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, g_former_int);
-  std::signal(SIGTERM, g_former_term);
-}
-
-void InterruptGuard::Check() {
-  if (g_signal != 0)
-    throw base::Error(base::Code::kInterrupted, "the drill was interrupted; what it started is removed");
-}
-
 Stage::Stage(bool keep)
     : workspace_((sandbox::Workspace::SweepStale(), "drill")),
       binaries_(sandbox::FindBinaries()),
@@ -80,7 +52,7 @@ void Stage::LoadShop() {
 }
 
 sandbox::Server Stage::NewServer(const std::string& act, const std::map<std::string, std::string>& settings) {
-  InterruptGuard::Check();
+  base::StopIfInterrupted();
   const std::filesystem::path data = loaded_.parent_path() / act;
   base::RunOrThrow(
       {.argv = {"cp", "-a", "--reflink=auto", loaded_.string(), data.string()}, .cwd = "/", .account = account_});
@@ -92,7 +64,7 @@ sandbox::Server Stage::NewServer(const std::string& act, const std::map<std::str
 void Stage::Dwell(std::chrono::milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
   while (std::chrono::steady_clock::now() < end) {
-    InterruptGuard::Check();
+    base::StopIfInterrupted();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }

@@ -16,18 +16,6 @@
 
 namespace drill {
 
-// While one stands, SIGINT and SIGTERM are noted instead of ending the process, so that destructors clean up. One at a
-// time.
-class InterruptGuard {
- public:
-  InterruptGuard();
-  ~InterruptGuard();
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-  // Throws kInterrupted once a signal came.
-  static void Check();
-};
-
 // What all acts share: the workspace, a loaded shop database to copy servers from, the clock. All of it is gone when it
 // is destroyed, unless kept; after a kill -9 the next drill removes it.
 class Stage {

@@ -4,8 +4,8 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/process.h"
-#include "drill/stage.h"
 
 namespace drill {
 
@@ -13,7 +13,7 @@ Tool::Tool(std::filesystem::path project, std::string database_url)
     : project_(std::move(project)), database_url_(std::move(database_url)) {}
 
 Tool::Finished Tool::Run(const std::vector<std::string>& arguments) {
-  InterruptGuard::Check();
+  base::StopIfInterrupted();
   base::Command command{.argv = {std::filesystem::read_symlink("/proc/self/exe").string()},
                         .env = {{"DATABASE_URL", database_url_}, {"SWITCHBACK_ENV", ""}},
                         .cwd = project_};
@@ -21,7 +21,7 @@ Tool::Finished Tool::Run(const std::vector<std::string>& arguments) {
   command.argv.emplace_back("--json");
   const auto begin = std::chrono::steady_clock::now();
   base::Finished child = base::Run(command);
-  InterruptGuard::Check();
+  base::StopIfInterrupted();
   Finished finished;
   finished.command = fmt::format("switchback {}", fmt::join(arguments, " "));
   finished.exit = child.exit;
