@@ -14,84 +14,98 @@
 namespace catalog {
 
 struct Column {
-  std::string name;
-  std::string type;  // format_type with search_path pg_catalog: "integer", "character varying(20)", "public.mood"
+  std::string name = {};
+  std::string type = {};  // format_type with search_path pg_catalog: "integer", "character varying(20)", "public.mood"
   bool not_null = false;
-  std::optional<std::string> default_expression;  // pg_get_expr with search_path pg_catalog: everything else is qualified
-  bool generated = false;        // GENERATED ALWAYS AS ... STORED; its expression is default_expression then
-  char identity = 0;             // 'a' always, 'd' by default, 0 none
-  std::string collation;         // empty: the type's own
-  bool has_equality = true;      // false for json, xml, point ...: IS DISTINCT FROM needs a cast to text
-  std::vector<std::string> grants;  // column grants (attacl), as text
+  // pg_get_expr with search_path pg_catalog: everything else is qualified
+  std::optional<std::string> default_expression = {};
+  bool generated = false;                // GENERATED ALWAYS AS ... STORED; its expression is default_expression then
+  char identity = 0;                     // 'a' always, 'd' by default, 0 none
+  std::string collation = {};            // empty: the type's own
+  bool has_equality = true;              // false for json, xml, point ...: IS DISTINCT FROM needs a cast to text
+  std::vector<std::string> grants = {};  // column grants (attacl), as text
 };
 
 struct Constraint {
-  std::string name;
-  char type = 'c';               // c check, f foreign key, p primary key, u unique, x exclusion
-  std::string definition;        // pg_get_constraintdef
-  std::vector<std::string> columns;
+  std::string name = {};
+  char type = 'c';              // c check, f foreign key, p primary key, u unique, x exclusion
+  std::string definition = {};  // pg_get_constraintdef
+  std::vector<std::string> columns = {};
   bool validated = true;
   bool deferrable = false;
-  std::string index;             // p, u, x: its index
-  pg::QualifiedName referenced;  // f
-  std::vector<std::string> referenced_columns;  // f
+  std::string index = {};                            // p, u, x: its index
+  pg::QualifiedName referenced = {};                 // f
+  std::vector<std::string> referenced_columns = {};  // f
 };
 
 struct Index {
-  std::string name;              // in the table's schema
-  std::string definition;        // pg_get_indexdef
-  std::vector<std::string> columns;  // plain key columns and included ones, and what its expressions and predicate read
+  std::string name = {};        // in the table's schema
+  std::string definition = {};  // pg_get_indexdef
+  // plain key columns and included ones, and what its expressions and predicate read
+  std::vector<std::string> columns = {};
   bool unique = false;
   bool primary = false;
   bool valid = true;
-  bool expression = false;       // has an expression or a predicate
-  std::string constraint;        // the constraint that owns it, or empty
+  bool expression = false;      // has an expression or a predicate
+  std::string constraint = {};  // the constraint that owns it, or empty
 };
 
 struct Trigger {
-  std::string name;
-  std::string definition;        // pg_get_triggerdef
-  std::string function;          // qualified
+  std::string name = {};
+  std::string definition = {};  // pg_get_triggerdef
+  std::string function = {};    // qualified
   bool before = false;
   bool row = false;
   bool on_insert = false;
   bool on_update = false;
   bool on_delete = false;
-  std::vector<std::string> columns;  // that its UPDATE OF or its WHEN names
+  std::vector<std::string> columns = {};  // that its UPDATE OF or its WHEN names
   bool update_of = false;
   bool enabled = true;
-  bool ours = false;             // its function lives in schema switchback
+  bool ours = false;  // its function lives in schema switchback
 };
 
 // Something elsewhere that hangs on this table or on some of its columns.
 struct Dependent {
-  enum class Kind { kView, kMaterializedView, kRule, kPolicy, kGeneratedColumn, kPublication, kFunction, kForeignKey, kStatistics };
+  enum class Kind {
+    kView,
+    kMaterializedView,
+    kRule,
+    kPolicy,
+    kGeneratedColumn,
+    kPublication,
+    kFunction,
+    kForeignKey,
+    kStatistics
+  };
   Kind kind = Kind::kView;
-  std::string name;              // qualified where it lives in a schema: "public.active_users"
-  std::vector<std::string> columns;  // columns of this table that it names; empty: none of them (the table as such)
-  bool by_text = false;          // a function found by the words of its body: it may mean another table's column
-  std::string definition;        // where the server can print it
+  // "public.active_users", "public.f(integer)"; of a rule, policy or foreign key "p on public.t"
+  std::string name = {};
+  // of this table, that it names; empty: none of them (the table as such, or its rows)
+  std::vector<std::string> columns = {};
+  bool by_text = false;         // a function found by the words of its body: it may mean another table's column
+  std::string definition = {};  // where the server can print it
 };
 
 struct Table {
-  pg::QualifiedName name;
-  char kind = 'r';               // r table, p partitioned, v view, m materialized view, f foreign table
-  char persistence = 'p';        // p, u unlogged, t temporary
-  std::string owner;
+  pg::QualifiedName name = {};
+  char kind = 'r';         // r table, p partitioned, v view, m materialized view, f foreign table
+  char persistence = 'p';  // p, u unlogged, t temporary
+  std::string owner = {};
   char replica_identity = 'd';
   bool row_security = false;
-  std::vector<Column> columns;   // in physical order, dropped ones left out
-  std::vector<Constraint> constraints;
-  std::vector<Index> indexes;
-  std::vector<Trigger> triggers;        // internal ones (foreign keys) left out
-  std::vector<Dependent> dependents;    // publications of switchback left out
-  std::vector<std::string> partition_key;     // columns
-  std::vector<pg::QualifiedName> partitions;  // leaves, all levels
-  std::optional<pg::QualifiedName> parent;    // where it is a partition or inherits
-  std::vector<std::string> grants;      // relacl, as text
+  std::vector<Column> columns = {};  // in physical order, dropped ones left out
+  std::vector<Constraint> constraints = {};
+  std::vector<Index> indexes = {};
+  std::vector<Trigger> triggers = {};              // internal ones (foreign keys) left out
+  std::vector<Dependent> dependents = {};          // publications of switchback left out
+  std::vector<std::string> partition_key = {};     // columns
+  std::vector<pg::QualifiedName> partitions = {};  // leaves, all levels; of a table that is inherited from, its heirs
+  std::optional<pg::QualifiedName> parent = {};    // where it is a partition or inherits
+  std::vector<std::string> grants = {};            // relacl, as text
   // Observed: outside every digest.
   std::int64_t rows_estimate = 0;
-  std::int64_t bytes = 0;        // pg_total_relation_size
+  std::int64_t bytes = 0;  // pg_total_relation_size
   std::uint32_t oid = 0;
   std::uint32_t relfilenode = 0;
 
@@ -103,45 +117,48 @@ struct Table {
 
 // A type as asked for by its written name.
 struct Type {
-  std::string name;              // canonical: format_type with the typmod
+  std::string name = {};  // canonical: format_type with the typmod
   bool exists = false;
   bool has_equality = true;
 };
 
 // How a value of one type becomes another's.
 struct Cast {
-  bool exists = false;           // an explicit cast works
-  bool coercible = false;        // ALTER TYPE needs no rewrite: binary coercible, or a typmod that only widens
-  bool safe = false;             // no value of the source can make it raise or lose something (int to bigint, varchar to text)
+  bool exists = false;     // an explicit cast works
+  bool coercible = false;  // ALTER TYPE needs no rewrite, whatever the session's settings: binary coercible, or a
+                           // typmod that only widens
+  bool safe = false;  // no value of the source can make it raise or lose something (int to bigint, varchar to text)
 };
 
 struct Catalog {
-  int server_version = 0;        // 150020
-  std::string database;
-  std::string system_identifier;
-  std::vector<std::string> search_path;       // the role's, existing schemas, in which unqualified names are looked for
-  std::map<pg::QualifiedName, Table> tables;
-  std::map<std::string, Type> types;          // by written name, and every read column's type by its own
-  std::map<std::pair<std::string, std::string>, Cast> casts;  // by canonical names, (from, to)
-  std::map<pg::QualifiedName, pg::QualifiedName> indexes;     // index -> its table
+  int server_version = 0;  // 150020
+  std::string database = {};
+  std::string system_identifier = {};
+  std::vector<std::string> search_path = {};  // the role's, existing schemas, in which unqualified names are looked for
+  std::map<pg::QualifiedName, Table> tables = {};
+  std::map<std::string, Type> types = {};  // by written name, and every read column's type by its own
+  std::map<std::pair<std::string, std::string>, Cast> casts = {};  // by canonical names, (from, to)
+  std::map<pg::QualifiedName, pg::QualifiedName> indexes = {};     // index -> its table
 
   // Resolves a name as written through search_path; null: no such table.
   [[nodiscard]] const Table* Find(const std::string& schema, const std::string& name) const;
   // The index's own qualified name and its table; null: no such index.
   [[nodiscard]] const std::pair<const pg::QualifiedName, pg::QualifiedName>* FindIndex(const std::string& schema,
-                                                                                      const std::string& name) const;
+                                                                                       const std::string& name) const;
   // Where a new unqualified object would be created.
   [[nodiscard]] std::string CreationSchema() const;
   [[nodiscard]] const Type& TypeOf(const std::string& written) const;  // throws kInternal where it was not asked for
-  [[nodiscard]] Cast CastBetween(const std::string& from, const std::string& to) const;  // equal names: exists, coercible, safe
+  [[nodiscard]] Cast CastBetween(const std::string& from,
+                                 const std::string& to) const;  // equal names: exists, coercible, safe
 };
 
-// The part of a table that takes part in digests: columns, constraints, indexes, triggers, grants and what hangs on them; no
-// OIDs, sizes, nor anything of switchback's own.
+// The part of a table that takes part in digests: columns, constraints, indexes, triggers, grants and what hangs on
+// them; no OIDs, sizes, nor anything of switchback's own.
 base::Json Describe(const Table& table);
 // {"schema.table": Describe(...), or null where there is no such table}.
 base::Json Describe(const Catalog& catalog, const std::vector<pg::QualifiedName>& tables);
-// What differs between two descriptions, a sentence each: "public.users: column age is bigint, was integer". Empty: equal.
+// What differs between two descriptions, a sentence each: "public.users: column age is bigint, was integer". Empty:
+// equal.
 std::vector<std::string> Differences(const base::Json& before, const base::Json& after);
 
 }  // namespace catalog

@@ -10,13 +10,14 @@ namespace catalog {
 
 struct Request {
   // Tables or indexes (an index brings its table). Schema empty: looked for in the role's own search path.
-  std::vector<pg::QualifiedName> relations;
-  std::vector<std::string> types;  // written type names
+  std::vector<pg::QualifiedName> relations = {};
+  std::vector<std::string> types = {};  // written type names
 };
 
-// Reads what the request names, and nothing else: names that do not exist are simply absent. Also read: tables that reference the
-// named ones or are referenced by them, and casts between every read column's type and each asked type, both ways. Works inside the
-// caller's transaction where there is one, else in one repeatable-read snapshot. Needs no right beyond CONNECT.
+// Reads what the request names, and nothing else: names that do not exist are simply absent. Also read: tables that
+// reference the named ones or are referenced by them, and casts between every read column's type and each asked type,
+// both ways. Works inside the caller's transaction where there is one, else in one repeatable-read snapshot. Needs no
+// right beyond CONNECT.
 Catalog Read(pg::Connection& connection, const Request& request);
 
 }  // namespace catalog

@@ -65,18 +65,22 @@ Check PlanCheck(const Policy&, const Facts& facts, Phase) {
   const std::string id = "plan";
   const std::string remedy = fmt::format("Run `switchback plan {}`, and read what changed.", facts.release);
   if (!facts.plan_digest) return {id, Result::kMissing, "There is no plan.lock.json.", remedy};
-  if (facts.begun_digest && facts.begun.value_or(true) && *facts.begun_digest != *facts.plan_digest) {
+  if (!facts.blockers) return {id, Result::kMissing, "It is not known whether the plan is blocked.", remedy};
+  if (!facts.blockers->empty()) {
+    return {id, Result::kFail, "The plan is blocked: " + Listed(*facts.blockers) + ".",
+            fmt::format("Run `switchback plan {}`: it says what to do about each.", facts.release)};
+  }
+  const bool as_opened = facts.begun_digest && *facts.begun_digest == *facts.plan_digest;
+  if (facts.begun_digest && !as_opened && facts.begun.value_or(true)) {
     return {id, Result::kStale, "The run was opened with another plan than plan.lock.json holds now.",
             "Bring back the plan.lock.json with which it was opened, or go back to the start first."};
   }
   if (facts.compiled_digest && *facts.compiled_digest != *facts.plan_digest) {
     return {id, Result::kStale, "The release compiles to another plan than plan.lock.json holds.", remedy};
   }
-  if (!facts.compiled_digest && !facts.begun_digest) {
-    return {id, Result::kMissing, "The plan was not compared with the release.", remedy};
-  }
-  return Pass(id, facts.compiled_digest ? "The plan is what the release compiles to."
-                                        : "The plan is the one with which the run was opened.");
+  if (facts.compiled_digest) return Pass(id, "The plan is what the release compiles to.");
+  if (as_opened) return Pass(id, "The plan is the one with which the run was opened.");
+  return {id, Result::kMissing, "The plan was not compared with the release.", remedy};
 }
 
 Check TargetCheck(const Policy&, const Facts& facts, Phase) {
@@ -103,6 +107,10 @@ Check TargetCheck(const Policy&, const Facts& facts, Phase) {
 
 Check ObjectsCheck(const Policy&, const Facts& facts, Phase) {
   const std::string id = "objects";
+  if (facts.half_done) {
+    return {id, Result::kSkipped,
+            fmt::format("Step {} is half done: the objects are compared again when it ends.", *facts.half_done), ""};
+  }
   if (!facts.drift) {
     return {id, Result::kMissing, "The touched objects were not compared with the plan.",
             "See that the database answers."};

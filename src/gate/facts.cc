@@ -89,12 +89,14 @@ template <typename FactsType, typename Visit>
 void EachFact(FactsType& facts, const Visit& visit) {
   visit("begun", facts.begun);
   visit("checkpoint", facts.checkpoint);
+  visit("blockers", facts.blockers);
   visit("plan_digest", facts.plan_digest);
   visit("compiled_digest", facts.compiled_digest);
   visit("begun_digest", facts.begun_digest);
   visit("system_identifier", facts.system_identifier);
   visit("begun_system_identifier", facts.begun_system_identifier);
   visit("drift", facts.drift);
+  visit("half_done", facts.half_done);
   visit("owner", facts.owner);
   visit("rollback_window_ms", facts.rollback_window);
   visit("point_of_no_return", facts.point_of_no_return);

@@ -56,7 +56,8 @@ struct Facts {
 
   std::optional<CheckpointFact> checkpoint;
 
-  std::optional<std::string> plan_digest;      // of plan.lock.json
+  std::optional<std::vector<std::string>> blockers;  // of the plan, a sentence each; empty: it can run
+  std::optional<std::string> plan_digest;            // of plan.lock.json
   std::optional<std::string> compiled_digest;  // of the release compiled anew; only to be had while nothing has begun
   std::optional<std::string> begun_digest;     // of the plan with which the run was opened
 
@@ -65,6 +66,8 @@ struct Facts {
 
   // How the touched objects differ from what the plan or the last step left, a sentence each; empty: not at all.
   std::optional<std::vector<std::string>> drift;
+  // The step that was begun, is no single transaction and did not end: what it touches is known when it ends.
+  std::optional<std::string> half_done;
 
   std::optional<std::string> owner;                          // empty: none is named
   std::optional<std::chrono::milliseconds> rollback_window;  // zero: none is named

@@ -28,6 +28,7 @@ Facts Good() {
   facts.release = "20261122-names";
   facts.begun = false;
   facts.checkpoint = CheckpointFact{"sha256:c", "sha256:p", "7361", facts.now - hours(1), true};
+  facts.blockers.emplace();
   facts.plan_digest = "sha256:p";
   facts.compiled_digest = "sha256:p";
   facts.system_identifier = "7361";
@@ -88,6 +89,8 @@ const States kPlan = {
        f.compiled_digest.reset();
        f.begun_digest.reset();
      }},
+    {"not known whether blocked", Result::kMissing, [](Facts& f) { f.blockers.reset(); }},
+    {"blocked", Result::kFail, [](Facts& f) { f.blockers->push_back("public.users: a view hangs on it"); }},
     {"compiles to another", Result::kStale, [](Facts& f) { f.compiled_digest = "sha256:q"; }},
     {"both agree", Result::kPass,
      [](Facts& f) {
@@ -109,6 +112,11 @@ const States kTarget = {
 const States kObjects = {
     {"good", Result::kPass, [](Facts&) {}},
     {"not compared", Result::kMissing, [](Facts& f) { f.drift.reset(); }},
+    {"half done", Result::kSkipped,
+     [](Facts& f) {
+       f.drift.reset();
+       f.half_done = "migrate.1";
+     }},
     {"drifted", Result::kStale,
      [](Facts& f) { f.drift->push_back("public.users: column age is bigint, was integer"); }},
 };
@@ -225,6 +233,9 @@ TEST(Gate, ThePlanOfARunCannotChangeUnderIt) {
   facts.begun = false;
   facts.compiled_digest = "sha256:p";
   EXPECT_EQ(Find(Decide(kPolicy, facts, Phase::kExpand), "plan")->result, Result::kPass);
+  facts.compiled_digest.reset();
+  EXPECT_EQ(Find(Decide(kPolicy, facts, Phase::kExpand), "plan")->result, Result::kMissing);
+  facts.compiled_digest = "sha256:p";
   facts.begun.reset();
   EXPECT_EQ(Find(Decide(kPolicy, facts, Phase::kExpand), "plan")->result, Result::kStale);
 }
@@ -260,7 +271,7 @@ TEST(Gate, AllCombinationsOfFactStatesDecideByTheWorstCheck) {
     while (digit < pick.size() && ++pick[digit] == groups[digit].size()) pick[digit++] = 0;
     if (digit == pick.size()) break;
   }
-  EXPECT_EQ(combinations, 9U * 3U * 5U * 5U * 6U);
+  EXPECT_EQ(combinations, 9U * 4U * 5U * 5U * 6U);
 }
 
 TEST(Gate, NothingKnownIsNeverGo) {

@@ -199,6 +199,8 @@ std::string Result::ColumnName(int column) const {
   return name;
 }
 
+int Result::TypeModifier(int column) const { return PQfmod(static_cast<PGresult*>(result_.get()), column); }
+
 std::int64_t Result::affected() const {
   const std::string text = PQcmdTuples(static_cast<PGresult*>(result_.get()));
   return text.empty() ? 0 : ParseNumber<std::int64_t>(text, "a count");

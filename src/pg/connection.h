@@ -41,6 +41,8 @@ class Result {
   [[nodiscard]] int rows() const;
   [[nodiscard]] int columns() const;
   [[nodiscard]] std::string ColumnName(int column) const;
+  // The type modifier, as format_type takes it: -1 for a type without one.
+  [[nodiscard]] int TypeModifier(int column) const;
   // Rows changed by INSERT, UPDATE, DELETE ...; 0 where the statement has no such count.
   [[nodiscard]] std::int64_t affected() const;
   [[nodiscard]] bool IsNull(int row, int column) const;

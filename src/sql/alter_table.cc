@@ -144,6 +144,8 @@ Actions AlterTable(const Statement& statement) {
     // Where the commas are not the parser's, no slice can be trusted.
     auto action =
         parts.size() == commands.size() ? ReadSubcommand(statement, parts[i], command) : Unknown(statement, command);
+    if (action.kind == Kind::kOther && parts.size() == commands.size())
+      action.definition = statement.source.Slice(parts[i]);
     action.relation = RelationOf(relation);
     action.only = !Flag(relation, "inh");
     action.if_exists = action.if_exists || Flag(statement.node, "missing_ok");

@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
-// Reading a change.sql: libpg_query (PostgreSQL 15's own grammar) tells what each statement is; texts are always slices of the
-// author's source by location, never deparsed. Pure. libpg_query is included in this room only.
+// Reading a change.sql: libpg_query (PostgreSQL 15's own grammar) tells what each statement is; texts are always slices
+// of the author's source by location, never deparsed. Pure. libpg_query is included in this room only.
 namespace sql {
 
 struct Location {
@@ -19,8 +19,8 @@ struct Location {
 
 // A name as it was written, folded and unquoted as the server would; schema empty where it was not qualified.
 struct Name {
-  std::string schema;
-  std::string name;
+  std::string schema = {};
+  std::string name = {};
   auto operator<=>(const Name&) const = default;
 };
 
@@ -40,7 +40,8 @@ enum class Kind {
   kDropConstraint,  // relation, constraint, cascade
   kCreateIndex,     // relation, index, unique, columns, definition
   kDropIndex,       // index, cascade
-  kCreateTable,     // relation, reads (LIKE, REFERENCES, AS); temporary ones, partitions and children of INHERITS are kOther
+  kCreateTable,     // relation, reads (LIKE, REFERENCES, AS); temporary ones, partitions and children of INHERITS are
+                    // kOther
   kDropTable,       // relation, cascade
   kRenameTable,     // relation, new_name
   kUpdate,          // relation, columns (the SET targets), reads, writes
@@ -51,52 +52,55 @@ enum class Kind {
 };
 
 struct ColumnDef {
-  std::string name;
-  std::string type;                         // as written, "varchar(20)"
+  std::string name = {};
+  std::string type = {};  // as written, "varchar(20)"
   bool not_null = false;
-  std::optional<std::string> default_text;  // as written
-  bool default_is_constant = false;         // a literal, perhaps cast or signed; NULL counts
-  std::vector<std::string> extras;          // inline things of other kinds, by name: "REFERENCES", "UNIQUE", "CHECK", "GENERATED", "COLLATE" ...
+  std::optional<std::string> default_text = {};  // as written
+  bool default_is_constant = false;              // a literal, perhaps cast or signed; NULL counts
+  // inline things of other kinds, by name: "REFERENCES", "UNIQUE", "CHECK", "GENERATED", "COLLATE" ...
+  std::vector<std::string> extras = {};
 };
 
 // One action: an ALTER TABLE with three subcommands gives three.
 struct Action {
   Kind kind = Kind::kOther;
-  Name relation;
-  std::string column;
-  std::string new_name;
-  std::string type;
-  std::string expression;
-  std::string constraint;            // empty where the author gave no name
-  std::vector<std::string> columns;
-  Name referenced;
-  std::vector<std::string> referenced_columns;
-  std::string definition;            // the author's text of the constraint from its kind word on ("FOREIGN KEY (a) REFERENCES b (c)"),
-                                     // of an index from USING or '(' on, to its end
-  Name index;
-  std::string using_index;
+  Name relation = {};
+  std::string column = {};
+  std::string new_name = {};
+  std::string type = {};
+  std::string expression = {};
+  std::string constraint = {};  // empty where the author gave no name
+  std::vector<std::string> columns = {};
+  Name referenced = {};
+  std::vector<std::string> referenced_columns = {};
+  // the author's text of the constraint from its kind word on ("FOREIGN KEY (a) REFERENCES b (c)"),
+  // of an index from USING or '(' on, to its end; of an ALTER TABLE subcommand that is kOther, all
+  // of it ("CLUSTER ON i"), since `text` has its neighbours too
+  std::string definition = {};
+  Name index = {};
+  std::string using_index = {};
   bool unique = false;
   bool concurrently = false;
-  bool only = false;                 // ALTER TABLE ONLY
-  bool if_exists = false;            // IF EXISTS or IF NOT EXISTS
+  bool only = false;       // ALTER TABLE ONLY
+  bool if_exists = false;  // IF EXISTS or IF NOT EXISTS
   bool cascade = false;
-  bool or_replace = false;           // CREATE OR REPLACE
+  bool or_replace = false;  // CREATE OR REPLACE
   bool constant_default = false;
-  std::optional<ColumnDef> column_def;
-  std::vector<Name> reads;           // relations that a kUpdate, kDelete, kInsertSelect reads besides its target's own row
-  std::vector<Name> writes;          // further relations, written by data-modifying CTEs
-  std::string object_kind;
-  std::string object;                // its name as written, for messages
-  std::string text;                  // the whole statement, without ';'
-  int statement = 0;                 // number of the statement in the text, from 1
-  Location at;                       // where the statement begins
+  std::optional<ColumnDef> column_def = {};
+  std::vector<Name> reads = {};   // relations that a kUpdate, kDelete, kInsertSelect reads besides its target's own row
+  std::vector<Name> writes = {};  // further relations, written by data-modifying CTEs
+  std::string object_kind = {};
+  std::string object = {};  // its name as written, for messages
+  std::string text = {};    // the whole statement, without ';'
+  int statement = 0;        // number of the statement in the text, from 1
+  Location at;              // where the statement begins
 };
 
 // What the grammar of this library cannot read.
 struct SyntaxError {
-  std::string message;  // the parser's own
+  std::string message = {};  // the parser's own
   Location at;
-  std::string caret;    // two lines: the source line, and a caret under the character
+  std::string caret = {};  // two lines: the source line, and a caret under the character
 };
 
 using Parsed = std::variant<std::vector<Action>, SyntaxError>;
@@ -104,10 +108,12 @@ using Parsed = std::variant<std::vector<Action>, SyntaxError>;
 Parsed Parse(std::string_view text);
 
 // Column names that an expression reads, in order of appearance, without duplicates; qualified ones by their last part.
-// Throws kBadExpression (with the parser's words) for what is no expression, or has a subquery, an aggregate or a window function.
+// Throws kBadExpression (with the parser's words) for what is no expression, or has a subquery, an aggregate or a
+// window function.
 std::vector<std::string> ExpressionColumns(std::string_view expression);
 
-// libpg_query counts error positions in characters and statement locations in bytes; both become the same Location here.
+// libpg_query counts error positions in characters and statement locations in bytes; both become the same Location
+// here.
 Location LocateByte(std::string_view text, std::size_t byte_offset);
 Location LocateCharacter(std::string_view text, std::size_t character_from_1);
 

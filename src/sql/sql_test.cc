@@ -194,6 +194,7 @@ TEST(Parse, CutsTheSubcommandsOfAnAlterTableFromTheSource) {
   EXPECT_EQ(actions[6].constraint, "k k");
   EXPECT_FALSE(actions[6].cascade);
   EXPECT_EQ(actions[7].object_kind, "ALTER TABLE ... REPLICA IDENTITY");
+  EXPECT_EQ(actions[7].definition, "REPLICA IDENTITY FULL");
 }
 
 TEST(Parse, ReadsTheClausesOfANewColumn) {

@@ -1,0 +1,35 @@
+-- $1 oids. A partitioned table's own storage is empty: its estimates are those of its leaves.
+SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
+       pg_get_userbyid(c.relowner) AS owner, c.relreplident AS replica_identity, c.relrowsecurity AS row_security,
+       (SELECT coalesce(json_agg(a::text ORDER BY a::text COLLATE "C"), '[]') FROM unnest(c.relacl) AS a) AS grants,
+       (CASE WHEN c.relkind = 'p' THEN coalesce(leaves.tuples, 0) ELSE greatest(c.reltuples, 0) END)::bigint AS tuples,
+       CASE WHEN c.relkind = 'p' THEN coalesce(leaves.bytes, 0) ELSE pg_total_relation_size(c.oid) END::bigint AS bytes,
+       coalesce(pg_relation_filenode(c.oid), 0) AS filenode,
+       coalesce(leaves.names, '[]') AS partitions,
+       (SELECT json_build_array(pn.nspname, p.relname)
+          FROM pg_inherits i
+          JOIN pg_class p ON p.oid = i.inhparent
+          JOIN pg_namespace pn ON pn.oid = p.relnamespace
+         WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1) AS parent,
+       -- The columns of a partition key, those in its expressions too, depend on their own table.
+       (SELECT coalesce(json_agg(a.attname ORDER BY array_position(k.partattrs::int2[], a.attnum), a.attnum), '[]')
+          FROM pg_partitioned_table k
+          JOIN pg_attribute a ON a.attrelid = c.oid
+         WHERE k.partrelid = c.oid
+           AND EXISTS (SELECT FROM pg_depend d
+                        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = a.attnum
+                          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.deptype = 'i')
+       ) AS partition_key
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN LATERAL (
+    WITH RECURSIVE tree (oid) AS (
+      SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
+      UNION
+      SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid)
+    SELECT sum(greatest(l.reltuples, 0)) AS tuples, sum(pg_total_relation_size(l.oid)) AS bytes,
+           json_agg(json_build_array(ln.nspname, l.relname) ORDER BY ln.nspname, l.relname) AS names
+      FROM tree
+      JOIN pg_class l ON l.oid = tree.oid AND l.relkind <> 'p'
+      JOIN pg_namespace ln ON ln.oid = l.relnamespace) AS leaves ON true
+ WHERE c.oid = ANY ($1::oid[])
