@@ -1,0 +1,132 @@
+#include "journal/journal.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+
+namespace journal {
+namespace {
+
+const std::string kNoHash(64, '0');
+
+[[noreturn]] void Broken(const std::filesystem::path& path, const ChainCheck& check) {
+  throw base::Error(base::Code::kJournalBroken, fmt::format("the journal {} is broken", path.string()))
+      .At(path.string(), static_cast<int>(check.line), 1)
+      .Detail(check.text);
+}
+
+bool IsRunners(const std::string& kind) {
+  return kind == "opened" || kind == "lease" || kind == "intent" || kind == "outcome" || kind == "failed" ||
+         kind == "rebuilt";
+}
+
+class FileLock {
+ public:
+  explicit FileLock(const std::filesystem::path& path) {
+    base::MakeDirectories(path.parent_path());
+    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd_ < 0 || ::flock(fd_, LOCK_EX) != 0) {
+      throw base::Error(base::Code::kFileWrite, fmt::format("cannot write {}", path.string()))
+          .Detail(std::strerror(errno));
+    }
+  }
+  ~FileLock() { ::close(fd_); }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace
+
+Journal Journal::Open(const std::filesystem::path& directory) {
+  Journal journal;
+  journal.path_ = directory / "journal.jsonl";
+  const std::string text = base::ReadFileIfExists(journal.path_).value_or("");
+  ChainCheck check = CheckChain(text);
+  if (check.broken != Break::kNone) Broken(journal.path_, check);
+  journal.events_ = std::move(check.events);
+  journal.torn_tail_ = check.torn_tail;
+  journal.seen_bytes_ = text.size();
+  for (const Event& event : journal.events_) journal.whole_bytes_ += ToLine(event).size() + 1;
+  return journal;
+}
+
+Journal Journal::Rebuild(const std::filesystem::path& directory, const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  const auto path = directory / "journal.jsonl";
+  const ChainCheck check = CheckChain(text, static_cast<std::int64_t>(lines.size()));
+  if (check.broken != Break::kNone) Broken("mirror of " + path.string(), check);
+  base::MakeDirectories(directory);
+  base::WriteFile(path, text, 0600);
+  Journal journal = Open(directory);
+  journal.Append("rebuilt", {{"lines", lines.size()}});
+  base::Warn("{} was gone and was rebuilt from the mirror in the database: {} lines", path.string(), lines.size());
+  return journal;
+}
+
+void Journal::ReadOn() {
+  Journal now = Open(path_.parent_path());
+  const auto known = events_.size();
+  bool ours = now.events_.size() >= known && (known == 0 || now.events_[known - 1].hash == events_.back().hash);
+  for (std::size_t i = known; ours && i < now.events_.size(); ++i) ours = !IsRunners(now.events_[i].kind);
+  if (!ours)
+    throw base::Error(base::Code::kJournalBusy, fmt::format("another process wrote {} meanwhile", path_.string()));
+  *this = std::move(now);
+}
+
+void Journal::CutTornTail() {
+  if (seen_bytes_ == whole_bytes_) return;
+  base::Warn("the last line of {} was torn by a crash and is cut off", path_.string());
+  std::filesystem::resize_file(path_, whole_bytes_);
+  seen_bytes_ = whole_bytes_;
+  torn_tail_ = false;
+}
+
+const Event& Journal::Append(std::string_view kind, base::Json body) {
+  const FileLock lock(path_);
+  if (std::filesystem::file_size(path_) != seen_bytes_) ReadOn();
+  CutTornTail();
+  Event event;
+  event.seq = static_cast<std::int64_t>(events_.size()) + 1;
+  // What is hashed is what can be read back: microseconds, not the clock's own.
+  event.at = base::ParseTime(base::FormatTime(base::Now()));
+  event.kind = kind;
+  event.body = std::move(body);
+  event.prev = events_.empty() ? kNoHash : events_.back().hash;
+  event.hash = HashOf(event);
+  const std::string line = ToLine(event) + "\n";
+  try {
+    auto writer = base::FileWriter::Append(path_);
+    writer.Write(line);
+    writer.Commit();
+  } catch (const base::Error&) {
+    std::error_code ignored;  // where this fails too, the half line is the torn tail of the next Open
+    std::filesystem::resize_file(path_, whole_bytes_, ignored);
+    throw;
+  }
+  whole_bytes_ += line.size();
+  seen_bytes_ = whole_bytes_;
+  events_.push_back(std::move(event));
+  return events_.back();
+}
+
+const Event* Journal::Last(std::string_view kind) const {
+  for (auto event = events_.rbegin(); event != events_.rend(); ++event) {
+    if (event->kind == kind) return &*event;
+  }
+  return nullptr;
+}
+
+}  // namespace journal

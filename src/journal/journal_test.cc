@@ -1,0 +1,146 @@
+#include "journal/journal.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "journal/mirror.h"
+
+namespace journal {
+namespace {
+
+class JournalFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = std::filesystem::temp_directory_path() / ("journal-test-" + base::RandomHex(6));
+    Journal journal = Journal::Open(directory_);
+    for (int i = 0; i < 5; ++i) journal.Append("note", {{"text", "résumé \n " + std::to_string(i)}});
+    text_ = base::ReadFile(path());
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  [[nodiscard]] std::filesystem::path path() const { return directory_ / "journal.jsonl"; }
+  [[nodiscard]] std::vector<std::string> Lines() const {
+    std::vector<std::string> lines;
+    for (std::size_t begin = 0; begin < text_.size(); begin = text_.find('\n', begin) + 1) {
+      lines.push_back(text_.substr(begin, text_.find('\n', begin) - begin));
+    }
+    return lines;
+  }
+  static std::string Joined(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const auto& line : lines) text += line + "\n";
+    return text;
+  }
+  static void ExpectBreak(const ChainCheck& check, Break how, std::int64_t line) {
+    EXPECT_EQ(check.broken, how) << check.text;
+    EXPECT_EQ(check.line, line) << check.text;
+  }
+
+  std::filesystem::path directory_;
+  std::string text_;
+};
+
+TEST_F(JournalFile, ReadsBackWhatWasAppended) {
+  const Journal journal = Journal::Open(directory_);
+  ASSERT_EQ(journal.events().size(), 5U);
+  EXPECT_EQ(journal.Last("note")->body.at("text"), "résumé \n 4");
+  EXPECT_EQ(journal.Last("outcome"), nullptr);
+  for (const Event& event : journal.events()) EXPECT_EQ(HashOf(event), event.hash);
+}
+
+TEST_F(JournalFile, EveryTearIsReadUpToAndCutOffByTheNextAppend) {
+  const std::size_t last = text_.rfind('\n', text_.size() - 2) + 1;
+  for (std::size_t size = last + 1; size < text_.size(); size += 7) {
+    base::WriteFile(path(), text_.substr(0, size));
+    Journal journal = Journal::Open(directory_);
+    EXPECT_TRUE(journal.torn_tail());
+    EXPECT_EQ(journal.events().size(), 4U);
+    journal.Append("note", {{"text", "after"}});
+    EXPECT_EQ(Journal::Open(directory_).events().size(), 5U);
+  }
+}
+
+TEST_F(JournalFile, NamesTheFirstLineAtWhichTheChainBreaksAndHow) {
+  auto changed = Lines();
+  changed[1].replace(changed[1].find("résumé"), 4, "xxxx");
+  ExpectBreak(CheckChain(Joined(changed)), Break::kChanged, 2);
+
+  auto rehashed = Lines();
+  Event event = FromLine(rehashed[1]);
+  event.body = {{"text", "another story"}};
+  event.hash = HashOf(event);
+  rehashed[1] = ToLine(event);
+  ExpectBreak(CheckChain(Joined(rehashed)), Break::kChanged, 3);
+
+  auto removed = Lines();
+  removed.erase(removed.begin() + 2);
+  ExpectBreak(CheckChain(Joined(removed)), Break::kRemoved, 3);
+
+  auto swapped = Lines();
+  std::swap(swapped[1], swapped[3]);
+  ExpectBreak(CheckChain(Joined(swapped)), Break::kReordered, 2);
+
+  auto spaced = Lines();
+  spaced[0].insert(1, " ");
+  ExpectBreak(CheckChain(Joined(spaced)), Break::kChanged, 1);
+
+  auto garbage = Lines();
+  garbage[2] = "garbage";
+  ExpectBreak(CheckChain(Joined(garbage)), Break::kTorn, 3);
+
+  auto shortened = Lines();
+  shortened.pop_back();
+  EXPECT_EQ(CheckChain(Joined(shortened)).broken, Break::kNone);
+  ExpectBreak(CheckChain(Joined(shortened), 5), Break::kShortened, 5);
+  EXPECT_EQ(CheckChain(text_, 4, FromLine(Lines()[3]).hash).broken, Break::kNone);
+  ExpectBreak(CheckChain(text_, 4, FromLine(Lines()[4]).hash), Break::kChanged, 4);
+
+  base::WriteFile(path(), Joined(removed));
+  EXPECT_THROW(Journal::Open(directory_), base::Error);
+}
+
+TEST_F(JournalFile, TakesInOthersNotesAndStopsAtAnotherRunnersLines) {
+  Journal first = Journal::Open(directory_);
+  Journal second = Journal::Open(directory_);
+  first.Append("note", {{"text", "first"}});
+  second.Append("note", {{"text", "second"}});
+  EXPECT_EQ(second.events().size(), 7U);
+  first.Append("lease", {{"token", 2}});
+  EXPECT_THROW(second.Append("outcome", {{"step", "expand.1"}}), base::Error);
+  EXPECT_EQ(Journal::Open(directory_).events().size(), 8U);
+}
+
+TEST_F(JournalFile, IsRebuiltFromItsMirrorOnly) {
+  auto lines = Lines();
+  lines.pop_back();
+  std::filesystem::remove(path());
+  const Journal journal = Journal::Rebuild(directory_, lines);
+  ASSERT_EQ(journal.events().size(), 5U);
+  EXPECT_EQ(journal.events().back().kind, "rebuilt");
+  EXPECT_EQ(ToLine(journal.events()[3]), lines[3]);
+  lines.erase(lines.begin());
+  EXPECT_THROW(Journal::Rebuild(directory_, lines), base::Error);
+}
+
+TEST_F(JournalFile, TheMirrorMustBeAPrefix) {
+  const Journal journal = Journal::Open(directory_);
+  auto lines = Lines();
+  CheckMirrorIsPrefix(journal, lines);
+  lines.pop_back();
+  CheckMirrorIsPrefix(journal, lines);
+  CheckMirrorIsPrefix(journal, {});
+  auto longer = Lines();
+  longer.push_back("more");
+  EXPECT_THROW(CheckMirrorIsPrefix(journal, longer), base::Error);
+  lines[0] += " ";
+  EXPECT_THROW(CheckMirrorIsPrefix(journal, lines), base::Error);
+}
+
+}  // namespace
+}  // namespace journal

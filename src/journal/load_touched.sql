@@ -1,0 +1,1 @@
+SELECT touched::text FROM switchback.release WHERE name = $1

@@ -1,0 +1,1 @@
+SELECT line FROM switchback.journal WHERE release = $1 ORDER BY seq

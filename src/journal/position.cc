@@ -1,0 +1,172 @@
+#include "journal/position.h"
+
+#include <fmt/core.h>
+
+#include "base/error.h"
+
+namespace journal {
+namespace {
+
+// What the journal alone says.
+struct Told {
+  std::size_t done = 0;
+  std::optional<std::size_t> in_flight;
+  Direction direction = Direction::kForward;
+  std::int64_t intent = 0;
+  bool failed = false;
+  std::optional<std::size_t> half;
+  std::optional<std::size_t> last_done;
+  std::optional<std::size_t> last_undone;
+};
+
+std::size_t IndexOf(const plan::Plan& plan, const std::string& id) {
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    if (plan.steps[i].id == id) return i;
+  }
+  throw base::Error(base::Code::kOtherInputs,
+                    fmt::format("the journal speaks of step {}, which the plan does not have", id));
+}
+
+Direction DirectionOf(const Event& event) {
+  return event.body.at("direction") == Name(Direction::kReverse) ? Direction::kReverse : Direction::kForward;
+}
+
+Told Read(const plan::Plan& plan, std::span<const Event> events) {
+  Told told;
+  for (const Event& event : events) {
+    if (event.kind == "opened") told = {};
+    if (event.kind != "intent" && event.kind != "outcome" && event.kind != "failed") continue;
+    const std::size_t step = IndexOf(plan, event.body.at("step"));
+    const Direction direction = DirectionOf(event);
+    if (event.kind == "intent") {
+      told.in_flight = step;
+      told.direction = direction;
+      told.intent = event.seq;
+      told.failed = false;
+      if (!InOneTransaction(plan.steps[step], direction)) told.half = step;
+    } else if (event.kind == "failed") {
+      told.failed = true;
+    } else {
+      const bool forward = direction == Direction::kForward;
+      told.done = forward ? step + 1 : step;
+      told.in_flight.reset();
+      told.half.reset();
+      told.failed = false;
+      told.last_done = forward ? std::optional(step) : std::nullopt;
+      told.last_undone = forward ? std::nullopt : std::optional(step);
+    }
+  }
+  return told;
+}
+
+bool Holds(const std::map<std::string, bool>& found, const std::string& id, bool otherwise) {
+  const auto entry = found.find(id);
+  return entry == found.end() ? otherwise : entry->second;
+}
+
+// Nothing was asked: an empty condition says nothing about a step that its mirror line does not decide.
+bool Shown(const plan::Step& step, Direction direction, const Found& found) {
+  const bool forward = direction == Direction::kForward;
+  if ((forward ? step.postcondition : step.reverse_postcondition).sql.empty()) return false;
+  return Holds(forward ? found.postcondition : found.reverse_postcondition, step.id, false);
+}
+
+void Contradict(Position& position, const plan::Plan& plan, std::size_t step, Direction direction) {
+  const bool forward = direction == Direction::kForward;
+  const plan::Step& which = plan.steps[step];
+  const std::string& text = (forward ? which.postcondition : which.reverse_postcondition).text;
+  position.state = Position::State::kDrifted;
+  position.done = step;
+  position.problem = fmt::format("step {} ({}) {} by the journal, but the database does not show it{}{}", which.id,
+                                 which.title, forward ? "is done" : "was taken back", text.empty() ? "" : ": ", text);
+}
+
+// The last thing that ended well must still show, unless a step that is no single transaction has begun since.
+bool FrontierHolds(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
+  if (told.last_done && !Holds(found.postcondition, plan.steps[*told.last_done].id, true)) {
+    Contradict(position, plan, *told.last_done, Direction::kForward);
+  } else if (told.last_undone && !Holds(found.reverse_postcondition, plan.steps[*told.last_undone].id, true)) {
+    Contradict(position, plan, *told.last_undone, Direction::kReverse);
+  }
+  return position.state != Position::State::kDrifted;
+}
+
+void Conclude(Position& position) {
+  position.state = Position::State::kConcluded;
+  position.done = *position.in_flight + (position.direction == Direction::kForward ? 1 : 0);
+  position.half.reset();
+}
+
+void Interrupt(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
+  if (!told.half && !FrontierHolds(position, plan, told, found)) return;
+  position.state = Position::State::kInterrupted;
+  // Half taken back is not done any more, unless the database shows that it still is.
+  if (told.half && !Shown(plan.steps[*told.half], Direction::kForward, found)) position.done = *told.half;
+}
+
+// A line of the mirror is written in the step's own transaction, or in the one that closes a backfill.
+void JudgeByMirror(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
+  const plan::Step& step = plan.steps[*told.in_flight];
+  const bool forward = told.direction == Direction::kForward;
+  if (told.failed || !found.mirrored_intents.contains(told.intent)) {
+    Interrupt(position, plan, told, found);
+  } else if (!Holds(forward ? found.postcondition : found.reverse_postcondition, step.id, true)) {
+    Contradict(position, plan, *told.in_flight, told.direction);
+  } else {
+    Conclude(position);
+  }
+}
+
+void JudgeByCondition(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
+  if (!told.failed && Shown(plan.steps[*told.in_flight], told.direction, found)) {
+    Conclude(position);
+  } else {
+    Interrupt(position, plan, told, found);
+  }
+}
+
+}  // namespace
+
+std::string_view Name(Direction direction) { return direction == Direction::kForward ? "forward" : "reverse"; }
+
+bool InOneTransaction(const plan::Step& step, Direction direction) {
+  if (step.kind == plan::StepKind::kBackfill) return direction == Direction::kReverse;
+  return step.transactional;
+}
+
+Questions QuestionsFor(const plan::Plan& plan, std::span<const Event> events) {
+  const Told told = Read(plan, events);
+  return {.last_done = told.last_done, .last_undone = told.last_undone, .in_flight = told.in_flight};
+}
+
+Position Derive(const plan::Plan& plan, std::span<const Event> events, const Found& found) {
+  const Told told = Read(plan, events);
+  Position position;
+  position.done = told.done;
+  position.in_flight = told.in_flight;
+  position.direction = told.direction;
+  position.intent = told.in_flight ? told.intent : 0;
+  position.failed = told.failed;
+  position.half = told.half;
+  if (!told.in_flight) {
+    FrontierHolds(position, plan, told, found);
+  } else if (plan.steps[*told.in_flight].kind == plan::StepKind::kBackfill ||
+             InOneTransaction(plan.steps[*told.in_flight], told.direction)) {
+    JudgeByMirror(position, plan, told, found);
+  } else {
+    JudgeByCondition(position, plan, told, found);
+  }
+  return position;
+}
+
+plan::Phase Position::Boundary(const plan::Plan& plan) const {
+  plan::Phase boundary = plan::Phase::kStart;
+  for (const plan::Phase phase : plan.Phases()) {
+    if (plan.EndOf(phase) <= done) boundary = phase;
+  }
+  return boundary;
+}
+
+bool Position::AtBoundary(const plan::Plan& plan) const { return plan.EndOf(Boundary(plan)) == done; }
+
+}  // namespace journal

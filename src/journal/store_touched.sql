@@ -1,0 +1,1 @@
+UPDATE switchback.release SET touched = $2::jsonb WHERE name = $1
