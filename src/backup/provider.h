@@ -121,6 +121,9 @@ class BackupProvider {
   // kArchiveElsewhere.
   virtual void AwaitArchived(pg::Connection& source, const std::string& segment,
                              std::chrono::milliseconds deadline) = 0;
+  // That a restore to the point could begin: a backup that can serve it, all WAL from there to the point, and the point
+  // itself. Throws kNoBackupForPoint, kPointNotArchived, kArchiveGap, kPointUnknown.
+  virtual void CheckRestorable(const Point& point) = 0;
   // Begins to make a new server that ends exactly at the point. What cannot end well is refused before anything is
   // started: kNoBackupForPoint, kPointNotArchived, kArchiveGap, kPointUnknown, kDirectoryExists. Later failures come
   // through Poll.

@@ -5,11 +5,10 @@
 
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
-#include "plan/plan.h"
 
 namespace checkpoint {
 
-// What a restored server holds, against what the checkpoint and its plan know.
+// What a restored server holds, against what the checkpoint knows.
 struct Verification {
   std::vector<std::string> schema;    // differences of the release's tables; empty: equal
   bool contents_checked = false;      // the checkpoint has no hashes: not checked is not equal
@@ -19,6 +18,6 @@ struct Verification {
 // {schema: "equal" | "different", contents: "equal" | "different" | "not checked", differences: [...]}
 base::Json ToJson(const Verification& verification);
 
-Verification Verify(const std::string& restored_url, const Checkpoint& checkpoint, const plan::Plan& plan);
+Verification Verify(const std::string& restored_url, const Checkpoint& checkpoint);
 
 }  // namespace checkpoint

@@ -12,7 +12,6 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/verify.h"
 #include "journal/journal.h"
-#include "plan/plan.h"
 
 namespace recover {
 
@@ -37,11 +36,10 @@ struct RestoreReport {
 base::Json ToJson(const RestoreReport& report);
 
 // Makes a new server from the release's checkpoint, recovered exactly to its point, beside the old one, which is never
-// changed; compares it with what the checkpoint and the plan know; counts the transactions that it leaves behind;
+// changed; compares it with what the checkpoint knows; counts the transactions that it leaves behind;
 // writes `restored` into the journal. The server is left running. Throws the codes of BackupProvider::StartRestore,
-// checkpoint::Load, kOtherPlan; kRestoreUnverified after a comparison that failed (the journal has it, the server is
+// checkpoint::Load; kRestoreUnverified after a comparison that failed (the journal has it, the server is
 // left running).
-RestoreReport Restore(const plan::Plan& plan, const RestoreOptions& options, backup::BackupProvider& provider,
-                      journal::Journal& journal);
+RestoreReport Restore(const RestoreOptions& options, backup::BackupProvider& provider, journal::Journal& journal);
 
 }  // namespace recover

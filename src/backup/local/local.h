@@ -22,6 +22,7 @@ class LocalProvider : public BackupProvider {
   std::vector<Backup> List() override;
   void Verify(const Backup& backup) override;
   void AwaitArchived(pg::Connection& source, const std::string& segment, std::chrono::milliseconds deadline) override;
+  void CheckRestorable(const Point& point) override;
   // An empty request.directory means repository/restored/<time>. A crash leaves that directory, with a server in it
   // maybe.
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;

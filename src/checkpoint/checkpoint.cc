@@ -1,0 +1,158 @@
+#include "checkpoint/checkpoint.h"
+
+#include <fmt/core.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+
+namespace checkpoint {
+namespace {
+
+using base::Json;
+
+constexpr int kVersion = 1;
+
+Json ContentJson(const Checkpoint& checkpoint) {
+  if (!checkpoint.content) return nullptr;
+  Json tables = Json::array();
+  for (const auto& [table, hash] : *checkpoint.content) {
+    tables.push_back({{"schema", table.schema},
+                      {"table", table.name},
+                      {"rows", std::to_string(hash.rows)},
+                      {"sha256", hash.sha256}});
+  }
+  return tables;
+}
+
+Json TablesJson(const Checkpoint& checkpoint) {
+  Json tables = Json::array();
+  for (const pg::QualifiedName& table : checkpoint.tables) {
+    tables.push_back({{"schema", table.schema}, {"table", table.name}});
+  }
+  return tables;
+}
+
+Json ProofJson(const std::optional<Proof>& proof) {
+  if (!proof) return nullptr;
+  return {{"at", base::FormatTime(proof->at)},
+          {"copy_ms", proof->copy.count()},
+          {"recover_ms", proof->recover.count()},
+          {"verify_ms", proof->verify.count()},
+          {"contents", proof->contents}};
+}
+
+Json Body(const Checkpoint& checkpoint) {
+  return {{"version", kVersion},
+          {"release", checkpoint.release},
+          {"plan_digest", checkpoint.plan_digest},
+          {"environment", checkpoint.environment},
+          {"database", checkpoint.database},
+          {"database_oid", checkpoint.database_oid},
+          {"time", base::FormatTime(checkpoint.time)},
+          {"system_identifier", checkpoint.point.system_identifier},
+          {"timeline", checkpoint.point.timeline},
+          {"restore_point", checkpoint.point.name.empty() ? Json(nullptr) : Json(checkpoint.point.name)},
+          {"lsn", checkpoint.point.lsn.Text()},
+          {"segment", checkpoint.segment},
+          {"backup", checkpoint.backup_id},
+          {"scan_from", checkpoint.scan_from.Text()},
+          {"publications", checkpoint.publications},
+          {"slot", checkpoint.slot.empty() ? Json(nullptr) : Json(checkpoint.slot)},
+          {"tables", TablesJson(checkpoint)},
+          {"touched", checkpoint.touched},
+          {"content", ContentJson(checkpoint)},
+          {"abilities_off", checkpoint.abilities_off},
+          {"proof", ProofJson(checkpoint.proof)}};
+}
+
+std::chrono::milliseconds Milliseconds(const Json& json) { return std::chrono::milliseconds(json.get<std::int64_t>()); }
+
+std::string TextOrEmpty(const Json& json) { return json.is_null() ? "" : json.get<std::string>(); }
+
+Checkpoint Read(const Json& json) {
+  Checkpoint checkpoint;
+  checkpoint.release = json.at("release");
+  checkpoint.plan_digest = json.at("plan_digest");
+  checkpoint.environment = json.at("environment");
+  checkpoint.database = json.at("database");
+  checkpoint.database_oid = json.at("database_oid");
+  checkpoint.time = base::ParseTime(json.at("time").get<std::string>());
+  checkpoint.point = {.name = TextOrEmpty(json.at("restore_point")),
+                      .lsn = backup::Lsn::Parse(json.at("lsn").get<std::string>()),
+                      .timeline = json.at("timeline"),
+                      .system_identifier = json.at("system_identifier")};
+  checkpoint.segment = json.at("segment");
+  checkpoint.backup_id = json.at("backup");
+  checkpoint.scan_from = backup::Lsn::Parse(json.at("scan_from").get<std::string>());
+  checkpoint.publications = json.at("publications").get<std::vector<std::string>>();
+  checkpoint.slot = TextOrEmpty(json.at("slot"));
+  for (const Json& table : json.at("tables")) {
+    checkpoint.tables.push_back({table.at("schema"), table.at("table")});
+  }
+  checkpoint.touched = json.at("touched");
+  checkpoint.abilities_off = json.at("abilities_off").get<std::vector<std::string>>();
+  if (const Json& content = json.at("content"); !content.is_null()) {
+    checkpoint.content.emplace();
+    for (const Json& table : content) {
+      (*checkpoint.content)[{table.at("schema"), table.at("table")}] = {
+          .rows = std::stoll(table.at("rows").get<std::string>()), .sha256 = table.at("sha256")};
+    }
+  }
+  if (const Json& proof = json.at("proof"); !proof.is_null()) {
+    checkpoint.proof = Proof{.at = base::ParseTime(proof.at("at").get<std::string>()),
+                             .copy = Milliseconds(proof.at("copy_ms")),
+                             .recover = Milliseconds(proof.at("recover_ms")),
+                             .verify = Milliseconds(proof.at("verify_ms")),
+                             .contents = proof.at("contents")};
+  }
+  return checkpoint;
+}
+
+}  // namespace
+
+std::filesystem::path FileOf(const std::filesystem::path& state) { return state / "checkpoint.json"; }
+
+std::string DigestOf(const Checkpoint& checkpoint) {
+  return "sha256:" + base::Sha256Hex(base::Canonical(Body(checkpoint)));
+}
+
+Json ToJson(const Checkpoint& checkpoint) {
+  Json json = Body(checkpoint);
+  json["digest"] = DigestOf(checkpoint);
+  return json;
+}
+
+Checkpoint FromJson(const Json& json) {
+  try {
+    if (json.at("version") != kVersion) {
+      throw base::Error(
+          base::Code::kBadJson,
+          fmt::format("checkpoint.json has version {}, which this program does not know", json.at("version").dump()));
+    }
+    Json body = json;
+    body.erase("digest");
+    const std::string digest = "sha256:" + base::Sha256Hex(base::Canonical(body));
+    if (json.at("digest") != digest) {
+      throw base::Error(base::Code::kCheckpointBroken, "the digest of checkpoint.json does not fit its content");
+    }
+    return Read(json);
+  } catch (const Json::exception& error) {
+    throw base::Error(base::Code::kBadJson, "checkpoint.json is broken").Detail(error.what());
+  } catch (const std::logic_error& error) {
+    throw base::Error(base::Code::kBadJson, "checkpoint.json is broken").Detail(error.what());
+  }
+}
+
+void Write(const std::filesystem::path& state, const Checkpoint& checkpoint) {
+  base::MakeDirectories(state);
+  base::WriteFile(FileOf(state), ToJson(checkpoint).dump(2) + "\n", 0600);
+}
+
+Checkpoint Load(const std::filesystem::path& state) {
+  if (!std::filesystem::exists(FileOf(state))) {
+    throw base::Error(base::Code::kNoCheckpoint, "there is no " + FileOf(state).string());
+  }
+  return FromJson(base::ReadJsonFile(FileOf(state)));
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,108 @@
+#include "checkpoint/cut.h"
+
+#include <fmt/core.h>
+
+#include <thread>
+
+#include "base/error.h"
+#include "checkpoint/sql_text.h"
+#include "pg/transaction.h"
+
+namespace checkpoint {
+namespace {
+
+// Runs `ask`; nothing where the role has no right to it.
+template <typename Ask>
+std::optional<std::string> IfAllowed(Ask ask) {
+  try {
+    return ask().Text(0, 0);
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kPrivilege) throw;
+    return std::nullopt;
+  }
+}
+
+std::uint64_t SegmentBytes(pg::Connection& source) {
+  return static_cast<std::uint64_t>(source.Query(std::string(sql_text::kReadServer)).Int(0, 2));
+}
+
+// Anyone may write a message into the log; one that is not transactional stands for itself.
+std::string EmitFiller(pg::Connection& source, std::uint64_t bytes) {
+  return source
+      .Query("SELECT pg_logical_emit_message(false, 'switchback', repeat('.', $1::int))", {std::to_string(bytes)})
+      .Text(0, 0);
+}
+
+// A segment is archived when it is full or switched. A role that may not switch it fills it.
+void FinishSegment(pg::Connection& source, backup::Lsn end, std::uint64_t segment_bytes) {
+  if (IfAllowed([&] { return source.Query("SELECT pg_switch_wal()"); })) return;
+  constexpr std::uint64_t kChunk = 1 << 20;
+  const std::uint64_t full = (end.value + segment_bytes - 1) / segment_bytes * segment_bytes;
+  while (backup::Lsn::Parse(EmitFiller(source, kChunk)).value <= full) {
+  }
+}
+
+// Marks the point in the log, and says up to where the log is needed to stop there.
+backup::Lsn Mark(pg::Connection& source, const std::string& name, backup::Point& point) {
+  const auto named = IfAllowed([&] { return source.Query("SELECT pg_create_restore_point($1)", {name}); });
+  const pg::Result now = source.Query(std::string(sql_text::kReadTimeline));
+  point.timeline = static_cast<std::uint32_t>(now.Int(0, 0));
+  if (named) {
+    point.name = name;
+    point.lsn = backup::Lsn::Parse(*named);
+    return point.lsn;
+  }
+  point.lsn = backup::Lsn::Parse(now.Text(0, 1));
+  // Replay stops in front of the record that begins there; behind this message, that record is complete.
+  return backup::Lsn::Parse(EmitFiller(source, 1));
+}
+
+// Takes the lock or throws kLockTimeout; each attempt is short, because writers queue behind it.
+std::unique_ptr<pg::Transaction> LockTables(pg::Connection& locker, const CutRequest& request) {
+  std::string list;
+  for (const pg::QualifiedName& table : request.hashed) list += (list.empty() ? "" : ", ") + table.Sql();
+  locker.SetLockTimeout(request.lock_timeout);
+  for (int attempt = 0;; ++attempt) {
+    auto transaction = std::make_unique<pg::Transaction>(locker);
+    try {
+      locker.Exec("LOCK TABLE " + list + " IN SHARE MODE");
+      return transaction;
+    } catch (const base::Error& error) {
+      if (error.code() != base::Code::kLockTimeout || attempt >= request.lock_retries) throw;
+    }
+    transaction.reset();
+    constexpr int kBackoffMax = 10;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100) * std::min(attempt + 1, kBackoffMax));
+  }
+}
+
+backup::Lsn MarkAndHash(pg::Connection& source, const CutRequest& request, Cut& cut) {
+  pg::ConnectOptions options = source.options();
+  options.statement_timeout = std::chrono::milliseconds(0);
+  pg::Connection locker = pg::Connection::Open(options);
+  pg::Connection reader = pg::Connection::Open(options);
+  std::unique_ptr<pg::Transaction> lock = LockTables(locker, request);
+  const std::string snapshot = locker.Query("SELECT pg_export_snapshot()").Text(0, 0);
+  pg::Transaction reading(reader, pg::Transaction::Isolation::kRepeatableRead, true);
+  reader.Exec("SET TRANSACTION SNAPSHOT " + pg::Literal(snapshot));
+  const backup::Lsn end = Mark(source, request.name, cut.point);
+  lock->Commit();
+  cut.content.emplace();
+  for (const pg::QualifiedName& table : request.hashed) (*cut.content)[table] = HashTable(reader, table);
+  return end;
+}
+
+}  // namespace
+
+Cut MakeCut(pg::Connection& source, const CutRequest& request) {
+  Cut cut;
+  cut.point.system_identifier = source.Query(std::string(sql_text::kReadServer)).Text(0, 1);
+  const std::uint64_t segment_bytes = SegmentBytes(source);
+  const backup::Lsn end =
+      request.hashed.empty() ? Mark(source, request.name, cut.point) : MarkAndHash(source, request, cut);
+  cut.segment = backup::SegmentBefore(cut.point.timeline, end, segment_bytes);
+  FinishSegment(source, end, segment_bytes);
+  return cut;
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,205 @@
+#include "checkpoint/take.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "catalog/catalog.h"
+#include "catalog/read.h"
+#include "checkpoint/cut.h"
+#include "checkpoint/sql_text.h"
+#include "checkpoint/stream.h"
+#include "checkpoint/verify.h"
+#include "pg/transaction.h"
+#include "sandbox/workspace.h"
+
+namespace checkpoint {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Digits of the time to the microsecond: names made from it are unique.
+std::string Stamp(base::Time time) {
+  std::string text = base::FormatTime(time);
+  std::erase_if(text, [](char c) { return c < '0' || c > '9'; });
+  return text;
+}
+
+class Taking {
+ public:
+  Taking(const plan::Plan& plan, const Options& options, backup::BackupProvider& provider)
+      : plan_(plan),
+        options_(options),
+        provider_(provider),
+        source_(pg::Connection::Open({.conninfo = options.conninfo, .lock_timeout = options.policy.lock_timeout})) {}
+
+  Checkpoint Run(journal::Journal& journal) {
+    ReadServer();
+    backup::Backup backup = Reusable().value_or(backup::Backup{});
+    const bool reused = !backup.id.empty();
+    if (!reused) backup = NewBackup();
+    Stream stream(source_, {.hex = plan_.hex,
+                            .stamp = Stamp(base::Now()),
+                            .slot_bytes_max = options_.policy.slot_max_bytes,
+                            .slot_deadline = options_.slot_deadline});
+    Checkpoint checkpoint = CutAt();
+    try {
+      provider_.CheckRestorable(checkpoint.point);
+    } catch (const base::Error& error) {
+      if (!reused) throw;
+      base::Warn("backup {} cannot be used again: {}", backup.id, error.message());
+      backup = NewBackup();
+      checkpoint = CutAt();
+      provider_.CheckRestorable(checkpoint.point);
+    }
+    checkpoint.backup_id = backup.id;
+    checkpoint.publications = stream.publications();
+    checkpoint.slot = stream.slot();
+    checkpoint.scan_from = stream.restart().value_or(backup.start);
+    checkpoint.abilities_off.insert(checkpoint.abilities_off.end(), stream.off().begin(), stream.off().end());
+    Write(options_.state, checkpoint);
+    Record(checkpoint, journal);
+    stream.Keep();
+    return checkpoint;
+  }
+
+  static void Record(const Checkpoint& checkpoint, journal::Journal& journal) {
+    journal.Append("checkpoint", {{"digest", DigestOf(checkpoint)},
+                                  {"plan_digest", checkpoint.plan_digest},
+                                  {"system_identifier", checkpoint.point.system_identifier},
+                                  {"restore_point", checkpoint.point.name},
+                                  {"lsn", checkpoint.point.lsn.Text()},
+                                  {"timeline", checkpoint.point.timeline},
+                                  {"backup", checkpoint.backup_id},
+                                  {"slot", checkpoint.slot},
+                                  {"abilities_off", checkpoint.abilities_off}});
+  }
+
+ private:
+  void ReadServer() {
+    const pg::Result server = source_.Query(std::string(sql_text::kReadServer));
+    if (server.Bool(0, 0)) throw base::Error(base::Code::kNotPrimary, "the server is a standby");
+    system_identifier_ = server.Text(0, 1);
+    database_ = server.Text(0, 6);
+    database_oid_ = static_cast<std::uint32_t>(server.Int(0, 7));
+  }
+
+  // The newest one that is young enough, if it still is what its manifest says.
+  std::optional<backup::Backup> Reusable() {
+    const auto timeline = static_cast<std::uint32_t>(source_.Query(std::string(sql_text::kReadTimeline)).Int(0, 0));
+    const std::vector<backup::Backup> backups = provider_.List();
+    const auto found = std::find_if(backups.rbegin(), backups.rend(), [&](const backup::Backup& backup) {
+      return backup.system_identifier == system_identifier_ && backup.timeline == timeline &&
+             base::Now() - backup.taken < options_.policy.backup_max_age;
+    });
+    if (found == backups.rend()) return std::nullopt;
+    try {
+      provider_.Verify(*found);
+      return *found;
+    } catch (const base::Error& error) {
+      if (error.code() != base::Code::kBackupCorrupt) throw;
+      base::Warn("a new backup is taken: {}", error.message());
+      return std::nullopt;
+    }
+  }
+
+  backup::Backup NewBackup() { return provider_.Take(source_, options_.backup_deadline); }
+
+  // The plan's tables that exist and hold rows.
+  std::vector<pg::QualifiedName> TablesToHash() {
+    std::vector<pg::QualifiedName> tables;
+    for (const pg::QualifiedName& table : plan_.tables) {
+      const pg::Result kind = source_.Query(
+          "SELECT relkind FROM pg_class WHERE oid = to_regclass($1) AND relkind IN ('r', 'p')", {table.Sql()});
+      if (kind.rows() == 1) tables.push_back(table);
+    }
+    return tables;
+  }
+
+  // Returns when everything that a replay to the point needs is archived.
+  Checkpoint CutAt() {
+    Checkpoint checkpoint;
+    checkpoint.release = plan_.release;
+    checkpoint.plan_digest = plan_.digest;
+    checkpoint.environment = options_.environment;
+    checkpoint.database = database_;
+    checkpoint.database_oid = database_oid_;
+    const catalog::Catalog catalog = catalog::Read(source_, {.relations = plan_.tables, .types = {}});
+    checkpoint.tables = plan_.tables;
+    checkpoint.touched = catalog::Describe(catalog, plan_.tables);
+    checkpoint.time = base::Now();
+    Cut cut = MakeCut(source_, {.name = fmt::format("sb_{}_{}", plan_.hex, Stamp(checkpoint.time)),
+                                .hashed = options_.content_hash ? TablesToHash() : std::vector<pg::QualifiedName>{},
+                                .lock_timeout = options_.policy.lock_timeout,
+                                .lock_retries = options_.policy.lock_retries});
+    provider_.AwaitArchived(source_, cut.segment, options_.archive_deadline);
+    checkpoint.point = cut.point;
+    checkpoint.segment = cut.segment;
+    checkpoint.content = std::move(cut.content);
+    if (options_.content_hash && !checkpoint.content) checkpoint.content.emplace();
+    if (cut.point.name.empty()) {
+      checkpoint.abilities_off.emplace_back(
+          "the point has no name in the write-ahead log, its position alone marks it: the role may not run "
+          "pg_create_restore_point(text); GRANT EXECUTE on it");
+    }
+    return checkpoint;
+  }
+
+  const plan::Plan& plan_;
+  const Options& options_;
+  backup::BackupProvider& provider_;
+  pg::Connection source_;
+  std::string system_identifier_;
+  std::string database_;
+  std::uint32_t database_oid_ = 0;
+};
+
+milliseconds Since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
+}
+
+// A backup counts when it was restored.
+Proof Prove(const Checkpoint& checkpoint, backup::BackupProvider& provider) {
+  const sandbox::Workspace workspace("prove");
+  backup::RestoreRequest request;
+  request.point = checkpoint.point;
+  request.directory = workspace.path() / "server";
+  request.database = checkpoint.database;
+  request.throwaway = true;
+  const backup::Restored restored = backup::Await(*provider.StartRestore(request));
+  const auto start = std::chrono::steady_clock::now();
+  const Verification verification = Verify(restored.url, checkpoint);
+  const milliseconds took = Since(start);
+  provider.Discard(restored);
+  if (!verification.Good()) {
+    throw base::Error(base::Code::kProofFailed,
+                      "the restored checkpoint differs from the database that it was taken of")
+        .Detail(ToJson(verification).at("differences").dump());
+  }
+  return {.at = base::Now(),
+          .copy = restored.copy,
+          .recover = restored.recover,
+          .verify = took,
+          .contents = verification.contents_checked};
+}
+
+}  // namespace
+
+Checkpoint Take(const plan::Plan& plan, const Options& options, backup::BackupProvider& provider,
+                journal::Journal& journal) {
+  Checkpoint checkpoint = Taking(plan, options, provider).Run(journal);
+  if (!options.prove) return checkpoint;
+  checkpoint.proof = Prove(checkpoint, provider);
+  Write(options.state, checkpoint);
+  journal.Append("proven", {{"digest", DigestOf(checkpoint)},
+                            {"restore_point", checkpoint.point.name},
+                            {"lsn", checkpoint.point.lsn.Text()},
+                            {"copy_ms", checkpoint.proof->copy.count()},
+                            {"recover_ms", checkpoint.proof->recover.count()},
+                            {"verify_ms", checkpoint.proof->verify.count()},
+                            {"contents", checkpoint.proof->contents ? "equal" : "not checked"}});
+  return checkpoint;
+}
+
+}  // namespace checkpoint

@@ -1,0 +1,74 @@
+#include <fmt/core.h>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/standing.h"
+#include "cli/work.h"
+#include "recover/undo.h"
+#include "run/identity.h"
+
+namespace cli {
+namespace {
+
+Outcome Undo(const Invocation& invocation, plan::Phase to) {
+  Context context(invocation);
+  Work work(context);
+  run::EnterRelease(work.connection(), work.session());
+  const base::Time began = base::Now();
+  const recover::Undo undo = recover::UndoTo(work.session(), to);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::Now() - began);
+  const journal::Position position = work.Position();
+  Outcome outcome{.result = {{"way", "undo"},
+                             {"steps", undo.steps},
+                             {"kept", undo.kept},
+                             {"milliseconds", took.count()},
+                             {"position", PositionFacts(work.plan(), position)}}};
+  outcome.text =
+      fmt::format("{}: took {} step{} back in {}; it stands {}", work.release().name, undo.steps,
+                  undo.steps == 1 ? "" : "s", base::FormatDuration(took), ShowPosition(work.plan(), position));
+  if (!undo.kept.empty()) {
+    outcome.text += fmt::format("\n{} row{} left alone, because an application changed them since:", undo.kept.size(),
+                                undo.kept.size() == 1 ? " was" : "s were");
+    for (const base::Json& row : undo.kept)
+      outcome.text += "\n  " + row.dump(-1, ' ', false, base::Json::error_handler_t::replace);
+  }
+  outcome.next = NextCommand(work.release(), work.plan(), work.journal(), position);
+  return outcome;
+}
+
+Outcome Run(const Invocation& invocation) {
+  const std::string way = invocation.Option("--way");
+  const std::string to = invocation.Option("--to");
+  const plan::Phase phase = plan::ParsePhase(to);
+  if (way == "undo") return Undo(invocation, phase);
+  if (way == "restore") {
+    throw base::Error(base::Code::kUsage, "a restore makes a new server, and takes its own command")
+        .Hint(fmt::format("Run `switchback restore {}`.", invocation.Argument("RELEASE")));
+  }
+  if (way == "flag" || way == "code")
+    throw base::Error(base::Code::kWayNotConfigured, fmt::format("the way back \"{}\" is not configured", way));
+  throw base::Error(base::Code::kUsage, fmt::format("there is no way back called \"{}\"", way))
+      .Hint("Give --way undo or restore.");
+}
+
+}  // namespace
+
+Command Rollback() {
+  return {.name = "rollback",
+          .summary = "Go back: undo steps, newest first, down to a boundary",
+          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .options = {{.name = "--to",
+                       .value = "PHASE",
+                       .help = "the state after this phase: start, expand, migrate, switch or contract",
+                       .fallback = "start"},
+                      {.name = "--way", .value = "WAY", .help = "undo or restore", .fallback = "undo"}},
+          .text =
+              "Undo keeps what the applications wrote: schema steps go back in milliseconds, data steps in proportion "
+              "to their rows,\n"
+              "and a row that an application changed since is left alone and listed.",
+          .verb = Run};
+}
+
+}  // namespace cli

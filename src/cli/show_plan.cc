@@ -1,0 +1,160 @@
+#include "cli/show_plan.h"
+
+#include <fmt/core.h>
+
+#include <array>
+
+#include "plan/phase.h"
+
+namespace cli {
+namespace {
+
+std::string_view Work(plan::LockWork work) {
+  switch (work) {
+    case plan::LockWork::kNone:
+      return "none";
+    case plan::LockWork::kScan:
+      return "scan";
+    case plan::LockWork::kRewrite:
+      break;
+  }
+  return "rewrite";
+}
+
+std::string WorkText(plan::LockWork work) {
+  switch (work) {
+    case plan::LockWork::kNone:
+      return "no scan, no rewrite";
+    case plan::LockWork::kScan:
+      return "scans the table";
+    case plan::LockWork::kRewrite:
+      break;
+  }
+  return "REWRITES the table";
+}
+
+std::string WayBack(const plan::Step& step) {
+  if (!step.reverse) return "NONE: this is a point of no return";
+  return step.reverse_title.empty() ? "nothing to do" : step.reverse_title;
+}
+
+std::string Place(const plan::Blocker& blocker) {
+  return blocker.line > 0 ? fmt::format(" (change.sql:{}:{})", blocker.line, blocker.column) : "";
+}
+
+std::string ShowTables(const plan::Plan& plan) {
+  std::string out;
+  const base::Json tables = plan.observed.value("tables", base::Json::object());
+  for (const auto& [name, size] : tables.items()) {
+    out += fmt::format("\n  {}: about {} rows, {}", name, size.value("rows", 0L), ShowBytes(size.value("bytes", 0L)));
+  }
+  return out.empty() ? "" : "\n\ntables" + out;
+}
+
+std::string ShowSteps(const plan::Plan& plan) {
+  std::string out;
+  for (const plan::Phase phase : plan.Phases()) {
+    out += fmt::format("\n\n{}", Name(phase));
+    for (const plan::Step& step : plan.steps) {
+      if (step.phase != phase) continue;
+      out += fmt::format("\n  {:<12} {}", step.id, step.title);
+      if (!step.why.empty()) out += fmt::format("\n{:15}why: {}", "", step.why);
+      for (const plan::Lock& lock : step.locks) {
+        out += fmt::format("\n{:15}lock: {} on {}, {}", "", lock.mode, lock.relation.Text(), WorkText(lock.work));
+      }
+      if (!step.transactional) out += fmt::format("\n{:15}runs outside a transaction", "");
+      out += fmt::format("\n{:15}way back: {}", "", WayBack(step));
+    }
+  }
+  return out;
+}
+
+std::string ShowPointOfNoReturn(const plan::Plan& plan) {
+  const std::optional<std::size_t> point = plan.PointOfNoReturn();
+  if (!point) return "\n\npoint of no return: none";
+  const plan::Step& step = plan.steps[*point];
+  if (!NeedsAcceptance(plan))
+    return fmt::format("\n\npoint of no return: {} ({}), as late as it can be", step.id, step.title);
+  return fmt::format("\n\nPOINT OF NO RETURN: {} ({}), before purge. It runs only with --accept-point-of-no-return.",
+                     step.id, step.title);
+}
+
+base::Json StepFacts(const plan::Step& step) {
+  base::Json facts = {{"id", step.id},
+                      {"phase", Name(step.phase)},
+                      {"kind", Name(step.kind)},
+                      {"title", step.title},
+                      {"why", step.why},
+                      {"transactional", step.transactional},
+                      {"locks", base::Json::array()},
+                      {"way_back", step.reverse ? base::Json(WayBack(step)) : base::Json(nullptr)}};
+  for (const plan::Lock& lock : step.locks) {
+    facts["locks"].push_back({{"relation", lock.relation.Text()}, {"mode", lock.mode}, {"work", Work(lock.work)}});
+  }
+  return facts;
+}
+
+}  // namespace
+
+std::string ShowBytes(long bytes) {
+  constexpr std::array kUnits = {"bytes", "kB", "MB", "GB", "TB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  return unit == 0 || value >= 10 ? fmt::format("{:.0f} {}", value, kUnits[unit])
+                                  : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+bool NeedsAcceptance(const plan::Plan& plan) {
+  const std::optional<std::size_t> point = plan.PointOfNoReturn();
+  return point && plan.steps[*point].phase != plan::Phase::kPurge;
+}
+
+std::string ShowPlan(const plan::Plan& plan) {
+  std::string out = plan.title.empty() ? plan.release : fmt::format("{}: {}", plan.release, plan.title);
+  if (!plan.blockers.empty()) {
+    out += "\n\nBLOCKED: there is no plan until these are gone";
+    for (const plan::Blocker& blocker : plan.blockers) {
+      out += fmt::format("\n  {}{}: {}\n    {}", blocker.object, Place(blocker), blocker.reason, blocker.remedy);
+    }
+    return out;
+  }
+  out += fmt::format("\nplan {}, {} step{}", plan.digest, plan.steps.size(), plan.steps.size() == 1 ? "" : "s");
+  out += ShowTables(plan) + ShowSteps(plan) + ShowPointOfNoReturn(plan);
+  if (!plan.notices.empty()) out += "\n\nwhat applications may notice";
+  for (const plan::Notice& notice : plan.notices)
+    out += fmt::format("\n  from {} on: {}", Name(notice.phase), notice.text);
+  return out;
+}
+
+base::Json PlanFacts(const plan::Plan& plan) {
+  base::Json facts = {{"digest", plan.digest},
+                      {"title", plan.title},
+                      {"blocked", !plan.blockers.empty()},
+                      {"phases", base::Json::array()},
+                      {"steps", base::Json::array()},
+                      {"observed", plan.observed},
+                      {"point_of_no_return", nullptr},
+                      {"needs_acceptance", NeedsAcceptance(plan)},
+                      {"notices", base::Json::array()},
+                      {"blockers", base::Json::array()}};
+  for (const plan::Phase phase : plan.Phases()) facts["phases"].push_back(Name(phase));
+  for (const plan::Step& step : plan.steps) facts["steps"].push_back(StepFacts(step));
+  if (const std::optional<std::size_t> point = plan.PointOfNoReturn())
+    facts["point_of_no_return"] = plan.steps[*point].id;
+  for (const plan::Notice& notice : plan.notices)
+    facts["notices"].push_back({{"phase", Name(notice.phase)}, {"text", notice.text}});
+  for (const plan::Blocker& blocker : plan.blockers) {
+    facts["blockers"].push_back({{"object", blocker.object},
+                                 {"reason", blocker.reason},
+                                 {"remedy", blocker.remedy},
+                                 {"line", blocker.line},
+                                 {"column", blocker.column}});
+  }
+  return facts;
+}
+
+}  // namespace cli

@@ -1,0 +1,93 @@
+#include "cli/standing.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace cli {
+namespace {
+
+std::string Steps(const plan::Plan& plan, const journal::Position& position) {
+  return fmt::format("{} of {} steps done", position.done, plan.steps.size());
+}
+
+// The phase that a way forward goes through next; nothing: all is done.
+std::optional<plan::Phase> NextPhase(const plan::Plan& plan, const journal::Position& position) {
+  const std::size_t from = position.ForwardFrom();
+  if (from >= plan.steps.size()) return {};
+  return plan.steps[from].phase;
+}
+
+}  // namespace
+
+std::string ShowPosition(const plan::Plan& plan, const journal::Position& position) {
+  using State = journal::Position::State;
+  const plan::Phase boundary = position.Boundary(plan);
+  if (position.state == State::kDrifted) return fmt::format("not where the journal says: {}", position.problem);
+  if (position.state == State::kInterrupted && position.in_flight) {
+    return fmt::format("stopped at step {} ({}), {}; {}", plan.steps[*position.in_flight].id, Name(position.direction),
+                       position.failed ? "which failed" : "which was begun and did not end", Steps(plan, position));
+  }
+  if (position.done == 0 && !position.half) return "at the start, nothing done";
+  if (position.done == plan.steps.size() && !position.half) return fmt::format("complete, {}", Steps(plan, position));
+  if (position.AtBoundary(plan) && !position.half)
+    return fmt::format("after {}, {}", Name(boundary), Steps(plan, position));
+  return fmt::format("inside {}, {}", Name(plan.steps[position.ForwardFrom()].phase), Steps(plan, position));
+}
+
+base::Json PositionFacts(const plan::Plan& plan, const journal::Position& position) {
+  using State = journal::Position::State;
+  base::Json facts = {{"text", ShowPosition(plan, position)},
+                      {"boundary", Name(position.Boundary(plan))},
+                      {"at_boundary", position.AtBoundary(plan) && !position.half},
+                      {"steps_done", position.done},
+                      {"steps", plan.steps.size()},
+                      {"step_in_flight", nullptr},
+                      {"direction", nullptr},
+                      {"failed", position.failed},
+                      {"problem", position.problem.empty() ? base::Json(nullptr) : base::Json(position.problem)}};
+  facts["state"] = position.state == State::kClean         ? "clean"
+                   : position.state == State::kInterrupted ? "interrupted"
+                   : position.state == State::kConcluded   ? "concluded"
+                                                           : "drifted";
+  if (position.in_flight) {
+    facts["step_in_flight"] = plan.steps[*position.in_flight].id;
+    facts["direction"] = Name(position.direction);
+  }
+  return facts;
+}
+
+std::optional<base::Time> WindowOpened(const plan::Plan& plan, const journal::Journal& journal,
+                                       const journal::Position& position) {
+  const std::size_t end = std::max(plan.EndOf(plan::Phase::kMigrate), plan.EndOf(plan::Phase::kSwitch));
+  if (end == 0 || position.done != end) return {};
+  const std::string& last = plan.steps[end - 1].id;
+  std::optional<base::Time> opened;
+  for (const journal::Event& event : journal.events()) {
+    if (event.kind == "outcome" && event.body.value("step", "") == last &&
+        event.body.value("direction", "") == "forward")
+      opened = event.at;
+  }
+  return opened;
+}
+
+std::string NextCommand(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
+                        const journal::Position& position) {
+  using State = journal::Position::State;
+  if (position.state == State::kDrifted) {
+    return fmt::format("switchback diagnose {}: undo the change of the database, or restore", release.name);
+  }
+  if (position.state == State::kInterrupted) {
+    return fmt::format("switchback run {0} goes on, switchback rollback {0} goes back", release.name);
+  }
+  const std::optional<plan::Phase> next = NextPhase(plan, position);
+  if (!next) return fmt::format("switchback evidence build {}", release.name);
+  if (position.done == 0 && journal.Last("checkpoint") == nullptr)
+    return fmt::format("switchback checkpoint {}", release.name);
+  if (*next == plan::Phase::kContract) {
+    return fmt::format("deploy the new version; when the old one is gone: switchback contract {}", release.name);
+  }
+  return fmt::format("switchback {} {}", Name(*next), release.name);
+}
+
+}  // namespace cli

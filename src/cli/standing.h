@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/json.h"
+#include "base/time.h"
+#include "journal/journal.h"
+#include "journal/position.h"
+#include "plan/plan.h"
+#include "release/release.h"
+
+namespace cli {
+
+// Where a release stands, in words.
+
+// "at the start", "after migrate (5 of 9 steps)", "between expand and migrate, at step migrate.2 (3 of 9 steps)", ...
+std::string ShowPosition(const plan::Plan& plan, const journal::Position& position);
+base::Json PositionFacts(const plan::Plan& plan, const journal::Position& position);
+
+// When the rollback window opened: at the end of migrate (of switch, where there is one), if nothing of contract is
+// done.
+std::optional<base::Time> WindowOpened(const plan::Plan& plan, const journal::Journal& journal,
+                                       const journal::Position& position);
+
+// What can be done next, a command line with its reason.
+std::string NextCommand(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
+                        const journal::Position& position);
+
+}  // namespace cli

@@ -1,0 +1,156 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/plan_file.h"
+#include "cli/standing.h"
+#include "run/look.h"
+
+namespace cli {
+namespace {
+
+struct Standing {
+  base::Json facts;
+  std::string line;    // in the list
+  std::string detail;  // further lines
+  std::string next;
+};
+
+std::string WindowText(const release::Release& release, base::Time opened) {
+  if (!release.rollback_window) return "open, without an end: release.yaml names no rollback_window";
+  const base::Time ends = opened + *release.rollback_window;
+  return fmt::format("{} {}", base::Now() < ends ? "open until" : "ended", base::FormatTime(ends));
+}
+
+void AddHistory(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
+                const journal::Position& position, Standing& standing) {
+  if (const journal::Event* checkpoint = journal.Last("checkpoint")) {
+    standing.facts["checkpoint"] = {{"at", base::FormatTime(checkpoint->at)}, {"event", checkpoint->body}};
+    standing.detail += fmt::format("\n  checkpoint: {}", base::FormatTime(checkpoint->at));
+  } else {
+    standing.facts["checkpoint"] = nullptr;
+    standing.detail += "\n  checkpoint: none";
+  }
+  if (const std::optional<base::Time> opened = WindowOpened(plan, journal, position)) {
+    standing.facts["rollback_window"] = {{"opened", base::FormatTime(*opened)}, {"text", WindowText(release, *opened)}};
+    standing.detail += fmt::format("\n  rollback window: {}", WindowText(release, *opened));
+  }
+  if (position.failed) {
+    if (const journal::Event* failed = journal.Last("failed")) {
+      standing.facts["failure"] = failed->body;
+      const base::Json error = failed->body.value("error", base::Json::object());
+      standing.detail +=
+          fmt::format("\n  failure: {}", error.is_object() ? error.value("message", error.dump()) : error.dump());
+    }
+  }
+  if (!journal.events().empty()) {
+    const journal::Event& last = journal.events().back();
+    standing.facts["last_event"] = {{"seq", last.seq}, {"kind", last.kind}, {"at", base::FormatTime(last.at)}};
+    standing.detail +=
+        fmt::format("\n  last: {} at {} (line {} of the journal)", last.kind, base::FormatTime(last.at), last.seq);
+  }
+}
+
+// `connection` may be null: the database was not to be had, and only the plan and the journal's length can be told.
+Standing Look(const release::Project& project, const release::Release& release, pg::Connection* connection) {
+  Standing standing;
+  standing.facts = {{"release", release.name}, {"title", release.title}, {"plan", nullptr}, {"position", nullptr}};
+  const std::optional<plan::Plan> plan = LoadPlan(release);
+  if (!plan) {
+    standing.line = "no plan yet";
+    standing.next = fmt::format("switchback plan {}", release.name);
+    return standing;
+  }
+  standing.facts["plan"] = plan->digest;
+  standing.detail = fmt::format("\n  plan: {}, {} steps", plan->digest, plan->steps.size());
+  const std::filesystem::path directory = project.StateOf(release.name);
+  if (connection == nullptr) {
+    const auto journal = journal::Journal::Open(directory);
+    standing.line = fmt::format("not known without the database; the journal has {} lines", journal.events().size());
+    return standing;
+  }
+  const auto journal = run::OpenJournal(*connection, release.name, directory);
+  const journal::Position position = run::WhereItStands(*connection, *plan, journal);
+  standing.facts["position"] = PositionFacts(*plan, position);
+  standing.line = ShowPosition(*plan, position);
+  AddHistory(release, *plan, journal, position, standing);
+  standing.next = NextCommand(release, *plan, journal, position);
+  return standing;
+}
+
+Outcome One(Context& context) {
+  const release::Release& release = context.release();
+  std::optional<pg::Connection> connection;
+  if (LoadPlan(release)) connection = context.Connect();
+  Standing standing = Look(context.project(), release, connection ? &*connection : nullptr);
+  const std::string title = release.title.empty() ? "" : fmt::format(": {}", release.title);
+  return {.result = standing.facts,
+          .text = fmt::format("{}{}\n  stands: {}{}", release.name, title, standing.line, standing.detail),
+          .next = standing.next};
+}
+
+std::vector<std::filesystem::path> ReleaseDirectories(const release::Project& project) {
+  std::vector<std::filesystem::path> directories;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(project.root / "releases", ignored)) {
+    if (std::filesystem::is_regular_file(entry.path() / "release.yaml", ignored)) directories.push_back(entry.path());
+  }
+  std::ranges::sort(directories);
+  return directories;
+}
+
+Outcome All(Context& context) {
+  Outcome outcome{.result = {{"releases", base::Json::array()}, {"database_error", nullptr}}};
+  const std::vector<std::filesystem::path> directories = ReleaseDirectories(context.project());
+  std::optional<pg::Connection> connection;
+  try {
+    if (!directories.empty()) connection = context.Connect();
+  } catch (const base::Error& error) {
+    outcome.result["database_error"] = error.ToJson();
+    outcome.text = fmt::format("the database was not looked at: {}\n  {}\n", error.message(), error.hint());
+  }
+  for (const std::filesystem::path& directory : directories) {
+    base::Json facts;
+    std::string line;
+    try {
+      const Standing standing =
+          Look(context.project(), release::LoadRelease(directory), connection ? &*connection : nullptr);
+      facts = standing.facts;
+      line = standing.line;
+    } catch (const base::Error& error) {
+      // One broken release does not hide the others.
+      facts = {{"release", directory.filename().string()}, {"error", error.ToJson()}};
+      line = fmt::format("cannot be told: {}", error.message());
+    }
+    outcome.result["releases"].push_back(facts);
+    outcome.text += fmt::format("{}{}: {}", outcome.text.empty() ? "" : "\n", directory.filename().string(), line);
+  }
+  if (directories.empty()) {
+    outcome.text = "there is no release yet";
+    outcome.next = "switchback new NAME";
+  }
+  return outcome;
+}
+
+Outcome Run(const Invocation& invocation) {
+  Context context(invocation);
+  return invocation.Argument("RELEASE").empty() ? All(context) : One(context);
+}
+
+}  // namespace
+
+Command Status() {
+  return {.name = "status",
+          .summary = "Say where a release stands, and what can be done next",
+          .arguments = {{.name = "RELEASE", .help = "a release; without it, all of the project", .required = false}},
+          .text =
+              "The position comes from the plan, the journal and the database itself, so it holds after a crash too. "
+              "Nothing is changed.",
+          .verb = Run};
+}
+
+}  // namespace cli
