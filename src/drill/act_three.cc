@@ -110,13 +110,14 @@ class ActThree : private ReleaseAct {
     restore_ = restore.Result();
     restore_took_ = restore.took;
     restored_url_ = restore_.at("url");
+    const base::Json& verification = restore_.at("verification");
     stage_.Say("act 3: restored beside the old server in {} ms", restore_took_.count());
     pg::Connection restored = Inspect(restored_url_);
-    Check("content_is_the_known_good", restore_.at("content") == "equal",
+    Check("content_is_the_known_good", verification.at("contents") == "equal",
           "counts and hashes of the release's tables equal those that the checkpoint kept",
-          restore_.at("content").dump());
-    Check("schema_is_the_known_good", restore_.at("schema") == "equal", "the schema equals the checkpoint's",
-          restore_.at("schema").dump());
+          verification.at("contents").dump());
+    Check("schema_is_the_known_good", verification.at("schema") == "equal", "the schema equals the checkpoint's",
+          verification.at("schema").dump());
     const std::string content = restored.Exec(kContent).Text(0, 0);
     Check("content_by_own_hash", content == good_,
           "a hash of the loaded orders, taken by the drill before the release, agrees", content);
