@@ -49,17 +49,22 @@ void Deployment::Start(const std::string& version) {
       .Detail(base::ReadFile(log));
 }
 
-void Deployment::Stop(Instance& instance) {
-  instance.child.Signal(SIGTERM);
+void Deployment::AwaitOldest() {
+  Instance& instance = instances_.front();
   const auto exit = instance.child.Wait(milliseconds(10'000));
-  if (exit == 0) return;
+  if (exit == 0) {
+    instances_.erase(instances_.begin());
+    return;
+  }
   instance.child.Signal(SIGKILL);
-  throw base::Error(base::Code::kDrillShop, "a shop did not stop in order").Detail(base::ReadFile(instance.log));
+  throw base::Error(base::Code::kDrillShop, fmt::format("a shop did not stop in order: {}",
+                                                               exit ? fmt::format("exit {}", *exit) : "it did not end"))
+      .Detail(base::ReadFile(instance.log));
 }
 
 void Deployment::StopOldest() {
-  Stop(instances_.front());
-  instances_.erase(instances_.begin());
+  instances_.front().child.Signal(SIGTERM);
+  AwaitOldest();
 }
 
 void Deployment::Roll(const std::string& version) {
@@ -70,8 +75,9 @@ void Deployment::Roll(const std::string& version) {
 }
 
 void Deployment::StopAll() {
+  // One signal each: a second one would end a shop in the middle of a request.
   for (Instance& instance : instances_) instance.child.Signal(SIGTERM);
-  while (!instances_.empty()) StopOldest();
+  while (!instances_.empty()) AwaitOldest();
 }
 
 }  // namespace drill

@@ -39,7 +39,7 @@ class Deployment {
     std::filesystem::path ledger;
     std::filesystem::path log;
   };
-  static void Stop(Instance& instance);
+  void AwaitOldest();
 
   Stage& stage_;
   std::filesystem::path directory_;

@@ -208,7 +208,9 @@ Server Server::Adopt(const ServerOptions& options) {
 void Server::Start(milliseconds deadline, bool wait_for_promotion) {
   if (Running()) throw base::Error(Code::kInternal, "the server in " + data().string() + " runs already");
   for (int attempt = 0; attempt < 5; ++attempt) {
-    state_->port = state_->options.port ? *state_->options.port : FreePort();
+    // A server that is started again keeps its port, unless another process took it meanwhile.
+    const bool keeps = attempt == 0 && state_->port != 0;
+    if (!keeps) state_->port = state_->options.port ? *state_->options.port : FreePort();
     if (state_->TryStart(deadline, wait_for_promotion)) return;
   }
   throw base::Error(Code::kServerStart, fmt::format("port {} is in use", state_->port));

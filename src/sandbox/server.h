@@ -31,7 +31,7 @@ struct ServerOptions {
   Binaries binaries;
   std::filesystem::path data;              // data directory; for Initialize it must not exist
   std::filesystem::path socket_directory;  // empty: the directory that holds `data`
-  std::optional<int> port;                 // none: a free one, found again at each Start
+  std::optional<int> port;                 // none: a free one, kept over restarts
   bool listen_tcp = true;                  // on 127.0.0.1
   std::optional<base::Account> account;    // see ServerAccount
   // Into switchback.conf, included last by postgresql.conf, rewritten at each Start. They win: what ALTER SYSTEM set
