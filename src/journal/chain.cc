@@ -71,8 +71,8 @@ bool Follow(ChainCheck& check, const std::vector<Line>& lines, std::size_t i) {
   if (event->seq != number) {
     const bool moved = event->seq < number || ComesLater(lines, i + 1, number);
     BreakAt(check, moved ? Break::kReordered : Break::kRemoved, number,
-          moved ? fmt::format("is out of order: it is number {}", event->seq)
-                : fmt::format("is missing: number {} stands in its place", event->seq));
+            moved ? fmt::format("is out of order: it is number {}", event->seq)
+                  : fmt::format("is missing: number {} stands in its place", event->seq));
     return false;
   }
   const std::string& before = check.events.empty() ? kNoHash : check.events.back().hash;
@@ -98,7 +98,8 @@ ChainCheck CheckChain(const std::string& text, std::int64_t expected_count, cons
     BreakAt(check, Break::kShortened, count + 1, fmt::format("is missing: there were {} lines", expected_count));
   } else if (expected_count > 0 && !expected_head.empty()) {
     const Event& head = check.events[static_cast<std::size_t>(expected_count) - 1];
-    if (head.hash != expected_head) BreakAt(check, Break::kChanged, expected_count, "is another one than was known before");
+    if (head.hash != expected_head)
+      BreakAt(check, Break::kChanged, expected_count, "is another one than was known before");
   }
   return check;
 }

@@ -34,7 +34,8 @@ Event FromLine(const std::string& line) {
     event.hash = json.at("hash").get<std::string>();
     return event;
   } catch (const base::Json::exception& error) {
-    throw base::Error(base::Code::kBadJson, "a journal line has another shape than its format says").Detail(error.what());
+    throw base::Error(base::Code::kBadJson, "a journal line has another shape than its format says")
+        .Detail(error.what());
   }
 }
 

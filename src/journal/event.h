@@ -9,13 +9,13 @@
 
 namespace journal {
 
-// One line of journal.jsonl: canonical JSON of {seq, at, kind, body, prev, hash}, where hash = SHA-256 over the canonical JSON of
-// the line without `hash`, and prev = the hash of the line before (64 zeros for the first). docs/formats/journal.md is the
-// specification.
+// One line of journal.jsonl: canonical JSON of {seq, at, kind, body, prev, hash}, where hash = SHA-256 over the
+// canonical JSON of the line without `hash`, and prev = the hash of the line before (64 zeros for the first).
+// docs/formats/journal.md is the specification.
 struct Event {
   std::int64_t seq = 0;  // from 1, without gaps
   base::Time at;
-  std::string kind;      // one of events.def
+  std::string kind;  // one of events.def
   base::Json body;
   std::string prev;
   std::string hash;
@@ -31,10 +31,10 @@ std::string HashOf(const Event& event);
 enum class Break { kNone, kTorn, kChanged, kRemoved, kReordered, kShortened };
 struct ChainCheck {
   Break broken = Break::kNone;
-  std::int64_t line = 0;   // the first line, from 1, at which it breaks
-  std::string text;        // a sentence
+  std::int64_t line = 0;      // the first line, from 1, at which it breaks
+  std::string text;           // a sentence
   std::vector<Event> events;  // those before the break
-  bool torn_tail = false;  // the last line has no newline or is no JSON: read up to it
+  bool torn_tail = false;     // the last line has no newline or is no JSON: read up to it
 };
 // Pure. `expected_count` and `expected_head`: what a package or the mirror says there was; 0 and empty: not known.
 ChainCheck CheckChain(const std::string& text, std::int64_t expected_count = 0, const std::string& expected_head = {});

@@ -24,6 +24,29 @@ const std::string kNoHash(64, '0');
       .Detail(check.text);
 }
 
+bool IsRunners(const std::string& kind) {
+  return kind == "opened" || kind == "lease" || kind == "intent" || kind == "outcome" || kind == "failed" ||
+         kind == "rebuilt";
+}
+
+class FileLock {
+ public:
+  explicit FileLock(const std::filesystem::path& path) {
+    base::MakeDirectories(path.parent_path());
+    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd_ < 0 || ::flock(fd_, LOCK_EX) != 0) {
+      throw base::Error(base::Code::kFileWrite, fmt::format("cannot write {}", path.string()))
+          .Detail(std::strerror(errno));
+    }
+  }
+  ~FileLock() { ::close(fd_); }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
 }  // namespace
 
 Journal Journal::Open(const std::filesystem::path& directory) {
@@ -53,43 +76,36 @@ Journal Journal::Rebuild(const std::filesystem::path& directory, const std::vect
   return journal;
 }
 
-void Journal::LockFile() {
-  if (lock_ != nullptr) return;
-  base::MakeDirectories(path_.parent_path());
-  const int fd = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    throw base::Error(base::Code::kFileWrite, fmt::format("cannot write {}", path_.string())).Detail(std::strerror(errno));
-  }
-  std::shared_ptr<int> lock(new int(fd), [](const int* held) {
-    ::close(*held);
-    delete held;
-  });
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    throw base::Error(base::Code::kJournalBusy, fmt::format("another process writes {}", path_.string()));
-  }
-  if (std::filesystem::file_size(path_) != seen_bytes_) {
+void Journal::ReadOn() {
+  Journal now = Open(path_.parent_path());
+  const auto known = events_.size();
+  bool ours = now.events_.size() >= known && (known == 0 || now.events_[known - 1].hash == events_.back().hash);
+  for (std::size_t i = known; ours && i < now.events_.size(); ++i) ours = !IsRunners(now.events_[i].kind);
+  if (!ours)
     throw base::Error(base::Code::kJournalBusy, fmt::format("another process wrote {} meanwhile", path_.string()));
-  }
-  if (seen_bytes_ != whole_bytes_) {
-    base::Warn("the last line of {} was torn by a crash and is cut off", path_.string());
-    std::filesystem::resize_file(path_, whole_bytes_);
-    seen_bytes_ = whole_bytes_;
-    torn_tail_ = false;
-  }
-  lock_ = std::move(lock);
+  *this = std::move(now);
+}
+
+void Journal::CutTornTail() {
+  if (seen_bytes_ == whole_bytes_) return;
+  base::Warn("the last line of {} was torn by a crash and is cut off", path_.string());
+  std::filesystem::resize_file(path_, whole_bytes_);
+  seen_bytes_ = whole_bytes_;
+  torn_tail_ = false;
 }
 
 const Event& Journal::Append(std::string_view kind, base::Json body) {
-  LockFile();
+  const FileLock lock(path_);
+  if (std::filesystem::file_size(path_) != seen_bytes_) ReadOn();
+  CutTornTail();
   Event event;
   event.seq = static_cast<std::int64_t>(events_.size()) + 1;
-  event.at = base::Now();
+  // What is hashed is what can be read back: microseconds, not the clock's own.
+  event.at = base::ParseTime(base::FormatTime(base::Now()));
   event.kind = kind;
   event.body = std::move(body);
   event.prev = events_.empty() ? kNoHash : events_.back().hash;
   event.hash = HashOf(event);
-  // What is hashed is what can be read back: microseconds, not the clock's own.
-  event.at = base::ParseTime(base::FormatTime(event.at));
   const std::string line = ToLine(event) + "\n";
   try {
     auto writer = base::FileWriter::Append(path_);

@@ -31,9 +31,7 @@ void InstallSchema(pg::Connection& connection) {
   }
 }
 
-bool SchemaInstalled(pg::Connection& connection) {
-  return connection.Exec(Sql(sql_text::kSchemaInstalled)).Bool(0, 0);
-}
+bool SchemaInstalled(pg::Connection& connection) { return connection.Exec(Sql(sql_text::kSchemaInstalled)).Bool(0, 0); }
 
 void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through) {
   const auto have = connection.Query(Sql(sql_text::kMirroredCount), {release}).Int(0, 0);
@@ -53,7 +51,8 @@ std::vector<std::string> MirroredLines(pg::Connection& connection, const std::st
 void CheckMirrorIsPrefix(const Journal& journal, const std::vector<std::string>& mirrored) {
   for (std::size_t i = 0; i < mirrored.size(); ++i) {
     if (i < journal.events().size() && ToLine(journal.events()[i]) == mirrored[i]) continue;
-    throw base::Error(base::Code::kJournalForked, fmt::format("{} does not hold what the database has of it", journal.path().string()))
+    throw base::Error(base::Code::kJournalForked,
+                      fmt::format("{} does not hold what the database has of it", journal.path().string()))
         .Detail(i < journal.events().size()
                     ? fmt::format("line {} differs from its mirror", i + 1)
                     : fmt::format("it has {} lines, its mirror {}", journal.events().size(), mirrored.size()));

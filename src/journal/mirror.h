@@ -10,24 +10,27 @@
 #include "journal/journal.h"
 #include "pg/connection.h"
 
-// The copy of the journal in schema `switchback` of the target. Lines reach it with the next transaction of the release, an intent
-// line only inside its own step's transaction: so an intent that is in the mirror is a step that committed.
+// The copy of the journal in schema `switchback` of the target. Lines reach it with the next transaction of the
+// release, an intent line only inside its own step's transaction: so an intent that is in the mirror is a step that
+// committed.
 namespace journal {
 
-// Creates schema `switchback` and its tables where missing (idempotent, one transaction); throws kPrivilege with the GRANT needed.
+// Creates schema `switchback` and its tables where missing (idempotent, one transaction); throws kPrivilege with the
+// GRANT needed.
 void InstallSchema(pg::Connection& connection);
 [[nodiscard]] bool SchemaInstalled(pg::Connection& connection);
 
 // Inserts the journal's lines up to `through` (seq) that the mirror lacks. Inside the caller's transaction.
 void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through);
-// The intent of a step that is no single transaction may be mirrored before it began: it is judged by its postcondition.
+// An intent line of a kConcurrent step may be mirrored before the step: that one is judged by its postcondition.
 // Lines in the mirror, in order of seq.
 std::vector<std::string> MirroredLines(pg::Connection& connection, const std::string& release);
 
 // The mirror must be a prefix of the journal: throws kJournalForked, with the first line that is not.
 void CheckMirrorIsPrefix(const Journal& journal, const std::vector<std::string>& mirrored);
 
-// Enters the release, or updates its row; what was stored of its touched objects is forgotten where the plan is another one.
+// Enters the release, or updates its row; what was stored of its touched objects is forgotten where the plan is another
+// one.
 struct ReleaseRow {
   std::string release;
   std::string plan_digest;

@@ -23,7 +23,8 @@ std::size_t IndexOf(const plan::Plan& plan, const std::string& id) {
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     if (plan.steps[i].id == id) return i;
   }
-  throw base::Error(base::Code::kOtherInputs, fmt::format("the journal speaks of step {}, which the plan does not have", id));
+  throw base::Error(base::Code::kOtherInputs,
+                    fmt::format("the journal speaks of step {}, which the plan does not have", id));
 }
 
 Direction DirectionOf(const Event& event) {
@@ -76,8 +77,8 @@ void Contradict(Position& position, const plan::Plan& plan, std::size_t step, Di
   const std::string& text = (forward ? which.postcondition : which.reverse_postcondition).text;
   position.state = Position::State::kDrifted;
   position.done = step;
-  position.problem = fmt::format("step {} ({}) {} by the journal, but the database does not show it{}{}", which.id, which.title,
-                                 forward ? "is done" : "was taken back", text.empty() ? "" : ": ", text);
+  position.problem = fmt::format("step {} ({}) {} by the journal, but the database does not show it{}{}", which.id,
+                                 which.title, forward ? "is done" : "was taken back", text.empty() ? "" : ": ", text);
 }
 
 // The last thing that ended well must still show, unless a step that is no single transaction has begun since.
@@ -103,7 +104,8 @@ void Interrupt(Position& position, const plan::Plan& plan, const Told& told, con
   if (told.half && !Shown(plan.steps[*told.half], Direction::kForward, found)) position.done = *told.half;
 }
 
-void JudgeTransaction(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
+// A line of the mirror is written in the step's own transaction, or in the one that closes a backfill.
+void JudgeByMirror(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
   const plan::Step& step = plan.steps[*told.in_flight];
   const bool forward = told.direction == Direction::kForward;
   if (told.failed || !found.mirrored_intents.contains(told.intent)) {
@@ -115,7 +117,7 @@ void JudgeTransaction(Position& position, const plan::Plan& plan, const Told& to
   }
 }
 
-void JudgeOther(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
+void JudgeByCondition(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
   if (!told.failed && Shown(plan.steps[*told.in_flight], told.direction, found)) {
     Conclude(position);
   } else {
@@ -148,10 +150,11 @@ Position Derive(const plan::Plan& plan, std::span<const Event> events, const Fou
   position.half = told.half;
   if (!told.in_flight) {
     FrontierHolds(position, plan, told, found);
-  } else if (InOneTransaction(plan.steps[*told.in_flight], told.direction)) {
-    JudgeTransaction(position, plan, told, found);
+  } else if (plan.steps[*told.in_flight].kind == plan::StepKind::kBackfill ||
+             InOneTransaction(plan.steps[*told.in_flight], told.direction)) {
+    JudgeByMirror(position, plan, told, found);
   } else {
-    JudgeOther(position, plan, told, found);
+    JudgeByCondition(position, plan, told, found);
   }
   return position;
 }

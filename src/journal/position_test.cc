@@ -75,14 +75,15 @@ struct World {
     const Effect wanted = direction == Direction::kForward ? Effect::kOn : Effect::kOff;
     Write("intent", step, direction);
     if (end == End::kCrashBefore) return;
-    if (!one) MirrorAll();
+    const bool early = plan->steps[step].kind == plan::StepKind::kConcurrent;
+    if (early) MirrorAll();
     if (end == End::kCrashHalf || end == End::kFailed) {
       if (!one) effects[step] = Effect::kHalf;
       if (end == End::kFailed) Write("failed", step, direction);
       return;
     }
     effects[step] = wanted;
-    if (one) MirrorAll();
+    if (!early) MirrorAll();
     if (end == End::kWell) Write("outcome", step, direction);
   }
 };
@@ -192,17 +193,16 @@ TEST(Position, NamesTheStepThatTheDatabaseDoesNotShow) {
   EXPECT_NE(position.problem.find("expand.1"), std::string::npos);
 }
 
-TEST(Position, ABackfillWithoutPostconditionIsNeverConcludedByItself) {
+TEST(Position, AConcurrentStepWithoutPostconditionIsNeverConcludedByItself) {
   plan::Plan plan = SmallPlan();
-  plan.steps[1].postcondition.sql.clear();
+  plan.steps[2].postcondition.sql.clear();
   World world{.plan = &plan, .effects = std::vector(4, Effect::kOff), .events = {}, .mirrored = {}};
-  world.Run(0, Direction::kForward, End::kWell);
-  world.Run(1, Direction::kForward, End::kCrashAfter);
+  world.Run(2, Direction::kForward, End::kCrashAfter);
   Found found = world.Truth();
-  found.postcondition["migrate.1"] = true;
+  found.postcondition["migrate.2"] = true;
   const Position position = Derive(plan, world.events, found);
   EXPECT_EQ(position.state, State::kInterrupted);
-  EXPECT_EQ(position.done, 1U);
+  EXPECT_EQ(position.half, 2U);
 }
 
 TEST(Position, KnowsItsBoundary) {

@@ -122,7 +122,7 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
   Builder builder(release, catalog);
   std::set<std::string> replaced_functions;
   for (const sql::Action& action : actions) {
-    if (action.kind == sql::Kind::kCreateObject && action.object_kind == "FUNCTION") replaced_functions.insert(action.object);
+    if (action.kind == sql::Kind::kCreateObject && action.object_kind == "FUNCTION" && action.or_replace) replaced_functions.insert(action.object);
   }
   const std::vector<ColumnChange> changes = FoldColumnChanges(builder, actions);
   CompileColumns(builder, changes, replaced_functions);

@@ -10,7 +10,11 @@ void RunOpaque(Builder& builder, const sql::Action& action, const std::string& r
   const std::string what = action.object_kind.empty() ? action.text.substr(0, 40) : fmt::format("{} {}", action.object_kind, action.object);
   Step& step = builder.Add(creates ? Phase::kExpand : Phase::kMigrate, creates ? Rank::kObjects : Rank::kData, StepKind::kOpaque,
                            fmt::format("statement {}: {}", action.statement, what), reason);
-  step.forward = {{action.text}};
+  // A subcommand of an ALTER TABLE runs alone: its neighbours may be steps of their own.
+  const std::string relation = action.relation.schema.empty() ? pg::Ident(action.relation.name) : pg::Ident(action.relation.schema, action.relation.name);
+  step.forward = {{action.kind == sql::Kind::kOther && !action.definition.empty()
+                       ? fmt::format("ALTER TABLE {}{} {}", action.only ? "ONLY " : "", relation, action.definition)
+                       : action.text}};
   step.search_path = builder.AuthorsPath();
   const auto down = builder.release().downs.find(action.statement);
   if (down == builder.release().downs.end()) {

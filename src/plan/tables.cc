@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "plan/conditions.h"
@@ -65,6 +63,24 @@ END)sql",
   return "DO " + pg::DollarQuote(body);
 }
 
+// Foreign keys come back NOT VALID, because rows may have gone from the other side. Each is validated where none has.
+std::string ValidateForeignKeys(const pg::QualifiedName& table) {
+  return "DO " + pg::DollarQuote(fmt::format(R"sql(
+DECLARE
+  entry record;
+BEGIN
+  FOR entry IN SELECT conname FROM pg_catalog.pg_constraint
+               WHERE conrelid = pg_catalog.to_regclass({0}) AND contype = 'f' AND NOT convalidated ORDER BY conname LOOP
+    BEGIN
+      EXECUTE pg_catalog.format('ALTER TABLE {1} VALIDATE CONSTRAINT %I', entry.conname);
+    EXCEPTION WHEN foreign_key_violation THEN
+      RAISE WARNING '% stays NOT VALID: %', entry.conname, SQLERRM;
+    END;
+  END LOOP;
+END)sql",
+                                             pg::Literal(table.Sql()), table.Sql()));
+}
+
 void PurgeTable(Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
   const pg::QualifiedName hidden{kRetiredSchema, retired};
   Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql, fmt::format("drop the retired table {}", table.Text()), "the rollback window is over");
@@ -111,6 +127,12 @@ void CreateTable(Builder& builder, const sql::Action& action) {
   step.search_path = builder.AuthorsPath();
   step.postcondition = {TableExists(table), "the table is there"};
   step.reverse_postcondition = {Not(TableExists(table)), "the table is retired"};
+
+  Step& validate = builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql, fmt::format("validate the foreign keys of {}", table.Text()),
+                               "after an undo the table comes back with them NOT VALID");
+  validate.forward = {{ValidateForeignKeys(table)}};
+  validate.reverse_title = "nothing to undo";
+  validate.locks = {{table, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
 }
 
 void DropTable(Builder& builder, const sql::Action& action) {
@@ -132,7 +154,11 @@ void DropTable(Builder& builder, const sql::Action& action) {
     builder.Block(name.Text(), "it is partitioned, or a partition", "detach and drop its partitions one by one", action.at);
   }
   const std::string retired = builder.NewName();
-  const pg::QualifiedName hidden{kRetiredSchema, retired};
+  Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("way back of {}: prove its foreign keys", name.Text()),
+                               "only on the way back: the scan runs under a lock that reads and writes pass");
+  validate.reverse = {{ValidateForeignKeys(name)}};
+  validate.reverse_title = "validate its foreign keys, unless rows break them";
+  validate.locks = {{name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
   Step& step = builder.Add(Phase::kContract, Rank::kRetire, StepKind::kSql, fmt::format("retire table {}", name.Text()), "hidden in another schema: it comes back in milliseconds at any size");
   step.forward = {{RetireTable(builder, name, retired)}, {RememberRetired(builder, retired, "table", name, "")}};
   step.reverse = {{BringTableBack(builder, name, retired)}};

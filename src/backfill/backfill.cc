@@ -1,0 +1,100 @@
+#include "backfill/backfill.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+#include "backfill/sql_text.h"
+#include "backfill/statements.h"
+#include "backfill/workers.h"
+#include "base/error.h"
+#include "pg/transaction.h"
+
+namespace backfill {
+namespace {
+
+constexpr int kPasses = 20;
+constexpr std::int64_t kLeastBlocks = 256;  // of a part
+
+int Threads(const Job& job) {
+  if (job.workers > 0) return job.workers;
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4);
+}
+
+void SetPath(pg::Connection& connection, const Job& job) {
+  connection.Query("SELECT pg_catalog.set_config('search_path', $1, true)",
+                   {job.search_path.empty() ? "pg_catalog, pg_temp" : job.search_path});
+}
+
+// Lays out the parts of a pass, unless an interrupted one left its own.
+std::vector<Part> Parts(pg::Connection& connection, const Job& job) {
+  pg::Transaction transaction(connection);
+  job.begin(connection);
+  const auto leaves = connection.Query(std::string(sql_text::kLeaves), {job.backfill.table.Sql()});
+  const bool resumed = connection.Query(std::string(sql_text::kHasCursors), {job.release, job.step}).Bool(0, 0);
+  std::map<std::string, pg::QualifiedName> by_text;
+  for (int i = 0; i < leaves.rows(); ++i) {
+    const pg::QualifiedName leaf{leaves.Text(i, 0), leaves.Text(i, 1)};
+    by_text[leaf.Text()] = leaf;
+    if (resumed) continue;
+    const std::int64_t blocks = leaves.Int(i, 2);
+    const std::int64_t parts = std::clamp<std::int64_t>(blocks / kLeastBlocks, 1, Threads(job));
+    for (std::int64_t part = 0; part < parts; ++part) {
+      connection.Query(std::string(sql_text::kAddCursor),
+                       {job.release, job.step, leaf.Text(), std::to_string(part), std::to_string(blocks * part / parts),
+                        std::to_string(blocks * (part + 1) / parts)});
+    }
+  }
+  const auto open = connection.Query(std::string(sql_text::kCursors), {job.release, job.step});
+  std::vector<Part> result;
+  for (int i = 0; i < open.rows(); ++i) {
+    const auto leaf = by_text.find(open.Text(i, 0));
+    if (leaf == by_text.end()) continue;  // a partition that was dropped meanwhile
+    result.push_back({leaf->second, open.Int(i, 1), open.Int(i, 2), open.Int(i, 3)});
+  }
+  transaction.Commit();
+  return result;
+}
+
+bool AnyPending(pg::Connection& connection, const Job& job) {
+  pg::Transaction transaction(connection, pg::Transaction::Isolation::kReadCommitted, true);
+  SetPath(connection, job);
+  return connection.Exec(AnyPendingSql(job.backfill)).Bool(0, 0);
+}
+
+}  // namespace
+
+std::int64_t Fill(const Job& job) {
+  auto connection = pg::Connection::Open(job.connect);
+  std::int64_t rows = 0;
+  for (int pass = 1; pass <= kPasses; ++pass) {
+    rows += Workers(job, Parts(connection, job)).Run(Threads(job));
+    if (!AnyPending(connection, job)) return rows;
+    pg::Transaction transaction(connection);
+    job.begin(connection);
+    Forget(connection, job.release, job.step);
+    transaction.Commit();
+  }
+  throw base::Error(base::Code::kBackfillStuck,
+                    fmt::format("after {} passes rows of {} are still pending", kPasses, job.backfill.table.Text()))
+      .Detail(fmt::format("pending: {}", job.backfill.pending))
+      .TargetChanged(base::Changed::kYes);
+}
+
+void ListUnconverted(pg::Connection& connection, const Job& job) {
+  const std::string sql = UnconvertedSql(job.backfill);
+  if (sql.empty()) return;
+  connection.Query(
+      "DELETE FROM switchback.unconverted WHERE release = $1 AND relation = $2 AND \"column\" = $3 AND direction = "
+      "'up'",
+      {job.release, job.backfill.table.Text(), job.backfill.column});
+  connection.Query(sql, {job.release});
+}
+
+void Forget(pg::Connection& connection, const std::string& release, const std::string& step) {
+  connection.Query(std::string(sql_text::kForgetCursors), {release, step});
+}
+
+}  // namespace backfill

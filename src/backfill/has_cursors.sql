@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM switchback.backfill_cursor WHERE release = $1 AND step = $2)

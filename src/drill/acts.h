@@ -1,0 +1,31 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "drill/claims.h"
+#include "drill/stage.h"
+#include "drill/traffic.h"
+
+namespace drill {
+
+inline constexpr int kInstances = 2;
+
+// The change of acts one and two, statement by statement. The last one meets the customers without a name.
+inline constexpr std::array kChange = {
+    std::string_view("ALTER TABLE public.customers RENAME COLUMN name TO display_name;"),
+    std::string_view("ALTER TABLE public.customers DROP COLUMN phone;"),
+    std::string_view("ALTER TABLE public.customers ALTER COLUMN display_name SET NOT NULL;")};
+std::string ChangeText();
+
+// Each act plays on a server and a repository of its own, checks its claims, and returns what it counted:
+// {act, title, way_back, traffic: {...}, ledger: {...}, notes: [sentence...], ...}.
+base::Json PlayWithoutSwitchback(Stage& stage, Claims& claims);
+base::Json PlayRelease(Stage& stage, Claims& claims);
+base::Json PlayLateRestore(Stage& stage, Claims& claims);
+
+base::Json ToJson(const Traffic& traffic);
+
+}  // namespace drill

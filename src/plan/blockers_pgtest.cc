@@ -1,0 +1,130 @@
+// What stands in the way of a change is named, with a remedy; what no rule knows is opaque: nothing is skipped or guessed.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
+#include "catalog/read.h"
+#include "plan/plan.h"
+#include "postgres_test.h"
+
+namespace plan {
+namespace {
+
+class CompileTest : public test::PostgresTest {
+ protected:
+  void Setup(const std::string& sql) { Connect().Exec("SET search_path = public; " + sql); }
+
+  Plan Compiled(const std::string& change) {
+    release_.name = "20260101-blocked";
+    release_.change_path = "change.sql";
+    release_.change_sql = change;
+    const Needs needs = NeedsOf(release_);
+    pg::Connection connection = Connect();
+    return Compile(release_, catalog::Read(connection, {needs.relations, needs.types}));
+  }
+
+  release::Release release_;
+};
+
+struct Case {
+  std::string name;
+  std::string setup;
+  std::string change;
+  std::string object;  // part of the blocker's object
+  std::string reason;  // part of its reason
+};
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+const Case kBlocked[] = {
+    {"NoTable", "", "ALTER TABLE missing ADD COLUMN a int", "missing", "no such table"},
+    {"NoColumn", "CREATE TABLE t (id int)", "ALTER TABLE t DROP COLUMN gone", "t.gone", "no such column"},
+    {"NameTaken", "CREATE TABLE t (a int, b int)", "ALTER TABLE t RENAME COLUMN a TO b", "t.b", "has a column of this name"},
+    {"NotNullWithoutValue", "CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int NOT NULL", "t.a", "nothing says what existing rows get"},
+    {"NoType", "CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a nowhere.kind", "t.a", "no type"},
+    {"InlineReference", "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN p int REFERENCES p", "t.p", "REFERENCES"},
+    {"PrimaryKey", "CREATE TABLE t (id int PRIMARY KEY)", "ALTER TABLE t ALTER COLUMN id TYPE bigint", "t.id", "primary key"},
+    {"ReferencedByOthers", "CREATE TABLE t (id int PRIMARY KEY, k int UNIQUE); CREATE TABLE c (k int REFERENCES t (k))", "ALTER TABLE t RENAME COLUMN k TO l", "foreign key", "references"},
+    {"View", "CREATE TABLE t (id int, n int); CREATE VIEW v AS SELECT n FROM t", "ALTER TABLE t RENAME COLUMN n TO m", "view public.v", "reads"},
+    {"Policy", "CREATE TABLE t (id int, n int); CREATE POLICY mine ON t USING (n > 0)", "ALTER TABLE t DROP COLUMN n", "policy", "reads"},
+    {"GeneratedColumn", "CREATE TABLE t (n int, twice int GENERATED ALWAYS AS (n * 2) STORED)", "ALTER TABLE t RENAME COLUMN n TO m", "generated column", "reads"},
+    {"PartitionKey", "CREATE TABLE t (n int, v int) PARTITION BY RANGE (n)", "ALTER TABLE t RENAME COLUMN n TO m", "t.n", "partition key"},
+    {"TriggerOnColumn",
+     "CREATE TABLE t (n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER watch AFTER UPDATE OF n ON t FOR EACH ROW EXECUTE FUNCTION f()",
+     "ALTER TABLE t RENAME COLUMN n TO m", "trigger watch", "UPDATE OF"},
+    {"TriggerFunction",
+     "CREATE TABLE t (n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.n := 1; RETURN NEW; END'; CREATE TRIGGER watch BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+     "ALTER TABLE t RENAME COLUMN n TO m", "function", "names the column n"},
+    {"ColumnGrant", "CREATE TABLE t (n int); GRANT SELECT (n) ON t TO PUBLIC", "ALTER TABLE t RENAME COLUMN n TO m", "t.n", "rights are granted"},
+    {"OneNameTwoForms", "CREATE TABLE t (n text)", "ALTER TABLE t ALTER COLUMN n TYPE int USING n::int", "t.n", "no moment exists"},
+    {"NoCast", "CREATE TABLE t (n point)", "ALTER TABLE t RENAME COLUMN n TO m; ALTER TABLE t ALTER COLUMN m TYPE int", "t.n", "no cast"},
+    {"RenamedTable", "CREATE TABLE t (n int)", "ALTER TABLE t RENAME TO u", "t", "renaming a table"},
+    {"Transaction", "", "BEGIN", "statement 1", "transactions are made by the steps"},
+    {"Empty", "", "-- nothing", "change.sql", "no statement"},
+    {"DataAndColumns", "CREATE TABLE t (id int PRIMARY KEY, n int)", "ALTER TABLE t ADD COLUMN m int; UPDATE t SET n = 1", "t", "changes its rows"},
+    {"TriggerWritesElsewhere",
+     "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER audit AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()",
+     "UPDATE t SET n = 1", "trigger audit", "could not be taken back"},
+};
+
+class BlockedTest : public CompileTest, public testing::WithParamInterface<Case> {};
+
+TEST_P(BlockedTest, IsNamedWithARemedy) {
+  const Case& c = GetParam();
+  if (!c.setup.empty()) Setup(c.setup);
+  const Plan plan = Compiled(c.change);
+  const auto found = std::find_if(plan.blockers.begin(), plan.blockers.end(), [&](const Blocker& b) {
+    return b.object.find(c.object) != std::string::npos && b.reason.find(c.reason) != std::string::npos;
+  });
+  std::string all;
+  for (const Blocker& blocker : plan.blockers) all += fmt::format("{}: {}\n", blocker.object, blocker.reason);
+  ASSERT_NE(found, plan.blockers.end()) << all;
+  EXPECT_FALSE(found->remedy.empty());
+  EXPECT_TRUE(plan.steps.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, BlockedTest, testing::ValuesIn(kBlocked), [](const auto& rule) { return rule.param.name; });
+
+TEST_F(CompileTest, AnUnknownStatementIsOpaqueAndAPointOfNoReturn) {
+  Setup("CREATE TABLE t (id int)");
+  const Plan plan = Compiled("COMMENT ON TABLE t IS 'x'; DO $$ BEGIN END $$");
+  ASSERT_EQ(plan.steps.size(), 2U);
+  EXPECT_EQ(plan.steps[0].kind, StepKind::kOpaque);
+  EXPECT_EQ(plan.PointOfNoReturn(), 0U);
+  release_.downs = {{1, "COMMENT ON TABLE t IS NULL"}};
+  EXPECT_EQ(Compiled("COMMENT ON TABLE t IS 'x'; DO $$ BEGIN END $$").PointOfNoReturn(), 1U);
+}
+
+TEST_F(CompileTest, ATableWithoutAKeyMakesItsUpdateOpaque) {
+  Setup("CREATE TABLE t (n int)");
+  const Plan plan = Compiled("UPDATE t SET n = n + 1");
+  ASSERT_EQ(plan.steps.size(), 1U);
+  EXPECT_EQ(plan.steps[0].kind, StepKind::kOpaque);
+  EXPECT_NE(plan.steps[0].why.find("no primary key"), std::string::npos);
+}
+
+TEST_F(CompileTest, ASyntaxErrorHasItsPlace) {
+  try {
+    Compiled("-- \u00e9\u00fc\nALTER TABLE t RENAME \u00e9 SELECT b");
+    FAIL() << "no error";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Code::kSqlSyntax);
+    EXPECT_NE(error.Text().find("change.sql:2:24"), std::string::npos) << error.Text();
+  }
+}
+
+TEST_F(CompileTest, UnrelatedObjectsDoNotChangeTheDigest) {
+  Setup("CREATE TABLE t (id int PRIMARY KEY, n int)");
+  const std::string change = "ALTER TABLE t RENAME COLUMN n TO m";
+  const std::string digest = Compiled(change).digest;
+  Setup("CREATE TABLE unrelated (n int); INSERT INTO t VALUES (1, 1); ANALYZE t");
+  EXPECT_EQ(Compiled(change).digest, digest);
+  Setup("ALTER TABLE t ADD COLUMN more int");
+  EXPECT_NE(Compiled(change).digest, digest);
+}
+
+}  // namespace
+}  // namespace plan

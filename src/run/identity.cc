@@ -1,0 +1,78 @@
+#include "run/identity.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <array>
+#include <set>
+
+#include "base/error.h"
+#include "journal/mirror.h"
+#include "run/sql_text.h"
+
+namespace run {
+namespace {
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+void CheckSame(const std::string& what, const std::string& began, const std::string& now) {
+  if (began == now) return;
+  throw base::Error(base::Code::kOtherInputs, fmt::format("the release began with another {}", what))
+      .Detail(fmt::format("it began with {}, and meets {}", began, now));
+}
+
+}  // namespace
+
+Identity ReadIdentity(pg::Connection& connection) {
+  const auto row = connection.Exec(std::string(sql_text::kIdentity));
+  return {row.Text(0, 0), row.Int(0, 1), row.Text(0, 2)};
+}
+
+bool NothingDone(const journal::Journal& journal) {
+  std::set<std::string> done;
+  bool open = false;
+  for (const journal::Event& event : journal.events()) {
+    if (event.kind == "intent") open = true;
+    if (event.kind == "failed") open = open && !event.body.value("rolled_back", false);
+    if (event.kind != "outcome") continue;
+    open = false;
+    const std::string step = event.body.at("step");
+    if (event.body.at("direction") == "forward") {
+      done.insert(step);
+    } else {
+      done.erase(step);
+    }
+  }
+  return done.empty() && !open;
+}
+
+void EnterRelease(pg::Connection& connection, const Session& session) {
+  journal::InstallSchema(connection);
+  const Identity identity = ReadIdentity(connection);
+  const plan::Plan& plan = session.plan;
+  const journal::Event* opened = session.journal.Last("opened");
+  if (opened != nullptr) {
+    CheckSame("database", opened->body.at("system_identifier"), identity.system_identifier);
+    CheckSame("database", opened->body.at("database"), identity.database);
+    CheckSame("timeline", std::to_string(opened->body.at("timeline").get<std::int64_t>()),
+              std::to_string(identity.timeline));
+    if (opened->body.at("plan") != plan.digest && !NothingDone(session.journal)) {
+      CheckSame("plan", opened->body.at("plan"), plan.digest);
+    }
+  }
+  journal::EnterRelease(connection, {plan.release, plan.digest, identity.system_identifier, plan.hex});
+  if (opened != nullptr && opened->body.at("plan") == plan.digest) return;
+  session.journal.Append("opened", {{"release", plan.release},
+                                    {"plan", plan.digest},
+                                    {"system_identifier", identity.system_identifier},
+                                    {"database", identity.database},
+                                    {"timeline", identity.timeline},
+                                    {"host", HostName()},
+                                    {"version", session.program_version}});
+}
+
+}  // namespace run

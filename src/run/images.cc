@@ -1,0 +1,128 @@
+#include "run/images.h"
+
+#include <fmt/core.h>
+
+#include <list>
+#include <set>
+
+#include "base/error.h"
+#include "run/image_sql.h"
+#include "run/sql_text.h"
+
+namespace run {
+namespace {
+
+using Statement = std::string (ImageSql::*)(bool one) const;
+
+struct Captured {
+  const plan::DataChange::Capture& capture;
+  std::string net;
+  ImageSql sql;
+  bool by_image = false;
+};
+
+std::vector<Reference> References(pg::Connection& connection, const pg::QualifiedName& table) {
+  const auto rows = connection.Query(std::string(sql_text::kReferences), {table.Sql()});
+  std::vector<Reference> references;
+  for (int i = 0; i < rows.rows(); ++i) {
+    Reference reference{{rows.Text(i, 0), rows.Text(i, 1)}, {}};
+    for (const base::Json& pair : base::ParseJson(rows.Text(i, 2), "columns of a foreign key")) {
+      reference.columns.emplace_back(pair.at(0), pair.at(1));
+    }
+    references.push_back(std::move(reference));
+  }
+  return references;
+}
+
+Captured Prepare(pg::Connection& connection, const plan::DataChange::Capture& capture, std::size_t number) {
+  if (capture.key.empty()) {
+    throw base::Error(base::Code::kNoWayBack,
+                      fmt::format("{} has no key by which its rows could be found again", capture.table.Text()));
+  }
+  std::set<std::string> unsettable;
+  const auto identity = connection.Query(std::string(sql_text::kAlwaysIdentity), {capture.table.Sql()});
+  for (int i = 0; i < identity.rows(); ++i) unsettable.insert(identity.Text(i, 0));
+  const std::string net = fmt::format("pg_temp.switchback_net_{}", number);
+  Captured captured{capture, net, ImageSql(capture, net, unsettable, References(connection, capture.table)), false};
+  captured.by_image = connection.Exec(captured.sql.KeyChanged()).Bool(0, 0);
+  connection.Exec(captured.sql.CreateNet(captured.by_image));
+  return captured;
+}
+
+bool Violates(const base::Error& error) { return error.sqlstate().starts_with("23"); }
+
+// Row by row, newest change first; a row that violates something is left alone with the server's word for it.
+std::int64_t OneByOne(pg::Connection& connection, const Captured& captured, const std::string& kind,
+                      Statement statement) {
+  const auto rows = connection.Query(
+      fmt::format("SELECT g::text FROM {} WHERE kind = $1 AND NOT settled ORDER BY seq DESC", captured.net), {kind});
+  std::int64_t settled = 0;
+  for (int i = 0; i < rows.rows(); ++i) {
+    const std::string g = rows.Text(i, 0);
+    connection.Exec("SAVEPOINT one");
+    try {
+      if (kind == "I") connection.Query(captured.sql.LockInserted(true), {g});
+      settled += connection.Query((captured.sql.*statement)(true), {g}).affected();
+      connection.Exec("RELEASE SAVEPOINT one");
+    } catch (const base::Error& error) {
+      if (!Violates(error)) throw;
+      connection.Exec("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one");
+      connection.Query(fmt::format("UPDATE {} SET reason = $2 WHERE g = $1::text[]", captured.net),
+                       {g, error.message()});
+    }
+  }
+  return settled;
+}
+
+// All at once where nothing is violated.
+std::int64_t Apply(pg::Connection& connection, const Captured& captured, const std::string& kind, Statement statement) {
+  if (captured.by_image) return OneByOne(connection, captured, kind, statement);
+  connection.Exec("SAVEPOINT every");
+  try {
+    std::int64_t settled = 0;
+    if (kind == "I") connection.Exec(captured.sql.LockInserted(false));
+    // A row may be referenced by another of those that go.
+    for (std::int64_t more = 1; more > 0; settled += more) {
+      more = connection.Exec((captured.sql.*statement)(false)).affected();
+      if (kind != "I") return settled + more;
+    }
+    return settled;
+  } catch (const base::Error& error) {
+    if (!Violates(error)) throw;
+    connection.Exec("ROLLBACK TO SAVEPOINT every");
+  }
+  return OneByOne(connection, captured, kind, statement);
+}
+
+void ListKept(pg::Connection& connection, const Captured& captured, base::Json& kept) {
+  connection.Exec(captured.sql.GiveReasons());
+  const auto rows =
+      connection.Exec(fmt::format("SELECT key::text, reason FROM {} WHERE NOT settled ORDER BY seq", captured.net));
+  for (int i = 0; i < rows.rows(); ++i) {
+    kept.push_back({{"table", captured.capture.table.Text()},
+                    {"key", base::ParseJson(rows.Text(i, 0), "key of a row")},
+                    {"reason", rows.Text(i, 1)}});
+  }
+}
+
+}  // namespace
+
+Undone UndoData(pg::Connection& connection, const plan::DataChange& change) {
+  connection.Exec("SET CONSTRAINTS ALL IMMEDIATE");
+  std::list<Captured> captured;
+  for (const auto& capture : change.captures) captured.push_back(Prepare(connection, capture, captured.size()));
+  Undone undone;
+  for (auto each = captured.rbegin(); each != captured.rend(); ++each) {
+    undone.rows += Apply(connection, *each, "I", &ImageSql::TakeAway);
+  }
+  for (const Captured& each : captured) undone.rows += Apply(connection, each, "D", &ImageSql::PutBack);
+  for (const Captured& each : captured) undone.rows += Apply(connection, each, "U", &ImageSql::SetBack);
+  for (const Captured& each : captured) {
+    ListKept(connection, each, undone.kept);
+    connection.Exec(each.sql.EmptyImages());
+    connection.Exec("DROP TABLE " + each.net);
+  }
+  return undone;
+}
+
+}  // namespace run

@@ -1,0 +1,171 @@
+#include "run/lease.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <optional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "pg/transaction.h"
+#include "run/sql_text.h"
+
+namespace run {
+namespace {
+
+constexpr auto kBeat = std::chrono::seconds(3);
+constexpr auto kTakeoverWait = std::chrono::seconds(5);
+
+std::string Sql(std::string_view text) { return std::string(text); }
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+// The same text only where process ids mean the same processes: one boot of one machine, one namespace of processes.
+std::string BootId() {
+  std::string id = base::ReadFileIfExists("/proc/sys/kernel/random/boot_id").value_or("");
+  while (!id.empty() && id.back() == '\n') id.pop_back();
+  std::error_code ignored;
+  return id + "/" + std::filesystem::read_symlink("/proc/self/ns/pid", ignored).string();
+}
+
+bool IsDead(const std::string& host, const std::string& boot_id, std::int64_t pid) {
+  if (host != HostName() || boot_id != BootId()) return false;
+  return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
+}
+
+// False: it was asked to stop.
+bool SleepUnlessStopped(const std::stop_token& stop, std::chrono::milliseconds time) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  wake.wait_for(lock, stop, time, [] { return false; });
+  return !stop.stop_requested();
+}
+
+[[noreturn]] void Refuse(const std::string& who, const std::string& detail) {
+  throw base::Error(base::Code::kLeaseHeld, fmt::format("another runner works on this release: {}", who))
+      .Detail(detail);
+}
+
+}  // namespace
+
+Lease::Lease(const pg::ConnectOptions& options, pg::Connection& connection, std::string release)
+    : options_(options), release_(std::move(release)) {
+  options_.statement_timeout = kBeat;
+  options_.lock_timeout = kBeat;
+  Take(connection);
+  heart_ = std::jthread([this](const std::stop_token& stop) { Renew(stop); });
+}
+
+Lease::~Lease() {
+  heart_.request_stop();
+  if (heart_.joinable()) heart_.join();
+  try {
+    auto connection = pg::Connection::Open(options_);
+    connection.Query(Sql(sql_text::kLeaseRelease), {release_, std::to_string(token_)});
+  } catch (const base::Error& error) {
+    base::Debug("the lease runs out by itself: {}", error.message());
+  }
+}
+
+void Lease::Take(pg::Connection& connection) {
+  const std::string host = HostName();
+  connection.Query(Sql(sql_text::kLeaseEnter), {release_});
+  pg::Transaction transaction(connection);
+  connection.Exec(fmt::format("SET LOCAL lock_timeout = {}", std::chrono::milliseconds(kTakeoverWait).count()));
+  std::optional<pg::Result> found;
+  try {
+    found = connection.Query(Sql(sql_text::kLeaseLook), {release_});
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kLockTimeout) throw;
+    Refuse("a step of it is running", "the row of the lease is locked by a transaction of a step");
+  }
+  const std::int64_t pid = found->Int(0, 3);
+  const bool dead = IsDead(found->Text(0, 2), found->Text(0, 4), pid);
+  if (found->Bool(0, 5) && !dead) {
+    Refuse(fmt::format("process {} on {}", pid, found->Text(0, 2)),
+           fmt::format("it began {} ago; its lease runs for another {} s unless it is renewed",
+                       base::FormatDuration(std::chrono::seconds(found->Int(0, 6))), found->Int(0, 7)));
+  }
+  taken_ = {{"host", host}, {"pid", ::getpid()}};
+  if (!found->IsNull(0, 7)) {
+    taken_["taken_over_from"] = {
+        {"host", found->Text(0, 2)}, {"pid", pid}, {"token", found->Int(0, 0)}, {"dead", dead}};
+  }
+  token_ = connection
+               .Query(Sql(sql_text::kLeaseTake),
+                      {release_, options_.application_name, host, std::to_string(::getpid()), BootId()})
+               .Int(0, 0);
+  taken_["token"] = token_;
+  transaction.Commit();
+}
+
+void Lease::Renew(const std::stop_token& stop) {
+  std::optional<pg::Connection> connection;
+  while (SleepUnlessStopped(stop, kBeat)) {
+    try {
+      if (!connection || connection->Broken()) connection.emplace(pg::Connection::Open(options_));
+      connection->Query(Sql(sql_text::kLeaseRenew), {release_, std::to_string(token_)});
+    } catch (const base::Error& error) {
+      // Hold() decides, not the heart: a lease that could not be renewed is lost only when someone else took it.
+      base::Debug("the lease could not be renewed: {}", error.message());
+    }
+  }
+}
+
+void Lease::Hold(pg::Connection& connection) const {
+  if (connection.Query(Sql(sql_text::kLeaseHold), {release_, std::to_string(token_)}).rows() == 1) return;
+  throw base::Error(base::Code::kLeaseLost, "another runner took this release over")
+      .Detail(fmt::format("token {}", token_));
+}
+
+Fence::Fence(const pg::ConnectOptions& options, const Lease& lease) : connection_(pg::Connection::Open(options)) {
+  connection_.Exec("BEGIN");
+  lease.Hold(connection_);
+  // A statement with parameters leaves its portal open, and with it a snapshot for which an index build would wait for
+  // ever. This one takes its place, needs no snapshot and leaves nothing.
+  connection_.Exec("SHOW transaction_isolation");
+  heart_ = std::jthread([this](const std::stop_token& stop) {
+    while (SleepUnlessStopped(stop, kBeat)) {
+      try {
+        // The empty statement takes no snapshot, and yet the server does not count the session as idle for long. A
+        // process that was stopped sends none, so the server ends its fence.
+        connection_.Exec("");
+      } catch (const base::Error& error) {
+        base::Debug("the fence fell: {}", error.message());
+        fell_ = true;
+        return;
+      }
+    }
+  });
+}
+
+Fence::~Fence() {
+  heart_.request_stop();
+  if (heart_.joinable()) heart_.join();
+  try {
+    if (!fell_) connection_.Exec("ROLLBACK");
+  } catch (const base::Error& error) {
+    base::Debug("fence: {}", error.message());
+  }
+}
+
+void Fence::Check() const {
+  if (fell_) throw base::Error(base::Code::kLeaseLost, "the session that held the lease during the step was ended");
+}
+
+}  // namespace run

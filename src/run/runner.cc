@@ -1,0 +1,243 @@
+#include "run/runner.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <random>
+#include <thread>
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "catalog/catalog.h"
+#include "catalog/read.h"
+#include "journal/mirror.h"
+#include "pg/transaction.h"
+#include "run/identity.h"
+#include "run/lock_meter.h"
+#include "run/look.h"
+
+namespace run {
+namespace {
+
+using base::Code;
+using journal::Direction;
+using Clock = std::chrono::steady_clock;
+
+pg::Connection Connect(const Session& session) {
+  auto connection = pg::Connection::Open(session.connect);
+  try {
+    // A killed runner's statement ends with it, so that the next one need not wait for it.
+    connection.Exec("SET client_connection_check_interval = '3s'");
+  } catch (const base::Error& error) {
+    if (error.code() != Code::kStatementFailed) throw;  // this server's platform cannot
+  }
+  return connection;
+}
+
+std::chrono::milliseconds Pause(int attempt) {
+  static thread_local std::mt19937 random{std::random_device{}()};
+  const int most = std::min(5'000, 100 << std::min(attempt, 6));
+  return std::chrono::milliseconds(std::uniform_int_distribution<int>(most / 2, most)(random));
+}
+
+bool IsTransient(Code code) { return code == Code::kLockTimeout || code == Code::kDeadlock; }
+
+// What says nothing about the step itself, or must not be followed by anything.
+bool EndsTheRun(Code code) {
+  return code == Code::kFailpointError || code == Code::kInterrupted || code == Code::kCommitInDoubt ||
+         code == Code::kLeaseLost;
+}
+
+std::string What(const plan::Step& step, Direction direction) {
+  return direction == Direction::kForward ? fmt::format("step {} ({})", step.id, step.title)
+                                          : fmt::format("the way back of step {} ({})", step.id, step.title);
+}
+
+[[noreturn]] void Fail(const plan::Step& step, Direction direction, const base::Error& error) {
+  if (error.code() == Code::kStepRefused || error.code() == Code::kStepUnproven || error.Retryable()) throw error;
+  throw base::Error(Code::kStepFailed, fmt::format("{} failed: {}", What(step, direction), error.message()))
+      .Detail(error.detail())
+      .Sqlstate(error.sqlstate())
+      .TargetChanged(journal::InOneTransaction(step, direction) ? base::Changed::kNo : base::Changed::kYes);
+}
+
+}  // namespace
+
+Runner::Runner(const Session& session) : session_(session), connection_(Connect(session)) {
+  journal::InstallSchema(connection_);
+  lease_.emplace(session_.connect, connection_, session_.plan.release);
+  EnterRelease(connection_, session_);
+  session_.journal.Append("lease", lease_->taken());
+  position_ = WhereItStands(connection_, session_.plan, session_.journal);
+  if (position_.state == journal::Position::State::kDrifted) throw base::Error(Code::kDrifted, position_.problem);
+  if (position_.state == journal::Position::State::kConcluded) Conclude();
+  if (position_.state == journal::Position::State::kInterrupted && !position_.half && !position_.failed) RecordRollback();
+  CheckTouched();
+}
+
+void Runner::Conclude() {
+  const plan::Step& step = session_.plan.steps[*position_.in_flight];
+  const auto intent = position_.intent;
+  session_.journal.Append("outcome", {{"step", step.id},
+                                      {"direction", journal::Name(position_.direction)},
+                                      {"intent", intent},
+                                      {"concluded", "after the run that did it ended without a word"}});
+  position_ = WhereItStands(connection_, session_.plan, session_.journal);
+  if (journal::InOneTransaction(step, Direction::kForward) || step.kind == plan::StepKind::kBackfill) return;
+  pg::Transaction transaction(connection_);
+  lease_->Hold(connection_);
+  journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
+  transaction.Commit();
+}
+
+// The lease is ours, so whatever transaction the former runner had is over, and it did not commit.
+void Runner::RecordRollback() {
+  const plan::Step& step = session_.plan.steps[*position_.in_flight];
+  const base::Error error(Code::kInterrupted, "the run that began the step ended before its COMMIT");
+  session_.journal.Append("failed", {{"step", step.id},
+                                     {"direction", journal::Name(position_.direction)},
+                                     {"intent", position_.intent},
+                                     {"rolled_back", true},
+                                     {"error", error.ToJson()}});
+  position_.failed = true;
+}
+
+base::Json Runner::DescribeTouched() {
+  const auto& tables = session_.plan.tables;
+  return catalog::Describe(catalog::Read(connection_, {.relations = tables, .types = {}}), tables);
+}
+
+void Runner::CheckTouched() {
+  // A step that is half done has changed what it touches, and nobody knows how far.
+  if (position_.half) return;
+  const auto stored = journal::LoadTouched(connection_, session_.plan.release);
+  const auto differences = catalog::Differences(stored ? *stored : session_.plan.touched, DescribeTouched());
+  if (differences.empty()) return;
+  std::string detail;
+  for (const std::string& difference : differences) detail += (detail.empty() ? "" : "\n") + difference;
+  throw base::Error(Code::kDrifted, stored ? "the database is not as the last step of the release left it"
+                                           : "the database is not as it was when the release was planned")
+      .Detail(detail);
+}
+
+void Runner::StopIfAsked() const {
+  if (session_.stop != nullptr && *session_.stop) {
+    throw base::Error(Code::kInterrupted, fmt::format("release {} was interrupted", session_.plan.release));
+  }
+}
+
+void Runner::Tell(Progress::What what, std::size_t index, Direction direction, std::string text) const {
+  if (!session_.progress) return;
+  session_.progress(
+      {what, &session_.plan.steps[index], direction, index + 1, session_.plan.steps.size(), std::move(text)});
+}
+
+Done Runner::Run(std::size_t index, Direction direction) {
+  StopIfAsked();
+  const plan::Step& step = session_.plan.steps[index];
+  Tell(Progress::What::kBegins, index, direction, direction == Direction::kForward ? step.title : step.reverse_title);
+  base::Failpoint(base::FailpointId::kStepBeforeIntent);
+  const auto intent = session_.journal
+                          .Append("intent", {{"step", step.id},
+                                             {"direction", journal::Name(direction)},
+                                             {"token", lease_->token()},
+                                             {"verdict", session_.verdict_digest}})
+                          .seq;
+  base::Failpoint(base::FailpointId::kStepAfterIntent);
+  const auto began = Clock::now();
+  Done done;
+  try {
+    done = Attempts(index, direction, intent);
+  } catch (const base::Error& error) {
+    if (EndsTheRun(error.code()) || error.code() == Code::kLockGivenUp) throw;
+    session_.journal.Append("failed", {{"step", step.id},
+                                       {"direction", journal::Name(direction)},
+                                       {"intent", intent},
+                                       {"rolled_back", journal::InOneTransaction(step, direction)},
+                                       {"error", error.ToJson()}});
+    Fail(step, direction, error);
+  }
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
+  session_.journal.Append("outcome", {{"step", step.id},
+                                      {"direction", journal::Name(direction)},
+                                      {"intent", intent},
+                                      {"duration_ms", took.count()},
+                                      {"rows", done.rows},
+                                      {"locks", done.locks}});
+  if (!done.kept.empty()) session_.journal.Append("kept", {{"step", step.id}, {"rows", done.kept}});
+  Tell(Progress::What::kEnds, index, direction, base::FormatDuration(took));
+  return done;
+}
+
+Done Runner::Attempts(std::size_t index, Direction direction, std::int64_t intent) {
+  const plan::Step& step = session_.plan.steps[index];
+  for (int attempt = 1;; ++attempt) {
+    LockWatch watch(session_.connect, connection_.BackendPid());
+    LockMeter meter;
+    std::string reason;
+    try {
+      Done done = Attempt(step, direction, intent, meter);
+      done.locks = meter.Report(watch.Finish());
+      return done;
+    } catch (const base::Error& error) {
+      if (!IsTransient(error.code())) throw;
+      reason = error.message();
+    }
+    const Waits waits = watch.Finish();
+    if (attempt > session_.limits.lock_retries) GiveUp(index, direction, waits, attempt);
+    session_.journal.Append("retry", {{"step", step.id},
+                                      {"direction", journal::Name(direction)},
+                                      {"intent", intent},
+                                      {"attempt", attempt},
+                                      {"reason", reason},
+                                      {"blockers", waits.blockers}});
+    Tell(Progress::What::kRetries, index, direction,
+         fmt::format("attempt {} of {}: {}{}{}", attempt, session_.limits.lock_retries + 1, reason,
+                     waits.blockers.empty() ? "" : "\n", BlockersText(waits.blockers)));
+    for (auto left = Pause(attempt); left.count() > 0; left -= std::chrono::milliseconds(50)) {
+      StopIfAsked();
+      std::this_thread::sleep_for(std::min(left, std::chrono::milliseconds(50)));
+    }
+  }
+}
+
+void Runner::GiveUp(std::size_t index, Direction direction, const Waits& waits, int attempts) {
+  const plan::Step& step = session_.plan.steps[index];
+  const std::string blockers = BlockersText(waits.blockers);
+  auto error =
+      base::Error(Code::kLockGivenUp,
+                  fmt::format("{} did not get its lock in {} attempts", What(step, direction), attempts))
+          .Detail(blockers.empty() ? "no blocker was seen" : blockers)
+          .TargetChanged(journal::InOneTransaction(step, direction) ? base::Changed::kNo : base::Changed::kYes);
+  session_.journal.Append("failed", {{"step", step.id},
+                                     {"direction", journal::Name(direction)},
+                                     {"rolled_back", journal::InOneTransaction(step, direction)},
+                                     {"error", error.ToJson()},
+                                     {"blockers", waits.blockers}});
+  throw error;
+}
+
+void Runner::Finish() {
+  // An intent that is still open would look as if it had committed.
+  auto through = static_cast<std::int64_t>(session_.journal.events().size());
+  for (auto event = session_.journal.events().rbegin(); event != session_.journal.events().rend(); ++event) {
+    if (event->kind == "outcome" || event->kind == "failed") break;
+    if (event->kind == "intent") through = event->seq - 1;
+  }
+  pg::Transaction transaction(connection_);
+  Prologue(connection_);
+  journal::MirrorLines(connection_, session_.plan.release, session_.journal, through);
+  transaction.Commit();
+}
+
+void RunTo(const Session& session, plan::Phase phase) {
+  Runner runner(session);
+  for (std::size_t i = runner.position().ForwardFrom(); i < session.plan.EndOf(phase); ++i) {
+    runner.Run(i, Direction::kForward);
+  }
+  runner.Finish();
+}
+
+}  // namespace run

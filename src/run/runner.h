@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "journal/position.h"
+#include "pg/connection.h"
+#include "run/lease.h"
+#include "run/lock_meter.h"
+#include "run/session.h"
+
+namespace run {
+
+// What a step did.
+struct Done {
+  std::int64_t rows = 0;
+  base::Json locks = base::Json::array();
+  base::Json kept = base::Json::array();  // rows that a way back left alone: {table, key, reason}
+};
+
+// Runs steps of one release, forward or back, one at a time. The constructor takes the lease, checks that plan,
+// database, timeline and touched objects are those the release knows, finds its position and concludes what was left
+// without an outcome line. Throws kLeaseHeld, kOtherInputs, kJournalForked, kDrifted (with each difference).
+//
+// A step: an intent line on disk; its transaction, with the journal's mirror and the touched objects' description in
+// it; an outcome line. A crash anywhere is found by the next Runner.
+class Runner {
+ public:
+  explicit Runner(const Session& session);
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  [[nodiscard]] const journal::Position& position() const { return position_; }
+
+  // Throws kStepRefused, kStepFailed, kStepUnproven (rolled back, or half done where the step is no single
+  // transaction), kLockGivenUp (nothing changed), kLeaseLost, kInterrupted (between two attempts), kCommitInDoubt.
+  Done Run(std::size_t index, journal::Direction direction);
+  // Brings the rest of the journal to its mirror. After the last step of a run.
+  void Finish();
+
+ private:
+  void CheckTouched();
+  void Conclude();
+  void RecordRollback();
+  [[nodiscard]] base::Json DescribeTouched();
+  Done Attempts(std::size_t index, journal::Direction direction, std::int64_t intent);
+  Done Attempt(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter);
+  Done InTransaction(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter);
+  Done Concurrently(const plan::Step& step, journal::Direction direction, std::int64_t intent);
+  Done Backfilled(const plan::Step& step, std::int64_t intent);
+
+  void Prologue(pg::Connection& connection) const;
+  std::int64_t RunStatements(const std::vector<plan::Statement>& statements, LockMeter* meter);
+  void DropInvalid(const plan::Step& step);
+  void Close(const plan::Step& step, journal::Direction direction, std::int64_t through);
+  void Prove(const plan::Step& step, journal::Direction direction);
+  void StopIfAsked() const;
+  void Tell(Progress::What what, std::size_t index, journal::Direction direction, std::string text) const;
+  [[noreturn]] void GiveUp(std::size_t index, journal::Direction direction, const Waits& waits, int attempts);
+
+  const Session& session_;
+  pg::Connection connection_;
+  std::optional<Lease> lease_;
+  journal::Position position_;
+};
+
+// Forward to the end of a phase.
+void RunTo(const Session& session, plan::Phase phase);
+
+}  // namespace run

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include "journal/journal.h"
+#include "journal/position.h"
+#include "pg/connection.h"
+#include "plan/plan.h"
+
+namespace run {
+
+struct Limits {
+  std::chrono::milliseconds lock_timeout = std::chrono::seconds(2);
+  int lock_retries = 10;
+  // A concurrent index build waits for old transactions and blocks nobody meanwhile.
+  std::chrono::milliseconds concurrent_lock_timeout = std::chrono::minutes(10);
+  int backfill_workers = 0;  // 0: as many as there are cores, at most 4
+};
+
+struct Progress {
+  enum class What { kBegins, kEnds, kRetries, kBackfill };
+  What what = What::kBegins;
+  const plan::Step* step = nullptr;
+  journal::Direction direction = journal::Direction::kForward;
+  std::size_t number = 0;  // of the step in the plan, from 1
+  std::size_t of = 0;
+  std::string text;  // what there is to say, a sentence
+};
+
+// All that a run needs to know. It is a value: who runs has asked the gate before.
+struct Session {
+  pg::ConnectOptions connect;
+  const plan::Plan& plan;
+  journal::Journal& journal;
+  std::string tag_secret;  // journal::RunSecret of the state directory
+  Limits limits = {};
+  std::string verdict_digest = {};  // of the verdict that let this run begin; goes into the journal
+  std::string program_version = {};
+  const std::atomic<bool>* stop = nullptr;  // set by a signal handler: stop at the next safe point
+  std::function<void(const Progress&)> progress = {};
+};
+
+}  // namespace run

@@ -1,0 +1,168 @@
+#include <fmt/core.h>
+
+#include "backfill/backfill.h"
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "journal/mirror.h"
+#include "journal/tag.h"
+#include "pg/transaction.h"
+#include "run/images.h"
+#include "run/lock_meter.h"
+#include "run/look.h"
+#include "run/runner.h"
+#include "run/search_path.h"
+
+namespace run {
+
+using base::Code;
+using journal::Direction;
+
+void Runner::Prologue(pg::Connection& connection) const {
+  // First of all, so that whoever reads the stream knows the transaction before its first change.
+  connection.Query("SELECT pg_catalog.pg_logical_emit_message(true, $1, $2)",
+                   {std::string(journal::kTagPrefix), journal::MakeTag(session_.tag_secret, session_.plan.release)});
+  lease_->Hold(connection);
+}
+
+std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statements, LockMeter* meter) {
+  std::int64_t rows = 0;
+  for (const plan::Statement& statement : statements) {
+    if (!statement.only_if.empty()) {
+      const auto answer = connection_.Exec(statement.only_if);
+      if (answer.rows() != 1 || answer.IsNull(0, 0) || !answer.Bool(0, 0)) continue;
+    }
+    if (meter != nullptr) meter->Mark();
+    rows += connection_.Exec(statement.sql).affected();
+    if (meter != nullptr) meter->Sample(connection_);
+  }
+  return rows;
+}
+
+void Runner::Prove(const plan::Step& step, Direction direction) {
+  const bool forward = direction == Direction::kForward;
+  const plan::Condition& condition = forward ? step.postcondition : step.reverse_postcondition;
+  if (Holds(connection_, condition, step.search_path)) return;
+  throw base::Error(Code::kStepUnproven,
+                    fmt::format("{}step {} ({}) ran, but it does not hold that {}", forward ? "" : "the way back of ",
+                                step.id, step.title, condition.text));
+}
+
+void Runner::Close(const plan::Step& step, Direction direction, std::int64_t through) {
+  SetSearchPath(connection_, "");
+  journal::MirrorLines(connection_, session_.plan.release, session_.journal, through);
+  journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
+  Prove(step, direction);
+}
+
+Done Runner::Attempt(const plan::Step& step, Direction direction, std::int64_t intent, LockMeter& meter) {
+  if (step.kind == plan::StepKind::kBackfill && direction == Direction::kForward) return Backfilled(step, intent);
+  if (!step.transactional && step.kind != plan::StepKind::kBackfill) return Concurrently(step, direction, intent);
+  return InTransaction(step, direction, intent, meter);
+}
+
+Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int64_t intent, LockMeter& meter) {
+  const bool forward = direction == Direction::kForward;
+  Done done;
+  pg::Transaction transaction(connection_);
+  Prologue(connection_);
+  connection_.Exec(fmt::format("SET LOCAL lock_timeout = {}", session_.limits.lock_timeout.count()));
+  if (forward && !Holds(connection_, step.precondition, step.search_path)) {
+    throw base::Error(Code::kStepRefused,
+                      fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
+  }
+  if (forward && step.data) {
+    connection_.Query("SELECT pg_catalog.set_config('switchback.capture', $1, true)", {step.data->capture_id});
+  }
+  SetSearchPath(connection_, step.search_path);
+  if (!forward && step.data) {
+    meter.Mark();
+    Undone undone = UndoData(connection_, *step.data);
+    meter.Sample(connection_);
+    done.rows = undone.rows;
+    done.kept = std::move(undone.kept);
+  }
+  if (!forward && step.backfill) backfill::Forget(connection_, session_.plan.release, step.id);
+  done.rows += RunStatements(forward ? step.forward : *step.reverse, &meter);
+  if (forward && step.data) connection_.Exec("SET LOCAL switchback.capture = ''");
+  Close(step, direction, intent);
+  base::Failpoint(base::FailpointId::kStepBeforeCommit);
+  transaction.Commit();
+  base::Failpoint(base::FailpointId::kStepAfterCommit);
+  return done;
+}
+
+void Runner::DropInvalid(const plan::Step& step) {
+  if (step.index.empty()) return;
+  const auto found = connection_.Query(
+      "SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1) AND NOT indisvalid",
+      {step.index});
+  if (found.rows() == 1) connection_.Exec("DROP INDEX CONCURRENTLY " + step.index);
+}
+
+Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int64_t intent) {
+  const bool forward = direction == Direction::kForward;
+  Done done;
+  {
+    pg::Transaction transaction(connection_);
+    Prologue(connection_);
+    journal::MirrorLines(connection_, session_.plan.release, session_.journal, intent);
+    transaction.Commit();
+  }
+  if (forward && !Holds(connection_, step.precondition, step.search_path)) {
+    throw base::Error(Code::kStepRefused,
+                      fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
+  }
+  {
+    const Fence fence(session_.connect, *lease_);
+    connection_.SetLockTimeout(session_.limits.concurrent_lock_timeout);
+    DropInvalid(step);
+    const plan::Condition& wanted = forward ? step.postcondition : step.reverse_postcondition;
+    if (wanted.sql.empty() || !Holds(connection_, wanted, step.search_path)) {
+      done.rows = RunStatements(forward ? step.forward : *step.reverse, nullptr);
+    }
+    connection_.SetLockTimeout(session_.limits.lock_timeout);
+    fence.Check();
+  }
+  base::Failpoint(base::FailpointId::kStepBeforeCommit);
+  pg::Transaction transaction(connection_);
+  Prologue(connection_);
+  Close(step, direction, intent);
+  transaction.Commit();
+  base::Failpoint(base::FailpointId::kStepAfterCommit);
+  return done;
+}
+
+Done Runner::Backfilled(const plan::Step& step, std::int64_t intent) {
+  if (!Holds(connection_, step.precondition, step.search_path)) {
+    throw base::Error(Code::kStepRefused,
+                      fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
+  }
+  const std::size_t index = static_cast<std::size_t>(&step - session_.plan.steps.data());
+  const backfill::Job job{
+      .connect = session_.connect,
+      .release = session_.plan.release,
+      .step = step.id,
+      .backfill = *step.backfill,
+      .search_path = step.search_path,
+      .lock_timeout = session_.limits.lock_timeout,
+      .workers = session_.limits.backfill_workers,
+      .stop = session_.stop,
+      .begin = [this](pg::Connection& connection) { Prologue(connection); },
+      .progress = [this, index](
+                      const std::string& text) { Tell(Progress::What::kBackfill, index, Direction::kForward, text); }};
+  Done done;
+  done.rows = backfill::Fill(job);
+  pg::Transaction transaction(connection_);
+  Prologue(connection_);
+  connection_.Exec(fmt::format("SET LOCAL lock_timeout = {}", session_.limits.lock_timeout.count()));
+  SetSearchPath(connection_, step.search_path);
+  backfill::ListUnconverted(connection_, job);
+  backfill::Forget(connection_, session_.plan.release, step.id);
+  Close(step, Direction::kForward, intent);
+  base::Failpoint(base::FailpointId::kStepBeforeCommit);
+  transaction.Commit();
+  base::Failpoint(base::FailpointId::kStepAfterCommit);
+  return done;
+}
+
+}  // namespace run

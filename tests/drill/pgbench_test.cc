@@ -1,0 +1,202 @@
+#include "pgbench.h"
+
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "pg/connection.h"
+#include "sandbox/server.h"
+#include "sandbox/workspace.h"
+
+namespace drill_test {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kRelease = "balance";
+constexpr auto kReleaseYaml = R"(version: 1
+title: The balance of an account is a bigint
+owner: bank-oncall@example.com
+rollback_window: 24h
+change: change.sql
+)";
+constexpr auto kChange = R"(ALTER TABLE pgbench_accounts RENAME COLUMN abalance TO balance;
+ALTER TABLE pgbench_accounts ALTER COLUMN balance TYPE bigint;
+ALTER TABLE pgbench_accounts ALTER COLUMN balance SET NOT NULL;
+)";
+
+std::string Scale() {
+  const char* scale = std::getenv("SB_PGBENCH_SCALE");
+  return scale != nullptr ? scale : "3";
+}
+
+// A release on a database that pgbench made, walked forward, back and forward again while both scripts run.
+class PgbenchRelease : public testing::Test {
+ protected:
+  void SetUp() override {
+    sandbox::Workspace::SweepStale();
+    workspace_.emplace("pgbench");
+    account_ = sandbox::ServerAccount();
+    sandbox::ServerOptions options{.binaries = binaries_, .account = account_};
+    options.data = ServerDirectory("server") / "data";
+    server_.emplace(sandbox::Server::Initialize(options));
+    server_->Start();
+    Connect("postgres").Exec("CREATE DATABASE bank");
+    url_ = server_->Url("bank");
+    base::RunOrThrow({.argv = {binaries_.Program("pgbench"), "--initialize", "--quiet", "--scale=" + Scale(), url_}});
+    project_ = workspace_->path() / "project";
+    base::MakeDirectories(project_ / "releases" / kRelease, 0755);
+    base::WriteFile(project_ / "releases" / kRelease / "release.yaml", kReleaseYaml);
+    base::WriteFile(project_ / "releases" / kRelease / "change.sql", kChange);
+    old_.emplace(binaries_, url_, workspace_->path(), Scale(), "abalance");
+    new_.emplace(binaries_, url_, workspace_->path(), Scale(), "balance");
+  }
+
+  void TearDown() override {
+    old_.reset();
+    new_.reset();
+    server_.reset();
+  }
+
+  std::filesystem::path ServerDirectory(const std::string& name) {
+    const std::filesystem::path directory = workspace_->path() / name;
+    base::RunOrThrow({.argv = {"mkdir", "-p", directory.string()}, .cwd = "/", .account = account_});
+    return directory;
+  }
+
+  pg::Connection Connect(const std::string& database = "bank") const {
+    return pg::Connection::Open({.conninfo = server_->Url(database), .application_name = "test"});
+  }
+
+  void Switchback(const std::vector<std::string>& arguments) {
+    base::Command command{.argv = {SB_SWITCHBACK}, .env = {{"DATABASE_URL", url_}}, .cwd = project_};
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+    command.argv.emplace_back("--json");
+    const base::Finished finished = base::Run(command);
+    ASSERT_EQ(finished.exit, 0) << arguments.front() << "\n" << finished.out << finished.err;
+  }
+
+  // Some time with the applications at work: each one that runs must get on, none may have failed, and no money is made
+  // or lost.
+  void Arrow(const std::string& where) {
+    SCOPED_TRACE(where);
+    std::vector<std::string> names = old_->Names();
+    const auto more = new_->Names();
+    names.insert(names.end(), more.begin(), more.end());
+    std::map<std::string, std::int64_t> before;
+    for (const std::string& name : names) before[name] = Transactions(name);
+    std::this_thread::sleep_for(milliseconds(1500));
+    for (const std::string& name : names) EXPECT_GT(Transactions(name), before[name]) << name << " stands still";
+    EXPECT_EQ(old_->Complaints(), "");
+    EXPECT_EQ(new_->Complaints(), "");
+    ExpectEqualSums();
+  }
+
+  std::int64_t Transactions(const std::string& name) const {
+    return Connect().Query("SELECT count(*) FROM public.pgbench_history WHERE filler = $1", {name}).Int(0, 0);
+  }
+
+  [[nodiscard]] bool HasColumn(const std::string& column) const {
+    return Connect()
+        .Query(
+            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'public.pgbench_accounts'::regclass AND attname "
+            "= $1 "
+            "AND NOT attisdropped)",
+            {column})
+        .Bool(0, 0);
+  }
+
+  // One statement, so one snapshot. Of the two names of the balance, those that exist.
+  void ExpectEqualSums() const {
+    std::string sums =
+        "(SELECT sum(tbalance) FROM public.pgbench_tellers), (SELECT sum(bbalance) FROM public.pgbench_branches)";
+    for (const std::string column : {"abalance", "balance"}) {
+      if (HasColumn(column)) sums += fmt::format(", (SELECT sum({}) FROM public.pgbench_accounts)", column);
+    }
+    const pg::Result result =
+        Connect().Exec("SELECT coalesce((SELECT sum(delta) FROM public.pgbench_history), 0), " + sums);
+    EXPECT_GE(result.columns(), 4);
+    for (int i = 1; i < result.columns(); ++i)
+      EXPECT_EQ(result.Int(0, i), result.Int(0, 0)) << "sum " << i << " of " << sums;
+  }
+
+  void ExpectOldRefused() const {
+    try {
+      Connect().Exec("UPDATE public.pgbench_accounts SET abalance = abalance + 1 WHERE aid = 1");
+      ADD_FAILURE() << "the old script is not refused";
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.sqlstate(), "42703");
+    }
+  }
+
+  std::optional<sandbox::Workspace> workspace_;
+  sandbox::Binaries binaries_ = sandbox::FindBinaries();
+  std::optional<base::Account> account_;
+  std::optional<sandbox::Server> server_;
+  std::string url_;
+  std::filesystem::path project_;
+  std::optional<Application> old_;
+  std::optional<Application> new_;
+};
+
+#define SWITCHBACK(...) ASSERT_NO_FATAL_FAILURE(Switchback({__VA_ARGS__}))
+
+TEST_F(PgbenchRelease, ForwardBackAndForwardWithBothScripts) {
+  SWITCHBACK("init", "--apply", "--repository", ServerDirectory("backups").string());
+  server_->Stop();
+  server_->Start();
+  url_ = server_->Url("bank");
+  SWITCHBACK("plan", kRelease);
+
+  old_->Start();
+  Arrow("start");
+  SWITCHBACK("checkpoint", kRelease);
+  SWITCHBACK("run", kRelease);
+  new_->Start();
+  Arrow("migrate, both");
+
+  EXPECT_EQ(old_->Stop(), "");
+  SWITCHBACK("contract", kRelease);
+  Arrow("contract, new only");
+  ExpectOldRefused();
+
+  SWITCHBACK("rollback", kRelease, "--to", "migrate");
+  old_->Start();
+  Arrow("back at migrate, both");
+
+  EXPECT_EQ(new_->Stop(), "");
+  SWITCHBACK("rollback", kRelease, "--to", "start");
+  Arrow("back at start, old only");
+  EXPECT_FALSE(HasColumn("balance"));
+
+  SWITCHBACK("run", kRelease);
+  new_->Start();
+  Arrow("migrate again, both");
+
+  EXPECT_EQ(old_->Stop(), "");
+  SWITCHBACK("contract", kRelease);
+  Arrow("contract again, new only");
+  ExpectOldRefused();
+  SWITCHBACK("purge", kRelease);
+  Arrow("purge, new only");
+  EXPECT_EQ(new_->Stop(), "");
+
+  const pg::Result column = Connect().Exec(
+      "SELECT format_type(atttypid, atttypmod), attnotnull FROM pg_attribute "
+      "WHERE attrelid = 'public.pgbench_accounts'::regclass AND attname = 'balance'");
+  ASSERT_EQ(column.rows(), 1);
+  EXPECT_EQ(column.Text(0, 0), "bigint");
+  EXPECT_TRUE(column.Bool(0, 1));
+}
+
+}  // namespace
+}  // namespace drill_test
