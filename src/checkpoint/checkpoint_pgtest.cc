@@ -179,7 +179,8 @@ TEST_F(CheckpointPgTest, WorksForARoleWithFewRights) {
 
   source_->Exec(
       "ALTER ROLE migrator REPLICATION; GRANT EXECUTE ON FUNCTION pg_create_restore_point(text), pg_switch_wal() TO "
-      "migrator; ALTER SYSTEM SET max_slot_wal_keep_size = -1");
+      "migrator; DROP PUBLICATION switchback_1a2b3c4d_k, switchback_1a2b3c4d_n");
+  source_->Exec("ALTER SYSTEM SET max_slot_wal_keep_size = -1");
   source_->Exec("SELECT pg_reload_conf()");
   source_->Exec(fmt::format("GRANT CREATE ON DATABASE {} TO migrator", Text(*source_, "SELECT current_database()")));
   options_.policy.backup_max_age = 0ms;

@@ -71,13 +71,17 @@ void Stream::Publish() {
   const pg::Result rows = connection_.Query(std::string(sql_text::kReadPublishable));
   std::vector<std::string> keyed;
   std::vector<std::string> keyless;
+  std::vector<std::string> named_keyless;
   std::vector<std::string> foreign;
   for (int row = 0; row < rows.rows(); ++row) {
     const pg::QualifiedName table{rows.Text(row, 0), rows.Text(row, 1)};
     if (!rows.Bool(row, 2)) {
       foreign.push_back(table.Text());
+    } else if (rows.Bool(row, 3)) {
+      keyed.push_back(table.Sql());
     } else {
-      (rows.Bool(row, 3) ? keyed : keyless).push_back(table.Sql());
+      keyless.push_back(table.Sql());
+      named_keyless.push_back(table.Text());
     }
   }
   if (!foreign.empty()) {
@@ -87,7 +91,7 @@ void Stream::Publish() {
   if (!keyless.empty()) {
     off_.push_back(fmt::format(
         "updates and deletes of {} cannot be brought back after a restore: they have no key; only inserts are kept",
-        List(keyless)));
+        List(named_keyless)));
   }
   pg::Transaction transaction(connection_);
   std::vector<std::string> made;
@@ -135,20 +139,24 @@ bool Stream::LimitIsSet() {
 
 void Stream::MakeSlot() {
   const std::string name = fmt::format("switchback_{}_{}", request_.hex, request_.stamp);
-  const std::chrono::milliseconds before = connection_.options().statement_timeout;
+  // It waits for others' transactions as for locks: its own deadline counts, not that of a lock.
+  const pg::ConnectOptions before = connection_.options();
+  connection_.SetLockTimeout(std::chrono::milliseconds(0));
   connection_.SetStatementTimeout(request_.slot_deadline);
   try {
     connection_.Query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", {name});
   } catch (const base::Error& error) {
     if (connection_.Broken()) throw;
-    connection_.SetStatementTimeout(before);
+    connection_.SetStatementTimeout(before.statement_timeout);
+    connection_.SetLockTimeout(before.lock_timeout);
     if (error.code() != base::Code::kDeadline) throw;
     const pg::Result writers = connection_.Query(std::string(sql_text::kReadWriters));
     throw base::Error(base::Code::kSlotDeadline, fmt::format("the logical slot was not made within {}",
                                                              base::FormatDuration(request_.slot_deadline)))
         .Detail("it waits for transactions that have written and are still open: " + writers.Text(0, 0));
   }
-  connection_.SetStatementTimeout(before);
+  connection_.SetStatementTimeout(before.statement_timeout);
+  connection_.SetLockTimeout(before.lock_timeout);
   slot_ = name;
   restart_ = backup::Lsn::Parse(
       connection_.Query("SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = $1", {name}).Text(0, 0));

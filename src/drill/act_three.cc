@@ -129,8 +129,7 @@ class ActThree : private ReleaseAct {
 
   void CutOver() {
     repository_.Revert(commit_);
-    const std::string port = Inspect(restored_url_).Exec("SHOW port").Text(0, 0);
-    shops_.PointTo(ShopAddress(std::stoi(port)));
+    shops_.PointTo(ShopAddressOf(restored_url_));
     cut_over_us_ = NowUs();
     shops_.Roll("1.8");
     const std::int64_t from = NowUs();

@@ -56,7 +56,10 @@ class ActTwo : private ReleaseAct {
     ExpandAndMigrate("expand_unnoticed");
     DeployDefect();
     GoBack();
+    // The ledgers and the database are compared at rest.
+    shops_.StopAll();
     base::Json incident = Count("incident");
+    for (int i = 0; i < kInstances; ++i) shops_.Start("1.8");
     ForwardAgain();
     Contract();
     UndoContract();

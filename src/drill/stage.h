@@ -62,5 +62,7 @@ inline constexpr auto kShopDatabase = "shop";
 pg::Connection Inspect(const std::string& url);
 // The connection string of the applications: role shop over TCP.
 std::string ShopAddress(int port);
+// The same on a server that listens on its socket only, as a restored one does.
+std::string ShopAddressOf(const std::string& url);
 
 }  // namespace drill

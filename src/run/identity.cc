@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "journal/mirror.h"
+#include "pg/transaction.h"
+#include "run/own.h"
 #include "run/sql_text.h"
 
 namespace run {
@@ -64,7 +66,10 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
       CheckSame("plan", opened->body.at("plan"), plan.digest);
     }
   }
+  pg::Transaction transaction(connection);
+  MarkAsOwn(connection, session.tag_secret, plan.release);
   journal::EnterRelease(connection, {plan.release, plan.digest, identity.system_identifier, plan.hex});
+  transaction.Commit();
   if (opened != nullptr && opened->body.at("plan") == plan.digest) return;
   session.journal.Append("opened", {{"release", plan.release},
                                     {"plan", plan.digest},

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "pg/transaction.h"
+#include "run/own.h"
 #include "run/sql_text.h"
 
 namespace run {
@@ -63,8 +64,9 @@ bool SleepUnlessStopped(const std::stop_token& stop, std::chrono::milliseconds t
 
 }  // namespace
 
-Lease::Lease(const pg::ConnectOptions& options, pg::Connection& connection, std::string release)
-    : options_(options), release_(std::move(release)) {
+Lease::Lease(const pg::ConnectOptions& options, pg::Connection& connection, std::string release,
+             std::string tag_secret)
+    : options_(options), release_(std::move(release)), tag_secret_(std::move(tag_secret)) {
   options_.statement_timeout = kBeat;
   options_.lock_timeout = kBeat;
   Take(connection);
@@ -76,7 +78,7 @@ Lease::~Lease() {
   if (heart_.joinable()) heart_.join();
   try {
     auto connection = pg::Connection::Open(options_);
-    connection.Query(Sql(sql_text::kLeaseRelease), {release_, std::to_string(token_)});
+    Write(connection, sql_text::kLeaseRelease);
   } catch (const base::Error& error) {
     base::Debug("the lease runs out by itself: {}", error.message());
   }
@@ -84,8 +86,9 @@ Lease::~Lease() {
 
 void Lease::Take(pg::Connection& connection) {
   const std::string host = HostName();
-  connection.Query(Sql(sql_text::kLeaseEnter), {release_});
   pg::Transaction transaction(connection);
+  MarkAsOwn(connection, tag_secret_, release_);
+  connection.Query(Sql(sql_text::kLeaseEnter), {release_});
   connection.Exec(fmt::format("SET LOCAL lock_timeout = {}", std::chrono::milliseconds(kTakeoverWait).count()));
   std::optional<pg::Result> found;
   try {
@@ -114,12 +117,19 @@ void Lease::Take(pg::Connection& connection) {
   transaction.Commit();
 }
 
+void Lease::Write(pg::Connection& connection, std::string_view sql) const {
+  pg::Transaction transaction(connection);
+  MarkAsOwn(connection, tag_secret_, release_);
+  connection.Query(Sql(sql), {release_, std::to_string(token_)});
+  transaction.Commit();
+}
+
 void Lease::Renew(const std::stop_token& stop) {
   std::optional<pg::Connection> connection;
   while (SleepUnlessStopped(stop, kBeat)) {
     try {
       if (!connection || connection->Broken()) connection.emplace(pg::Connection::Open(options_));
-      connection->Query(Sql(sql_text::kLeaseRenew), {release_, std::to_string(token_)});
+      Write(*connection, sql_text::kLeaseRenew);
     } catch (const base::Error& error) {
       // Hold() decides, not the heart: a lease that could not be renewed is lost only when someone else took it.
       base::Debug("the lease could not be renewed: {}", error.message());

@@ -18,7 +18,7 @@ namespace run {
 class Lease {
  public:
   // Throws kLeaseHeld with the holder's host, process and age.
-  Lease(const pg::ConnectOptions& options, pg::Connection& connection, std::string release);
+  Lease(const pg::ConnectOptions& options, pg::Connection& connection, std::string release, std::string tag_secret);
   // Gives the lease back.
   ~Lease();
   Lease(const Lease&) = delete;
@@ -34,9 +34,12 @@ class Lease {
  private:
   void Take(pg::Connection& connection);
   void Renew(const std::stop_token& stop);
+  // One statement in a transaction of its own, marked as the release's.
+  void Write(pg::Connection& connection, std::string_view sql) const;
 
   pg::ConnectOptions options_;
   std::string release_;
+  std::string tag_secret_;
   std::int64_t token_ = 0;
   base::Json taken_;
   std::jthread heart_;

@@ -67,7 +67,7 @@ std::string What(const plan::Step& step, Direction direction) {
 
 Runner::Runner(const Session& session) : session_(session), connection_(Connect(session)) {
   journal::InstallSchema(connection_);
-  lease_.emplace(session_.connect, connection_, session_.plan.release);
+  lease_.emplace(session_.connect, connection_, session_.plan.release, session_.tag_secret);
   EnterRelease(connection_, session_);
   session_.journal.Append("lease", lease_->taken());
   position_ = WhereItStands(connection_, session_.plan, session_.journal);
@@ -88,7 +88,7 @@ void Runner::Conclude() {
   position_ = WhereItStands(connection_, session_.plan, session_.journal);
   if (journal::InOneTransaction(step, Direction::kForward) || step.kind == plan::StepKind::kBackfill) return;
   pg::Transaction transaction(connection_);
-  lease_->Hold(connection_);
+  Prologue(connection_);
   journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
   transaction.Commit();
 }

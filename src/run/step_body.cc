@@ -4,10 +4,10 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "journal/mirror.h"
-#include "journal/tag.h"
 #include "pg/transaction.h"
 #include "run/images.h"
 #include "run/lock_meter.h"
+#include "run/own.h"
 #include "run/look.h"
 #include "run/runner.h"
 #include "run/search_path.h"
@@ -18,9 +18,7 @@ using base::Code;
 using journal::Direction;
 
 void Runner::Prologue(pg::Connection& connection) const {
-  // First of all, so that whoever reads the stream knows the transaction before its first change.
-  connection.Query("SELECT pg_catalog.pg_logical_emit_message(true, $1, $2)",
-                   {std::string(journal::kTagPrefix), journal::MakeTag(session_.tag_secret, session_.plan.release)});
+  MarkAsOwn(connection, session_.tag_secret, session_.plan.release);
   lease_->Hold(connection);
 }
 
