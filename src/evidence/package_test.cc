@@ -146,6 +146,28 @@ TEST(Evidence, AWayBackThatIsGoneOrWasNeverWalkedIsNotGreen) {
   EXPECT_EQ(evidence.at("rollback").at("point_of_no_return").at("passed"), true);
 }
 
+TEST(Evidence, ARestoreThatDiffersProvesNothing) {
+  story::Package package;
+  story::Teller teller;
+  teller.Tell("checkpoint", {{"digest", story::Checkpoint(false).at("digest")}});
+  const auto restored = [&teller](const char* schema, const char* contents) {
+    teller.Tell("restored", {{"took_ms", 9000}, {"verification", {{"schema", schema}, {"contents", contents}}}});
+  };
+  restored("different", "not checked");
+  restored("equal", "different");
+  package.inputs.events = teller.events;
+  const story::Directory state;
+  const Json failed = base::ReadJsonFile(Build(state.path(), package.inputs) / kEvidenceFile);
+  EXPECT_TRUE(WayNamed(failed, "restore").at("proven_at").is_null());
+  EXPECT_EQ(failed.at("remediation").at("ways_back").at(1).at("complete"), false);
+  restored("equal", "not checked");
+  package.inputs.events = teller.events;
+  package.inputs.built_at += std::chrono::seconds(1);
+  const Json proven = base::ReadJsonFile(Build(state.path(), package.inputs) / kEvidenceFile);
+  EXPECT_EQ(WayNamed(proven, "restore").at("proven_at"), base::FormatTime(story::At(4)));
+  EXPECT_EQ(WayNamed(proven, "restore").at("measured_ms"), 9000);
+}
+
 TEST(Report, HoldsTheFirstScreenFirstAndNothingHostileGetsThrough) {
   story::Package package;
   package.release.title =

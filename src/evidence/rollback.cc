@@ -63,18 +63,19 @@ Json RestoreWay(const Sources& sources) {
   if (taken == nullptr || !sources.checkpoint) return Way("restore", "no", "There is no checkpoint.");
   Json way = Way("restore", "yes", "A checkpoint was taken, and its WAL is archived.");
   for (const Event& event : sources.events) {
-    if ((event.kind != "proven" && event.kind != "restored") || event.seq < taken->seq) continue;
+    if (event.seq < taken->seq || !ProvesRestore(event)) continue;
     way["proven_at"] = base::FormatTime(event.at);
-    way["measured_ms"] = event.body.value("measured_ms", Json());
+    way["measured_ms"] = RestoreTime(event);
   }
   return way;
 }
 
-// The window opens when migrate is complete, and again when it is complete once more.
+// The window opens when the new version may be deployed: migrate is complete, or switch, where there is one. It opens
+// anew when that is so once more.
 Json Window(const Sources& sources) {
   const Json& length = sources.declared.at("rollback_window_ms");
   Json window = {{"length_ms", length}, {"opened_at", nullptr}, {"closes_at", nullptr}};
-  const std::size_t end = sources.plan.EndOf(plan::Phase::kMigrate);
+  const std::size_t end = sources.plan.EndOf(plan::Phase::kSwitch);
   if (end == 0) return window;
   const std::string& last_step = sources.plan.steps[end - 1].id;
   for (const Run& run : RunsOf(SinceOpened(sources.events))) {

@@ -94,6 +94,24 @@ std::span<const Event> SinceOpened(std::span<const Event> events) {
   return events.subspan(from);
 }
 
+bool ProvesRestore(const Event& event) {
+  if (event.kind == "proven") return true;
+  if (event.kind != "restored") return false;
+  const Json verification = event.body.value("verification", Json::object());
+  return TextAt(verification, "schema") == "equal" && TextAt(verification, "contents") != "different";
+}
+
+Json RestoreTime(const Event& event) {
+  if (event.body.contains("took_ms")) return event.body.at("took_ms");
+  Json total;
+  for (const char* part : {"copy_ms", "recover_ms", "verify_ms"}) {
+    const Json value = event.body.value(part, Json());
+    if (value.is_number_integer())
+      total = value.get<std::int64_t>() + (total.is_null() ? 0 : total.get<std::int64_t>());
+  }
+  return total;
+}
+
 Json WaysTaken(std::span<const Event> events) {
   Json ways = Json::array();
   std::vector<Run> walk;
@@ -113,6 +131,8 @@ Json WaysTaken(std::span<const Event> events) {
     if (event.kind != "restored") continue;
     Json way = Entry(event);
     way["way"] = "restore";
+    way["complete"] = ProvesRestore(event);
+    way["measured_ms"] = RestoreTime(event);
     ways.push_back(way);
   }
   return ways;

@@ -28,6 +28,11 @@ base::Json ToJson(const Run& run);
 // The events since the release was last opened; all, where it never was.
 std::span<const journal::Event> SinceOpened(std::span<const journal::Event> events);
 
+// True for a `proven` or `restored` event whose server was compared and not found different.
+bool ProvesRestore(const journal::Event& event);
+// How long that restore took, in milliseconds; null: not on record.
+base::Json RestoreTime(const journal::Event& event);
+
 // Ways back that were taken: an unbroken sequence of reverse steps, or a restore, each with its measured time.
 base::Json WaysTaken(std::span<const journal::Event> events);
 

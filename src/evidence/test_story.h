@@ -121,7 +121,7 @@ inline std::vector<journal::Event> Events() {
   refused.owner = "";
   Teller teller;
   teller.Tell("checkpoint", {{"digest", Checkpoint(false).at("digest")}, {"restore_point", "sb_20261122"}})
-      .Tell("proven", {{"measured_ms", 4200}})
+      .Tell("proven", {{"copy_ms", 4000}, {"recover_ms", 150}, {"verify_ms", 50}})
       .Tell("verdict", Verdict(refused))
       .Tell("verdict", Verdict(Facts()))
       .Tell("opened", {{"plan", Plan().digest}, {"system_identifier", "7361"}})

@@ -114,11 +114,15 @@ std::vector<const Check*> Verdict::InTheWay() const {
   return found;
 }
 
-Verdict Decide(const Policy& policy, const Facts& facts, Phase phase) {
+Verdict Decide(const Policy& policy, const Facts& known, Phase phase) {
+  // What is decided upon is what a record can carry, so that it can be decided again: times lose what is below a
+  // microsecond.
+  const Json recorded = ToJson(known);
+  const Facts facts = FactsFromJson(recorded);
   Verdict verdict;
   verdict.phase = phase;
   verdict.at = facts.now;
-  verdict.facts_digest = DigestOf(ToJson(facts));
+  verdict.facts_digest = DigestOf(recorded);
   verdict.policy_digest = DigestOf(ToJson(policy));
   for (const CheckRow& row : CheckTable()) {
     if (phase >= row.from) verdict.checks.push_back(row.run(policy, facts, phase));

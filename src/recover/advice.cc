@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "recover/text_at.h"
+
 namespace recover {
 namespace {
 
@@ -55,7 +57,7 @@ void AddRestore(Actions& actions, const Diagnosis& found) {
   const std::string took = found.restore_ms
                                ? fmt::format(" It took {} the last time.",
                                              base::FormatDuration(std::chrono::milliseconds(*found.restore_ms)))
-                               : " It was never tried.";
+                               : "";
   actions.push_back(
       {fmt::format("switchback restore {}", found.release),
        fmt::format("Makes a new server beside this one, as of restore point {}, and names what it leaves behind.{}",
@@ -65,7 +67,7 @@ void AddRestore(Actions& actions, const Diagnosis& found) {
 void AddTrouble(Actions& actions, const Diagnosis& found) {
   if (!found.trouble) return;
   const Diagnosis::Trouble& trouble = *found.trouble;
-  const std::string code = trouble.error.is_object() ? trouble.error.value("code", "") : "";
+  const std::string code = TextAt(trouble.error, "code");
   if (!code.empty())
     actions.push_back({"switchback explain " + code, "Says what the error means and what to do about it."});
   if (trouble.direction == journal::Direction::kReverse) {

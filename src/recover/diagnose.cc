@@ -10,6 +10,7 @@
 #include "recover/advice.h"
 #include "recover/drift.h"
 #include "recover/sql_text.h"
+#include "recover/text_at.h"
 #include "run/look.h"
 
 namespace recover {
@@ -18,11 +19,6 @@ namespace {
 using base::Json;
 using journal::Event;
 using journal::Position;
-
-std::string TextAt(const Json& object, const char* key) {
-  if (!object.is_object() || !object.contains(key) || !object.at(key).is_string()) return "";
-  return object.at(key).get<std::string>();
-}
 
 std::string Sql(std::string_view text) { return std::string(text); }
 
@@ -35,6 +31,25 @@ std::string TextArray(const std::vector<pg::QualifiedName>& names, const std::st
     array += fmt::format("{}\"{}\"", array.size() == 1 ? "" : ",", quoted);
   }
   return array + "}";
+}
+
+// A restore that was made and found equal to what the checkpoint knows.
+bool ProvesRestore(const Event& event) {
+  if (event.kind == "proven") return true;
+  if (event.kind != "restored") return false;
+  const Json verification = event.body.value("verification", Json::object());
+  return TextAt(verification, "schema") == "equal" && TextAt(verification, "contents") != "different";
+}
+
+std::optional<std::int64_t> RestoreTime(const Event& event) {
+  std::optional<std::int64_t> total;
+  const bool whole = event.body.contains("took_ms");
+  for (const char* part : {"took_ms", "copy_ms", "recover_ms", "verify_ms"}) {
+    const Json value = event.body.value(part, Json());
+    const bool counts = whole == (std::string_view(part) == "took_ms");
+    if (counts && value.is_number_integer()) total = total.value_or(0) + value.get<std::int64_t>();
+  }
+  return total;
 }
 
 class Examiner {
@@ -162,11 +177,9 @@ class Examiner {
     for (const Event& event : subject_.journal->events()) {
       if (event.kind == "kept") ReadKept(event);
       if (event.kind == "checkpoint") found_.proven_at.clear();
-      if (event.kind == "proven" || event.kind == "restored") {
+      if (ProvesRestore(event)) {
         found_.proven_at = base::FormatTime(event.at);
-        if (const Json took = event.body.value("measured_ms", Json()); took.is_number_integer()) {
-          found_.restore_ms = took.get<std::int64_t>();
-        }
+        found_.restore_ms = RestoreTime(event);
       }
     }
     if (subject_.journal->torn_tail()) {

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "recover/diagnose.h"
+#include "recover/text_at.h"
 
 namespace recover {
 namespace {
@@ -90,8 +91,8 @@ void TroubleText(Page& page, const Diagnosis::Trouble& trouble) {
   page.Heading("Trouble");
   page.Line(trouble.text + (trouble.at.empty() ? "" : " (" + trouble.at + ")"));
   if (!trouble.error.is_object()) return;
-  page.Line(fmt::format("{}: {}", trouble.error.value("code", ""), trouble.error.value("message", "")));
-  if (const std::string detail = trouble.error.value("detail", ""); !detail.empty()) page.Line(detail);
+  page.Line(fmt::format("{}: {}", TextAt(trouble.error, "code"), TextAt(trouble.error, "message")));
+  if (const std::string detail = TextAt(trouble.error, "detail"); !detail.empty()) page.Line(detail);
 }
 
 void PartsText(Page& page, const Diagnosis& diagnosis) {
