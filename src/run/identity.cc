@@ -37,6 +37,7 @@ bool NothingDone(const journal::Journal& journal) {
   bool open = false;
   for (const journal::Event& event : journal.events()) {
     if (event.kind == "intent") open = true;
+    if (event.kind == "failed") open = open && !event.body.value("rolled_back", false);
     if (event.kind != "outcome") continue;
     open = false;
     const std::string step = event.body.at("step");

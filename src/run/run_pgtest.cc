@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "catalog/read.h"
 #include "journal/mirror.h"
 #include "run/hand_plan.h"
 #include "run/look.h"
@@ -156,6 +157,23 @@ TEST_F(Run, AFailedStepIsRolledBackAndCanBeRepeated) {
   EXPECT_EQ(Position().done, 1U);
   EXPECT_EQ(connection.Exec("SELECT count(*) FROM pg_trigger WHERE tgname = '!sync'").Int(0, 0), 0);
   connection.Exec("INSERT INTO switchback.retired VALUES ('', '', '', '', '', '', '')");
+  Forward(plan::Phase::kExpand);
+  EXPECT_EQ(Position().done, 2U);
+}
+
+TEST_F(Run, AReleaseOfWhichNothingIsDoneTakesAnotherPlan) {
+  const auto good = plan_.steps[0].forward;
+  plan_.steps[0].forward = {{"SELECT 1 / 0"}};
+  EXPECT_EQ(ErrorOf([&] { Forward(plan::Phase::kExpand); })->code(), Code::kStepFailed);
+  plan_.steps[0].forward = good;
+  plan_.digest = "sha256:corrected";
+  Forward(plan::Phase::kExpand);
+  Back(plan::Phase::kStart);
+  auto connection = Connect();
+  connection.Exec("ALTER TABLE " + kTable + " ADD COLUMN extra int");
+  EXPECT_EQ(ErrorOf([&] { Forward(plan::Phase::kExpand); })->code(), Code::kDrifted);
+  plan_.digest = "sha256:with the extra column";
+  plan_.touched = catalog::Describe(catalog::Read(connection, {.relations = plan_.tables, .types = {}}), plan_.tables);
   Forward(plan::Phase::kExpand);
   EXPECT_EQ(Position().done, 2U);
 }

@@ -73,6 +73,8 @@ Runner::Runner(const Session& session) : session_(session), connection_(Connect(
   position_ = WhereItStands(connection_, session_.plan, session_.journal);
   if (position_.state == journal::Position::State::kDrifted) throw base::Error(Code::kDrifted, position_.problem);
   if (position_.state == journal::Position::State::kConcluded) Conclude();
+  if (position_.state == journal::Position::State::kInterrupted && !position_.half && !position_.failed)
+    RecordRollback();
   CheckTouched();
 }
 
@@ -89,6 +91,18 @@ void Runner::Conclude() {
   lease_->Hold(connection_);
   journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
   transaction.Commit();
+}
+
+// The lease is ours, so whatever transaction the former runner had is over, and it did not commit.
+void Runner::RecordRollback() {
+  const plan::Step& step = session_.plan.steps[*position_.in_flight];
+  const base::Error error(Code::kInterrupted, "the run that began the step ended before its COMMIT");
+  session_.journal.Append("failed", {{"step", step.id},
+                                     {"direction", journal::Name(position_.direction)},
+                                     {"intent", position_.intent},
+                                     {"rolled_back", true},
+                                     {"error", error.ToJson()}});
+  position_.failed = true;
 }
 
 base::Json Runner::DescribeTouched() {
@@ -139,9 +153,11 @@ Done Runner::Run(std::size_t index, Direction direction) {
     done = Attempts(index, direction, intent);
   } catch (const base::Error& error) {
     if (EndsTheRun(error.code()) || error.code() == Code::kLockGivenUp) throw;
-    session_.journal.Append(
-        "failed",
-        {{"step", step.id}, {"direction", journal::Name(direction)}, {"intent", intent}, {"error", error.ToJson()}});
+    session_.journal.Append("failed", {{"step", step.id},
+                                       {"direction", journal::Name(direction)},
+                                       {"intent", intent},
+                                       {"rolled_back", journal::InOneTransaction(step, direction)},
+                                       {"error", error.ToJson()}});
     Fail(step, direction, error);
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
@@ -198,16 +214,22 @@ void Runner::GiveUp(std::size_t index, Direction direction, const Waits& waits, 
           .TargetChanged(journal::InOneTransaction(step, direction) ? base::Changed::kNo : base::Changed::kYes);
   session_.journal.Append("failed", {{"step", step.id},
                                      {"direction", journal::Name(direction)},
+                                     {"rolled_back", journal::InOneTransaction(step, direction)},
                                      {"error", error.ToJson()},
                                      {"blockers", waits.blockers}});
   throw error;
 }
 
 void Runner::Finish() {
+  // An intent that is still open would look as if it had committed.
+  auto through = static_cast<std::int64_t>(session_.journal.events().size());
+  for (auto event = session_.journal.events().rbegin(); event != session_.journal.events().rend(); ++event) {
+    if (event->kind == "outcome" || event->kind == "failed") break;
+    if (event->kind == "intent") through = event->seq - 1;
+  }
   pg::Transaction transaction(connection_);
   Prologue(connection_);
-  journal::MirrorLines(connection_, session_.plan.release, session_.journal,
-                       static_cast<std::int64_t>(session_.journal.events().size()));
+  journal::MirrorLines(connection_, session_.plan.release, session_.journal, through);
   transaction.Commit();
 }
 

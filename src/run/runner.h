@@ -44,6 +44,7 @@ class Runner {
  private:
   void CheckTouched();
   void Conclude();
+  void RecordRollback();
   [[nodiscard]] base::Json DescribeTouched();
   Done Attempts(std::size_t index, journal::Direction direction, std::int64_t intent);
   Done Attempt(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter);

@@ -1,0 +1,156 @@
+#include "cli/facts.h"
+
+#include <fmt/core.h>
+
+#include "base/log.h"
+#include "catalog/read.h"
+#include "checkpoint/checkpoint.h"
+#include "cli/plan_file.h"
+#include "cli/provider.h"
+#include "cli/sql_text.h"
+#include "journal/mirror.h"
+#include "proof/invariants.h"
+#include "run/identity.h"
+
+namespace cli {
+namespace {
+
+constexpr std::chrono::seconds kInvariantTimeout{60};
+
+std::optional<std::string> TextOf(const journal::Event* event, const char* key) {
+  if (event == nullptr || !event->body.contains(key) || !event->body[key].is_string()) return {};
+  return event->body[key].get<std::string>();
+}
+
+// The segment was archived when the checkpoint was written; that it still is can be seen where the archive is a folder
+// of this machine.
+std::optional<bool> WalArchived(const release::Environment& environment, const std::string& segment) {
+  const std::optional<std::filesystem::path> archive = MakeProvider(environment)->WalArchive();
+  if (!archive) return {};
+  std::error_code error;
+  const bool there = std::filesystem::is_regular_file(*archive / segment, error);
+  if (error && error != std::errc::no_such_file_or_directory) return {};
+  return there;
+}
+
+std::optional<gate::CheckpointFact> CheckpointFact(const release::Environment& environment,
+                                                   const std::filesystem::path& state) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(checkpoint::FileOf(state), ignored)) return {};
+  const checkpoint::Checkpoint found = checkpoint::Load(state);
+  return gate::CheckpointFact{.digest = checkpoint::DigestOf(found),
+                              .plan_digest = found.plan_digest,
+                              .system_identifier = found.point.system_identifier,
+                              .taken_at = found.time,
+                              .wal_archived = WalArchived(environment, found.segment)};
+}
+
+gate::PointOfNoReturnFact PointOfNoReturn(const plan::Plan& plan, const journal::Journal& journal) {
+  const std::optional<std::size_t> point = plan.PointOfNoReturn();
+  if (!point) return {};
+  gate::PointOfNoReturnFact fact{
+      .exists = true, .step = plan.steps[*point].id, .phase = std::string(Name(plan.steps[*point].phase))};
+  for (const journal::Event& event : journal.events()) {
+    if (event.kind == "accepted" && event.body.value("plan", "") == plan.digest &&
+        event.body.value("step", "") == fact.step) {
+      fact.accepted = true;
+    }
+  }
+  return fact;
+}
+
+std::vector<gate::InvariantFact> Invariants(pg::Connection& connection, const release::Release& release) {
+  std::vector<gate::InvariantFact> facts;
+  for (const proof::InvariantResult& result : proof::AskInvariants(connection, release.invariants, kInvariantTimeout)) {
+    facts.push_back({.name = result.name,
+                     .expected = result.expected,
+                     .holds = result.holds,
+                     .found = result.found,
+                     .error = result.error});
+  }
+  return facts;
+}
+
+gate::UnconvertedFact Unconverted(pg::Connection& connection, const std::string& release) {
+  gate::UnconvertedFact fact;
+  if (!journal::SchemaInstalled(connection)) return fact;
+  const pg::Result rows = connection.Query(std::string(sql_text::kReadUnconverted), {release});
+  for (int row = 0; row < rows.rows(); ++row) {
+    fact.count = rows.Int(row, 0);
+    fact.rows.push_back(
+        fmt::format("{}.{} of {}: {}", rows.Text(row, 1), rows.Text(row, 2), rows.Text(row, 3), rows.Text(row, 4)));
+  }
+  return fact;
+}
+
+// How the touched objects differ from what the plan, or the last step, left.
+std::vector<std::string> Drift(pg::Connection& connection, const plan::Plan& plan, bool entered) {
+  const catalog::Catalog now = catalog::Read(connection, {.relations = plan.tables, .types = {}});
+  std::optional<base::Json> left;
+  if (entered && journal::SchemaInstalled(connection)) left = journal::LoadTouched(connection, plan.release);
+  return catalog::Differences(left ? *left : plan.touched, catalog::Describe(now, plan.tables));
+}
+
+// True where a step of the run ever ended, be it taken back since: undo leaves retired columns behind, so the release
+// no longer compiles to the plan that it was opened with.
+bool EverMoved(const journal::Journal& journal) {
+  const journal::Event* opened = journal.Last("opened");
+  const journal::Event* outcome = journal.Last("outcome");
+  const journal::Event* intent = journal.Last("intent");
+  if (opened == nullptr) return false;
+  return (outcome != nullptr && outcome->seq > opened->seq) || (intent != nullptr && intent->seq > opened->seq);
+}
+
+std::vector<std::string> Blockers(const plan::Plan& plan) {
+  std::vector<std::string> sentences;
+  for (const plan::Blocker& blocker : plan.blockers)
+    sentences.push_back(fmt::format("{}: {}", blocker.object, blocker.reason));
+  return sentences;
+}
+
+}  // namespace
+
+gate::Policy GatePolicy(const release::Policy& policy) { return {.checkpoint_max_age = policy.checkpoint_max_age}; }
+
+gate::Facts CollectFacts(Context& context, Work& work) {
+  const release::Release& release = work.release();
+  const plan::Plan& plan = work.plan();
+  const journal::Event* opened = work.journal().Last("opened");
+  const bool moved = EverMoved(work.journal());
+
+  gate::Facts facts;
+  facts.now = base::Now();
+  facts.release = release.name;
+  facts.begun = !run::NothingDone(work.journal());
+  facts.checkpoint = CheckpointFact(context.project().environment, work.state());
+  facts.blockers = Blockers(plan);
+  facts.plan_digest = plan.digest;
+  if (moved) {
+    facts.begun_digest = TextOf(opened, "plan");
+    facts.begun_system_identifier = TextOf(opened, "system_identifier");
+  } else {
+    facts.compiled_digest = CompileAgainst(release, work.connection()).digest;
+  }
+  facts.system_identifier = run::ReadIdentity(work.connection()).system_identifier;
+  if (const std::optional<std::size_t> half = work.Position().half) {
+    facts.half_done = plan.steps[*half].id;
+  } else {
+    facts.drift = Drift(work.connection(), plan, moved);
+  }
+  facts.owner = release.owner;
+  facts.rollback_window = release.rollback_window.value_or(std::chrono::milliseconds(0));
+  facts.point_of_no_return = PointOfNoReturn(plan, work.journal());
+  facts.invariants = Invariants(work.connection(), release);
+  facts.unconverted = Unconverted(work.connection(), release.name);
+  return facts;
+}
+
+gate::Verdict Judge(Context& context, Work& work, gate::Phase phase) {
+  const gate::Policy policy = GatePolicy(context.project().environment.policy);
+  const gate::Facts facts = CollectFacts(context, work);
+  gate::Verdict verdict = gate::Decide(policy, facts, phase);
+  work.journal().Append("verdict", gate::Record(policy, facts, verdict));
+  return verdict;
+}
+
+}  // namespace cli

@@ -1,0 +1,61 @@
+#include "cli/forward.h"
+
+#include <fmt/core.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/facts.h"
+#include "cli/standing.h"
+#include "run/identity.h"
+#include "run/runner.h"
+
+namespace cli {
+namespace {
+
+constexpr const char* kAccept = "--accept-point-of-no-return";
+
+// A person's word, bound to this plan and this step.
+void Accept(Work& work) {
+  const std::optional<std::size_t> point = work.plan().PointOfNoReturn();
+  if (!point || work.plan().steps[*point].phase == plan::Phase::kPurge) return;
+  const std::string& step = work.plan().steps[*point].id;
+  const journal::Event* last = work.journal().Last("accepted");
+  if (last != nullptr && last->body.value("plan", "") == work.plan().digest && last->body.value("step", "") == step)
+    return;
+  work.journal().Append("accepted", {{"plan", work.plan().digest}, {"step", step}});
+}
+
+base::Json PhaseResult(plan::Phase phase, const gate::Verdict& verdict, base::Time began) {
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::Now() - began);
+  return {{"phase", Name(phase)}, {"verdict", gate::Name(verdict.decision)}, {"milliseconds", took.count()}};
+}
+
+}  // namespace
+
+std::vector<Option> ForwardOptions() {
+  return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"}};
+}
+
+Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until) {
+  run::EnterRelease(work.connection(), work.session());
+  if (invocation.Has(kAccept)) Accept(work);
+  base::Json phases = base::Json::array();
+  for (const plan::Phase phase : work.plan().Phases()) {
+    const std::size_t end = work.plan().EndOf(phase);
+    if (phase > until) break;
+    if (work.Position().ForwardFrom() >= end) continue;
+    const base::Time began = base::Now();
+    const gate::Verdict verdict = Judge(context, work, gate::ParsePhase(std::string(Name(phase))));
+    if (verdict.decision != gate::Decision::kGo) throw gate::Refusal(verdict);
+    work.session().verdict_digest = verdict.facts_digest;
+    run::RunTo(work.session(), phase);
+    phases.push_back(PhaseResult(phase, verdict, began));
+    base::Info("{} is done", Name(phase));
+  }
+  const journal::Position position = work.Position();
+  return {.result = {{"phases", phases}, {"position", PositionFacts(work.plan(), position)}},
+          .text = fmt::format("{}: {}", work.release().name, ShowPosition(work.plan(), position)),
+          .next = NextCommand(work.release(), work.plan(), work.journal(), position)};
+}
+
+}  // namespace cli

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/work.h"
+#include "plan/phase.h"
+
+namespace cli {
+
+// Phase by phase up to `until`, each behind its own gate, beginning where the release stands. Throws what the gate's
+// refusal is (kGateNoGo, kGateHold, kGateStale) and what run::RunTo throws; then the phases before are done. The result
+// is where it stands.
+Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until);
+
+// The options that Forward reads.
+std::vector<Option> ForwardOptions();
+
+}  // namespace cli

@@ -1,0 +1,44 @@
+#include "gate/gate.h"
+
+#include <fmt/core.h>
+
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/facts.h"
+#include "cli/work.h"
+
+namespace cli {
+namespace {
+
+Outcome Run(const Invocation& invocation) {
+  const gate::Phase phase = gate::ParsePhase(invocation.Option("--for"));
+  Context context(invocation);
+  Work work(context);
+  const gate::Verdict verdict = Judge(context, work, phase);
+  Outcome outcome{.exit = verdict.exit, .result = gate::ToJson(verdict), .text = gate::Text(verdict)};
+  if (verdict.decision == gate::Decision::kGo) {
+    outcome.next = fmt::format("switchback {} {}", gate::Name(phase), work.release().name);
+  } else if (!verdict.InTheWay().empty()) {
+    outcome.next = verdict.InTheWay().front()->remedy;
+  }
+  return outcome;
+}
+
+}  // namespace
+
+Command Gate() {
+  return {.name = "gate",
+          .summary = "Decide whether a phase may begin: GO, NO_GO or HOLD",
+          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .options = {{.name = "--for",
+                       .value = "PHASE",
+                       .help = "expand, migrate, switch, contract or purge",
+                       .fallback = "expand"}},
+          .text =
+              "Asks release, plan, checkpoint, journal and database, decides from these facts alone, and writes facts "
+              "and verdict into\n"
+              "the journal. Exit 0 is GO, 10 NO_GO, 11 HOLD, 12 stale evidence. Nothing in the database is changed.",
+          .verb = Run};
+}
+
+}  // namespace cli

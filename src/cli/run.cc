@@ -1,0 +1,43 @@
+#include <fmt/core.h>
+
+#include "cli/checkpoint.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/forward.h"
+#include "cli/work.h"
+#include "run/identity.h"
+
+namespace cli {
+namespace {
+
+Outcome Run(const Invocation& invocation) {
+  const std::string until = invocation.Option("--until");
+  // The last boundary before contract: there the new version may be deployed, and the old one still works.
+  const plan::Phase phase = until.empty() ? plan::Phase::kSwitch : plan::ParsePhase(until);
+  Context context(invocation);
+  Work work(context);
+  std::error_code ignored;
+  const bool none = !std::filesystem::exists(checkpoint::FileOf(work.state()), ignored);
+  if (none && run::NothingDone(work.journal())) TakeCheckpoint(context, work, {});
+  return Forward(invocation, context, work, phase);
+}
+
+}  // namespace
+
+Command RunRelease() {
+  std::vector<Option> options = {
+      {.name = "--until",
+       .value = "PHASE",
+       .help = "the last phase (default: the last one before contract, where the new version may be deployed)"}};
+  for (Option& option : ForwardOptions()) options.push_back(std::move(option));
+  return {.name = "run",
+          .summary = "Run a release phase by phase, stopping at the first verdict that is not GO",
+          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .options = std::move(options),
+          .text =
+              "Begins where the release stands, also after a crash; takes a checkpoint where there is none. Each phase "
+              "has its own verdict.",
+          .verb = Run};
+}
+
+}  // namespace cli
