@@ -73,7 +73,8 @@ Runner::Runner(const Session& session) : session_(session), connection_(Connect(
   position_ = WhereItStands(connection_, session_.plan, session_.journal);
   if (position_.state == journal::Position::State::kDrifted) throw base::Error(Code::kDrifted, position_.problem);
   if (position_.state == journal::Position::State::kConcluded) Conclude();
-  if (position_.state == journal::Position::State::kInterrupted && !position_.half && !position_.failed) RecordRollback();
+  if (position_.state == journal::Position::State::kInterrupted && !position_.half && !position_.failed)
+    RecordRollback();
   CheckTouched();
 }
 

@@ -1,0 +1,110 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "journal/mirror.h"
+#include "journal/sql_text.h"
+#include "pg/quote.h"
+#include "postgres_test.h"
+
+namespace journal {
+namespace {
+
+class Mirror : public test::PostgresTest {};
+
+TEST_F(Mirror, InstallsOnceHoweverManyInstallIt) {
+  std::vector<std::jthread> installers;
+  for (int i = 0; i < 4; ++i) {
+    installers.emplace_back([this] {
+      auto connection = Connect();
+      InstallSchema(connection);
+    });
+  }
+  installers.clear();
+  auto connection = Connect();
+  EXPECT_TRUE(SchemaInstalled(connection));
+  InstallSchema(connection);
+}
+
+TEST_F(Mirror, KeepsLinesAndTheTouchedObjectsOfEachPlan) {
+  auto connection = Connect();
+  InstallSchema(connection);
+  const auto directory = std::filesystem::temp_directory_path() / ("mirror-test-" + base::RandomHex(6));
+  Journal journal = Journal::Open(directory);
+  for (int i = 1; i <= 4; ++i) journal.Append("note", {{"text", "é 'quoted' \\ " + std::to_string(i)}});
+  MirrorLines(connection, "r", journal, 2);
+  EXPECT_EQ(MirroredLines(connection, "r").size(), 2U);
+  MirrorLines(connection, "r", journal, 4);
+  const auto lines = MirroredLines(connection, "r");
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[3], ToLine(journal.events()[3]));
+  EXPECT_TRUE(MirroredLines(connection, "another").empty());
+  std::filesystem::remove_all(directory);
+
+  EXPECT_FALSE(LoadTouched(connection, "r"));
+  EnterRelease(connection, {"r", "sha256:1", "7", "0badcafe"});
+  EXPECT_FALSE(LoadTouched(connection, "r"));
+  const base::Json touched = {{"public.t", {{"columns", {"ü", "b"}}}}, {"public.gone", nullptr}};
+  StoreTouched(connection, "r", touched);
+  EnterRelease(connection, {"r", "sha256:1", "7", "0badcafe"});
+  EXPECT_EQ(LoadTouched(connection, "r"), touched);
+  EnterRelease(connection, {"r", "sha256:2", "7", "0badcafe"});
+  EXPECT_FALSE(LoadTouched(connection, "r"));
+}
+
+// Sync triggers run as the writer of a row: any role may note, and nothing else.
+TEST_F(Mirror, APlainRoleMayNoteButReadAndWriteNothing) {
+  auto connection = Connect();
+  InstallSchema(connection);
+  const std::string role = pg::Ident("app \"" + base::RandomHex(4));
+  connection.Exec("CREATE ROLE " + role + "; SET ROLE " + role);
+  const std::string note = "SELECT switchback.note_unconverted('r', 'public.t', 'c', '{\"id\": 1}', 'down', $1)";
+  connection.Query(note, {"first"});
+  connection.Query(note, {"second"});
+  connection.Exec("SELECT switchback.note_both_changed('r', 'public.t', 'c', '{\"id\": 1}')");
+  for (const char* sql : {"SELECT * FROM switchback.unconverted", "SELECT * FROM switchback.journal",
+                          "DELETE FROM switchback.lease", "CREATE TABLE switchback.mine ()"}) {
+    try {
+      connection.Exec(sql);
+      ADD_FAILURE() << sql;
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::Code::kPrivilege);
+    }
+  }
+  connection.Exec("RESET ROLE");
+  const auto rows = connection.Exec("SELECT reason FROM switchback.unconverted");
+  ASSERT_EQ(rows.rows(), 1);
+  EXPECT_EQ(rows.Text(0, 0), "second");
+  connection.Exec("DROP ROLE " + role);
+}
+
+TEST_F(Mirror, SaysWhichRightIsMissing) {
+  auto connection = Connect();
+  const std::string role = pg::Ident("app \"" + base::RandomHex(4));
+  connection.Exec("CREATE ROLE " + role + "; SET ROLE " + role);
+  try {
+    InstallSchema(connection);
+    ADD_FAILURE() << "installed without a right";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Code::kPrivilege);
+    EXPECT_NE(error.hint().find("GRANT CREATE ON DATABASE"), std::string::npos) << error.hint();
+    EXPECT_NE(error.hint().find(role), std::string::npos);
+  }
+  connection.Exec("RESET ROLE; DROP ROLE " + role);
+}
+
+TEST_F(Mirror, ItsSqlPrepares) {
+  auto connection = Connect();
+  InstallSchema(connection);
+  for (const auto sql :
+       {sql_text::kMirrorLine, sql_text::kMirroredLines, sql_text::kMirroredCount, sql_text::kStoreTouched,
+        sql_text::kLoadTouched, sql_text::kEnterRelease, sql_text::kSchemaInstalled}) {
+    connection.CheckPrepares(std::string(sql));
+  }
+}
+
+}  // namespace
+}  // namespace journal
