@@ -58,7 +58,7 @@ void Deployment::AwaitOldest() {
   }
   instance.child.Signal(SIGKILL);
   throw base::Error(base::Code::kDrillShop, fmt::format("a shop did not stop in order: {}",
-                                                               exit ? fmt::format("exit {}", *exit) : "it did not end"))
+                                                        exit ? fmt::format("exit {}", *exit) : "it did not end"))
       .Detail(base::ReadFile(instance.log));
 }
 

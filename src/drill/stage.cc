@@ -84,7 +84,8 @@ pg::Connection Inspect(const std::string& url) {
 std::string ShopAddress(int port) { return fmt::format("postgresql://shop@127.0.0.1:{}/{}", port, kShopDatabase); }
 
 std::string ShopAddressOf(const std::string& url) {
-  const pg::Result where = Inspect(url).Exec("SELECT current_setting('unix_socket_directories'), current_setting('port')");
+  const pg::Result where =
+      Inspect(url).Exec("SELECT current_setting('unix_socket_directories'), current_setting('port')");
   return fmt::format("host={} port={} user=shop dbname={}", where.Text(0, 0), where.Text(0, 1), kShopDatabase);
 }
 

@@ -8,10 +8,10 @@ namespace pg {
 
 // BEGIN in the constructor; ROLLBACK in the destructor unless Commit() was called.
 //
-// Commit() that loses its connection remembers the transaction id, connects anew and asks pg_xact_status, for up to three
-// times the connect_timeout: committed returns (the connection stays broken, for its session is gone), aborted throws
-// kConnectionLost (nothing changed), anything else throws kCommitInDoubt. It is never sent twice. A crash of this process
-// inside Commit() leaves the transaction either committed or rolled back; who resumes asks the database.
+// Commit() that loses its connection remembers the transaction id, connects anew and asks pg_xact_status, for up to
+// three times the connect_timeout: committed returns (the connection stays broken, for its session is gone), aborted
+// throws kConnectionLost (nothing changed), anything else throws kCommitInDoubt. It is never sent twice. A crash of
+// this process inside Commit() leaves the transaction either committed or rolled back; who resumes asks the database.
 class Transaction {
  public:
   enum class Isolation { kReadCommitted, kRepeatableRead };

@@ -1,4 +1,5 @@
-// What stands in the way of a change is named, with a remedy; what no rule knows is opaque: nothing is skipped or guessed.
+// What stands in the way of a change is named, with a remedy; what no rule knows is opaque: nothing is skipped or
+// guessed.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -42,31 +43,47 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 const Case kBlocked[] = {
     {"NoTable", "", "ALTER TABLE missing ADD COLUMN a int", "missing", "no such table"},
     {"NoColumn", "CREATE TABLE t (id int)", "ALTER TABLE t DROP COLUMN gone", "t.gone", "no such column"},
-    {"NameTaken", "CREATE TABLE t (a int, b int)", "ALTER TABLE t RENAME COLUMN a TO b", "t.b", "has a column of this name"},
-    {"NotNullWithoutValue", "CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int NOT NULL", "t.a", "nothing says what existing rows get"},
+    {"NameTaken", "CREATE TABLE t (a int, b int)", "ALTER TABLE t RENAME COLUMN a TO b", "t.b",
+     "has a column of this name"},
+    {"NotNullWithoutValue", "CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int NOT NULL", "t.a",
+     "nothing says what existing rows get"},
     {"NoType", "CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a nowhere.kind", "t.a", "no type"},
-    {"InlineReference", "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN p int REFERENCES p", "t.p", "REFERENCES"},
-    {"PrimaryKey", "CREATE TABLE t (id int PRIMARY KEY)", "ALTER TABLE t ALTER COLUMN id TYPE bigint", "t.id", "primary key"},
-    {"ReferencedByOthers", "CREATE TABLE t (id int PRIMARY KEY, k int UNIQUE); CREATE TABLE c (k int REFERENCES t (k))", "ALTER TABLE t RENAME COLUMN k TO l", "foreign key", "references"},
-    {"View", "CREATE TABLE t (id int, n int); CREATE VIEW v AS SELECT n FROM t", "ALTER TABLE t RENAME COLUMN n TO m", "view public.v", "reads"},
-    {"Policy", "CREATE TABLE t (id int, n int); CREATE POLICY mine ON t USING (n > 0)", "ALTER TABLE t DROP COLUMN n", "policy", "reads"},
-    {"GeneratedColumn", "CREATE TABLE t (n int, twice int GENERATED ALWAYS AS (n * 2) STORED)", "ALTER TABLE t RENAME COLUMN n TO m", "generated column", "reads"},
-    {"PartitionKey", "CREATE TABLE t (n int, v int) PARTITION BY RANGE (n)", "ALTER TABLE t RENAME COLUMN n TO m", "t.n", "partition key"},
+    {"InlineReference", "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int)",
+     "ALTER TABLE t ADD COLUMN p int REFERENCES p", "t.p", "REFERENCES"},
+    {"PrimaryKey", "CREATE TABLE t (id int PRIMARY KEY)", "ALTER TABLE t ALTER COLUMN id TYPE bigint", "t.id",
+     "primary key"},
+    {"ReferencedByOthers", "CREATE TABLE t (id int PRIMARY KEY, k int UNIQUE); CREATE TABLE c (k int REFERENCES t (k))",
+     "ALTER TABLE t RENAME COLUMN k TO l", "foreign key", "references"},
+    {"View", "CREATE TABLE t (id int, n int); CREATE VIEW v AS SELECT n FROM t", "ALTER TABLE t RENAME COLUMN n TO m",
+     "view public.v", "reads"},
+    {"Policy", "CREATE TABLE t (id int, n int); CREATE POLICY mine ON t USING (n > 0)", "ALTER TABLE t DROP COLUMN n",
+     "policy", "reads"},
+    {"GeneratedColumn", "CREATE TABLE t (n int, twice int GENERATED ALWAYS AS (n * 2) STORED)",
+     "ALTER TABLE t RENAME COLUMN n TO m", "generated column", "reads"},
+    {"PartitionKey", "CREATE TABLE t (n int, v int) PARTITION BY RANGE (n)", "ALTER TABLE t RENAME COLUMN n TO m",
+     "t.n", "partition key"},
     {"TriggerOnColumn",
-     "CREATE TABLE t (n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER watch AFTER UPDATE OF n ON t FOR EACH ROW EXECUTE FUNCTION f()",
+     "CREATE TABLE t (n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE "
+     "TRIGGER watch AFTER UPDATE OF n ON t FOR EACH ROW EXECUTE FUNCTION f()",
      "ALTER TABLE t RENAME COLUMN n TO m", "trigger watch", "UPDATE OF"},
     {"TriggerFunction",
-     "CREATE TABLE t (n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.n := 1; RETURN NEW; END'; CREATE TRIGGER watch BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+     "CREATE TABLE t (n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.n := 1; RETURN NEW; "
+     "END'; CREATE TRIGGER watch BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
      "ALTER TABLE t RENAME COLUMN n TO m", "function", "names the column n"},
-    {"ColumnGrant", "CREATE TABLE t (n int); GRANT SELECT (n) ON t TO PUBLIC", "ALTER TABLE t RENAME COLUMN n TO m", "t.n", "rights are granted"},
-    {"OneNameTwoForms", "CREATE TABLE t (n text)", "ALTER TABLE t ALTER COLUMN n TYPE int USING n::int", "t.n", "no moment exists"},
-    {"NoCast", "CREATE TABLE t (n point)", "ALTER TABLE t RENAME COLUMN n TO m; ALTER TABLE t ALTER COLUMN m TYPE int", "t.n", "no cast"},
+    {"ColumnGrant", "CREATE TABLE t (n int); GRANT SELECT (n) ON t TO PUBLIC", "ALTER TABLE t RENAME COLUMN n TO m",
+     "t.n", "rights are granted"},
+    {"OneNameTwoForms", "CREATE TABLE t (n text)", "ALTER TABLE t ALTER COLUMN n TYPE int USING n::int", "t.n",
+     "no moment exists"},
+    {"NoCast", "CREATE TABLE t (n point)", "ALTER TABLE t RENAME COLUMN n TO m; ALTER TABLE t ALTER COLUMN m TYPE int",
+     "t.n", "no cast"},
     {"RenamedTable", "CREATE TABLE t (n int)", "ALTER TABLE t RENAME TO u", "t", "renaming a table"},
     {"Transaction", "", "BEGIN", "statement 1", "transactions are made by the steps"},
     {"Empty", "", "-- nothing", "change.sql", "no statement"},
-    {"DataAndColumns", "CREATE TABLE t (id int PRIMARY KEY, n int)", "ALTER TABLE t ADD COLUMN m int; UPDATE t SET n = 1", "t", "changes its rows"},
+    {"DataAndColumns", "CREATE TABLE t (id int PRIMARY KEY, n int)",
+     "ALTER TABLE t ADD COLUMN m int; UPDATE t SET n = 1", "t", "changes its rows"},
     {"TriggerWritesElsewhere",
-     "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER audit AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()",
+     "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN "
+     "RETURN NEW; END'; CREATE TRIGGER audit AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()",
      "UPDATE t SET n = 1", "trigger audit", "could not be taken back"},
 };
 
@@ -86,7 +103,8 @@ TEST_P(BlockedTest, IsNamedWithARemedy) {
   EXPECT_TRUE(plan.steps.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BlockedTest, testing::ValuesIn(kBlocked), [](const auto& rule) { return rule.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, BlockedTest, testing::ValuesIn(kBlocked),
+                         [](const auto& rule) { return rule.param.name; });
 
 TEST_F(CompileTest, AnUnknownStatementIsOpaqueAndAPointOfNoReturn) {
   Setup("CREATE TABLE t (id int)");

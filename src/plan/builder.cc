@@ -1,9 +1,9 @@
 #include "plan/builder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/digest.h"
 
@@ -50,8 +50,7 @@ void Builder::Touch(const pg::QualifiedName& table) {
 Plan Builder::Finish() {
   for (const Phase phase : kPhases) {
     std::vector<Ranked>& ranked = steps_[phase];
-    std::stable_sort(ranked.begin(), ranked.end(),
-                     [](const Ranked& a, const Ranked& b) { return a.rank < b.rank; });
+    std::stable_sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) { return a.rank < b.rank; });
     for (std::size_t i = 0; i < ranked.size(); ++i) {
       ranked[i].step.id = fmt::format("{}.{}", Name(phase), i + 1);
       plan_.steps.push_back(std::move(ranked[i].step));

@@ -1,8 +1,8 @@
 #include "plan/column_change.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace plan {
 namespace {
@@ -27,12 +27,13 @@ class Folder {
     const catalog::Table* table = builder_.catalog().Find(action.relation.schema, action.relation.name);
     const pg::QualifiedName name = Resolve(builder_.catalog(), action.relation);
     if (table == nullptr) {
-      builder_.Block(name.Text(), "there is no such table in the database", "correct the name, or put the columns into its CREATE TABLE",
-                     action.at);
+      builder_.Block(name.Text(), "there is no such table in the database",
+                     "correct the name, or put the columns into its CREATE TABLE", action.at);
     } else if (table->kind != 'r' && table->kind != 'p') {
       builder_.Block(name.Text(), "it is no table", "change the table that it stands on", action.at);
     } else if (table->parent) {
-      builder_.Block(name.Text(), "it is a partition, or inherits from " + table->parent->Text(), "change the parent", action.at);
+      builder_.Block(name.Text(), "it is a partition, or inherits from " + table->parent->Text(), "change the parent",
+                     action.at);
     } else {
       return table;
     }
@@ -88,7 +89,8 @@ class Folder {
     switch (action.kind) {
       case sql::Kind::kDropColumn:
         if (change.added || change.Renamed() || !change.type.empty()) {
-          builder_.Block(change.Text(), "it is dropped and changed in one release", "leave the other change out", action.at);
+          builder_.Block(change.Text(), "it is dropped and changed in one release", "leave the other change out",
+                         action.at);
         }
         change.dropped = true;
         change.cascade = action.cascade;
@@ -129,7 +131,8 @@ class Folder {
         }
         break;
       }
-      default: break;
+      default:
+        break;
     }
   }
 
@@ -150,8 +153,10 @@ bool IsColumnAction(sql::Kind kind) {
     case sql::Kind::kSetNotNull:
     case sql::Kind::kDropNotNull:
     case sql::Kind::kSetDefault:
-    case sql::Kind::kDropDefault: return true;
-    default: return false;
+    case sql::Kind::kDropDefault:
+      return true;
+    default:
+      return false;
   }
 }
 

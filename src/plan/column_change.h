@@ -13,16 +13,16 @@ namespace plan {
 // All that change.sql says of one column, taken together.
 struct ColumnChange {
   const catalog::Table* table = nullptr;
-  std::string old_name;                     // empty: added by this release
+  std::string old_name;  // empty: added by this release
   std::string new_name;
   std::optional<sql::ColumnDef> added;
   bool dropped = false;
   bool cascade = false;
-  std::string type;                         // as written; empty: not changed
+  std::string type;  // as written; empty: not changed
   std::string using_expression;
-  std::optional<bool> not_null;             // set or dropped
+  std::optional<bool> not_null;  // set or dropped
   bool default_changed = false;
-  std::optional<std::string> new_default;   // nothing with default_changed: dropped
+  std::optional<std::string> new_default;  // nothing with default_changed: dropped
   bool constant_default = false;
   sql::Location at;
 
@@ -34,8 +34,8 @@ struct ColumnChange {
 
 [[nodiscard]] bool IsColumnAction(sql::Kind kind);
 
-// Folds the column actions of a release in their order, one change for each column. What does not fit (no such column, a name
-// that is taken) becomes a blocker.
+// Folds the column actions of a release in their order, one change for each column. What does not fit (no such column,
+// a name that is taken) becomes a blocker.
 std::vector<ColumnChange> FoldColumnChanges(Builder& builder, const std::vector<sql::Action>& actions);
 
 }  // namespace plan

@@ -1,9 +1,9 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/error.h"
 #include "plan/builder.h"
@@ -20,7 +20,9 @@ namespace {
 std::vector<sql::Action> ActionsOf(const release::Release& release) {
   sql::Parsed parsed = sql::Parse(release.change_sql);
   if (const auto* error = std::get_if<sql::SyntaxError>(&parsed)) {
-    throw base::Error(base::Code::kSqlSyntax, error->message).At(release.change_path.string(), error->at.line, error->at.column).Detail(error->caret);
+    throw base::Error(base::Code::kSqlSyntax, error->message)
+        .At(release.change_path.string(), error->at.line, error->at.column)
+        .Detail(error->caret);
   }
   return std::get<std::vector<sql::Action>>(std::move(parsed));
 }
@@ -33,11 +35,13 @@ struct TableWork {
 
 bool KnownType(Builder& builder, const ColumnChange& change) {
   if (change.type.empty() || builder.catalog().TypeOf(change.type).exists) return true;
-  builder.Block(change.Text(), fmt::format("there is no type {}", change.type), "create the type in a release before this one", change.at);
+  builder.Block(change.Text(), fmt::format("there is no type {}", change.type),
+                "create the type in a release before this one", change.at);
   return false;
 }
 
-void CompileColumns(Builder& builder, const std::vector<ColumnChange>& changes, const std::set<std::string>& replaced_functions) {
+void CompileColumns(Builder& builder, const std::vector<ColumnChange>& changes,
+                    const std::set<std::string>& replaced_functions) {
   const auto replaces = [&](const std::string& function) {
     const std::string name = function.substr(0, function.find('('));
     return replaced_functions.contains(name) || replaced_functions.contains(name.substr(name.rfind('.') + 1));
@@ -48,12 +52,15 @@ void CompileColumns(Builder& builder, const std::vector<ColumnChange>& changes, 
       AddColumn(builder, change, changes);
     } else if (change.dropped) {
       CheckHangers(builder, change, Use::kDrop, replaces);
-      if (change.cascade) builder.Block(change.Text(), "CASCADE would take along what hangs on it", "name those objects, and drop them before", change.at);
+      if (change.cascade)
+        builder.Block(change.Text(), "CASCADE would take along what hangs on it",
+                      "name those objects, and drop them before", change.at);
       work[change.table->name].dropped.push_back(Drop(builder, change, changes));
     } else if (KnownType(builder, change)) {
       if (NeedsReplacement(builder, change)) {
         CheckHangers(builder, change, Use::kReplace, replaces);
-        if (auto replacement = Replace(builder, change, changes)) work[change.table->name].replacements.push_back(std::move(*replacement));
+        if (auto replacement = Replace(builder, change, changes))
+          work[change.table->name].replacements.push_back(std::move(*replacement));
       } else {
         if (!change.type.empty()) CheckHangers(builder, change, Use::kInPlace, replaces);
         ChangeInPlace(builder, change);
@@ -68,29 +75,41 @@ void CompileColumns(Builder& builder, const std::vector<ColumnChange>& changes, 
 
 void CompileAction(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
   switch (action.kind) {
-    case sql::Kind::kAddCheck: return AddCheck(builder, action, changes);
-    case sql::Kind::kAddForeignKey: return AddForeignKey(builder, action, changes);
+    case sql::Kind::kAddCheck:
+      return AddCheck(builder, action, changes);
+    case sql::Kind::kAddForeignKey:
+      return AddForeignKey(builder, action, changes);
     case sql::Kind::kAddUnique:
-    case sql::Kind::kAddPrimaryKey: return AddUnique(builder, action, changes);
-    case sql::Kind::kDropConstraint: return DropConstraint(builder, action);
-    case sql::Kind::kCreateIndex: return CreateIndex(builder, action, changes);
-    case sql::Kind::kDropIndex: return DropIndex(builder, action);
-    case sql::Kind::kCreateTable: return CreateTable(builder, action);
-    case sql::Kind::kDropTable: return DropTable(builder, action);
+    case sql::Kind::kAddPrimaryKey:
+      return AddUnique(builder, action, changes);
+    case sql::Kind::kDropConstraint:
+      return DropConstraint(builder, action);
+    case sql::Kind::kCreateIndex:
+      return CreateIndex(builder, action, changes);
+    case sql::Kind::kDropIndex:
+      return DropIndex(builder, action);
+    case sql::Kind::kCreateTable:
+      return CreateTable(builder, action);
+    case sql::Kind::kDropTable:
+      return DropTable(builder, action);
     case sql::Kind::kUpdate:
     case sql::Kind::kDelete:
-    case sql::Kind::kInsertSelect: return ChangeData(builder, action, changes);
+    case sql::Kind::kInsertSelect:
+      return ChangeData(builder, action, changes);
     case sql::Kind::kRenameTable:
       builder.Block(Resolve(builder.catalog(), action.relation).Text(), "renaming a table is not compiled into steps",
-                    "create a view under the new name in this release, and rename in one after the old version is gone", action.at);
+                    "create a view under the new name in this release, and rename in one after the old version is gone",
+                    action.at);
       return;
     case sql::Kind::kOther:
       if (action.object_kind == "transaction control") {
-        builder.Block(fmt::format("statement {}", action.statement), "transactions are made by the steps", "leave BEGIN, COMMIT and the like out", action.at);
+        builder.Block(fmt::format("statement {}", action.statement), "transactions are made by the steps",
+                      "leave BEGIN, COMMIT and the like out", action.at);
         return;
       }
       return RunOpaque(builder, action, "no rule knows this statement");
-    default: return RunOpaque(builder, action, "it is run as it stands");
+    default:
+      return RunOpaque(builder, action, "it is run as it stands");
   }
 }
 
@@ -122,14 +141,16 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
   Builder builder(release, catalog);
   std::set<std::string> replaced_functions;
   for (const sql::Action& action : actions) {
-    if (action.kind == sql::Kind::kCreateObject && action.object_kind == "FUNCTION" && action.or_replace) replaced_functions.insert(action.object);
+    if (action.kind == sql::Kind::kCreateObject && action.object_kind == "FUNCTION" && action.or_replace)
+      replaced_functions.insert(action.object);
   }
   const std::vector<ColumnChange> changes = FoldColumnChanges(builder, actions);
   CompileColumns(builder, changes, replaced_functions);
   for (const sql::Action& action : actions) {
     if (!IsColumnAction(action.kind)) CompileAction(builder, action, changes);
   }
-  if (actions.empty()) builder.Block(release.change_path.string(), "it has no statement", "write the change as ordinary SQL", {});
+  if (actions.empty())
+    builder.Block(release.change_path.string(), "it has no statement", "write the change as ordinary SQL", {});
   return builder.Finish();
 }
 

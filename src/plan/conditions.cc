@@ -22,7 +22,9 @@ std::string Constraint(const pg::QualifiedName& table, const std::string& constr
 
 }  // namespace
 
-std::string TableExists(const pg::QualifiedName& table) { return fmt::format("SELECT {} IS NOT NULL", Regclass(table)); }
+std::string TableExists(const pg::QualifiedName& table) {
+  return fmt::format("SELECT {} IS NOT NULL", Regclass(table));
+}
 
 std::string ColumnExists(const pg::QualifiedName& table, const std::string& column) {
   return Attribute(table, column, "");
@@ -33,7 +35,8 @@ std::string ColumnIsNotNull(const pg::QualifiedName& table, const std::string& c
 }
 
 std::string ColumnHasType(const pg::QualifiedName& table, const std::string& column, const std::string& type) {
-  return Attribute(table, column, fmt::format(" AND pg_catalog.format_type(atttypid, atttypmod) = {}", pg::Literal(type)));
+  return Attribute(table, column,
+                   fmt::format(" AND pg_catalog.format_type(atttypid, atttypmod) = {}", pg::Literal(type)));
 }
 
 std::string ColumnHasDefault(const pg::QualifiedName& table, const std::string& column) {

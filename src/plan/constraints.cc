@@ -1,7 +1,7 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "plan/conditions.h"
@@ -11,14 +11,16 @@
 namespace plan {
 namespace {
 
-const ColumnChange* ChangeOf(const std::vector<ColumnChange>& changes, const catalog::Table& table, const std::string& column) {
-  const auto found = std::find_if(changes.begin(), changes.end(), [&](const ColumnChange& c) { return c.table == &table && c.new_name == column; });
+const ColumnChange* ChangeOf(const std::vector<ColumnChange>& changes, const catalog::Table& table,
+                             const std::string& column) {
+  const auto found = std::find_if(changes.begin(), changes.end(),
+                                  [&](const ColumnChange& c) { return c.table == &table && c.new_name == column; });
   return found == changes.end() ? nullptr : &*found;
 }
 
 // The columns are there in contract; says so by name where one is not.
-bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Table& table, const std::vector<ColumnChange>& changes,
-                  const std::vector<std::string>& columns) {
+bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Table& table,
+                  const std::vector<ColumnChange>& changes, const std::vector<std::string>& columns) {
   for (const std::string& column : columns) {
     const ColumnChange* change = ChangeOf(changes, table, column);
     const bool renamed_away = std::any_of(changes.begin(), changes.end(), [&](const ColumnChange& c) {
@@ -26,7 +28,8 @@ bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Ta
     });
     if (change != nullptr && !change->dropped) continue;
     if (change == nullptr && !renamed_away && table.FindColumn(column) != nullptr) continue;
-    builder.Block(table.name.Text() + "." + column, renamed_away ? "this release renames or drops it" : "there is no such column",
+    builder.Block(table.name.Text() + "." + column,
+                  renamed_away ? "this release renames or drops it" : "there is no such column",
                   "name the column as it is called after the release", action.at);
     return false;
   }
@@ -34,14 +37,16 @@ bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Ta
 }
 
 // Rows can be looked at in migrate only where all columns are there by their names already.
-bool ReadableInMigrate(const std::vector<ColumnChange>& changes, const catalog::Table& table, const std::vector<std::string>& columns) {
+bool ReadableInMigrate(const std::vector<ColumnChange>& changes, const catalog::Table& table,
+                       const std::vector<std::string>& columns) {
   return std::none_of(columns.begin(), columns.end(), [&](const std::string& column) {
     const ColumnChange* change = ChangeOf(changes, table, column);
     return change != nullptr && !change->Renamed() && !change->type.empty();
   });
 }
 
-std::string NameFor(const catalog::Table* table, const sql::Action& action, const std::vector<std::string>& columns, const std::string& suffix) {
+std::string NameFor(const catalog::Table* table, const sql::Action& action, const std::vector<std::string>& columns,
+                    const std::string& suffix) {
   if (!action.constraint.empty()) return action.constraint;
   std::string stem = action.relation.name;
   if (columns.size() == 1 || suffix != "check") {
@@ -52,28 +57,37 @@ std::string NameFor(const catalog::Table* table, const sql::Action& action, cons
   while (length < stem.size() && (static_cast<unsigned char>(stem[length]) & 0xC0U) == 0x80U) --length;
   stem.resize(length);
   std::string name = stem + "_" + suffix;
-  for (int n = 1; table != nullptr && table->FindConstraint(name) != nullptr; ++n) name = fmt::format("{}_{}{}", stem, suffix, n);
+  for (int n = 1; table != nullptr && table->FindConstraint(name) != nullptr; ++n)
+    name = fmt::format("{}_{}{}", stem, suffix, n);
   return name;
 }
 
 void Precheck(Builder& builder, const std::string& name, const std::string& query, const std::string& text) {
-  Step& look = builder.Add(Phase::kMigrate, Rank::kPrecheck, StepKind::kSql, fmt::format("look for rows that break {}", name), "rows that contract would stumble over are found while there is time");
+  Step& look =
+      builder.Add(Phase::kMigrate, Rank::kPrecheck, StepKind::kSql, fmt::format("look for rows that break {}", name),
+                  "rows that contract would stumble over are found while there is time");
   look.precondition = {query, text};
   look.search_path = builder.AuthorsPath();
   look.reverse_title = "nothing to undo";
 }
 
-void AddConstraint(Builder& builder, const pg::QualifiedName& table, const std::string& name, const std::string& definition, std::vector<Lock> locks) {
+void AddConstraint(Builder& builder, const pg::QualifiedName& table, const std::string& name,
+                   const std::string& definition, std::vector<Lock> locks) {
   const std::string alter = "ALTER TABLE " + table.Sql();
-  Step& add = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("add {} on {}", name, table.Text()), "NOT VALID needs no scan; it holds for new rows at once");
-  add.forward = {{fmt::format("{} ADD CONSTRAINT {} {} NOT VALID", alter, pg::Ident(name), definition), Not(ConstraintExists(table, name))}};
+  Step& add =
+      builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("add {} on {}", name, table.Text()),
+                  "NOT VALID needs no scan; it holds for new rows at once");
+  add.forward = {{fmt::format("{} ADD CONSTRAINT {} {} NOT VALID", alter, pg::Ident(name), definition),
+                  Not(ConstraintExists(table, name))}};
   add.reverse = {{fmt::format("{} DROP CONSTRAINT IF EXISTS {}", alter, pg::Ident(name))}};
   add.reverse_title = "drop the constraint";
   add.search_path = builder.AuthorsPath();
   add.postcondition = {ConstraintExists(table, name), "the constraint is there"};
   add.reverse_postcondition = {Not(ConstraintExists(table, name)), "the constraint is gone"};
   add.locks = std::move(locks);
-  Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("validate {} on {}", name, table.Text()), "the scan runs under a lock that reads and writes pass");
+  Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
+                               fmt::format("validate {} on {}", name, table.Text()),
+                               "the scan runs under a lock that reads and writes pass");
   validate.forward = {{fmt::format("{} VALIDATE CONSTRAINT {}", alter, pg::Ident(name))}};
   validate.reverse_title = "nothing to undo";
   validate.search_path = builder.AuthorsPath();
@@ -91,15 +105,19 @@ void AddCheck(Builder& builder, const sql::Action& action, const std::vector<Col
   try {
     columns = sql::ExpressionColumns(action.expression);
   } catch (const base::Error& error) {
-    builder.Block(name.Text(), fmt::format("the check '{}' is no expression over one row: {}", action.expression, error.message()), "write it over columns of its own row", action.at);
+    builder.Block(name.Text(),
+                  fmt::format("the check '{}' is no expression over one row: {}", action.expression, error.message()),
+                  "write it over columns of its own row", action.at);
     return;
   }
   if (table != nullptr && !ColumnsStand(builder, action, *table, changes, columns)) return;
   const std::string constraint = NameFor(table, action, columns, "check");
   if (table != nullptr && ReadableInMigrate(changes, *table, columns)) {
-    Precheck(builder, constraint, NoRow(name, fmt::format("NOT ({})", action.expression)), fmt::format("no row of {} breaks CHECK ({})", name.Text(), action.expression));
+    Precheck(builder, constraint, NoRow(name, fmt::format("NOT ({})", action.expression)),
+             fmt::format("no row of {} breaks CHECK ({})", name.Text(), action.expression));
   }
-  AddConstraint(builder, name, constraint, fmt::format("CHECK ({})", action.expression), {{name, "ACCESS EXCLUSIVE", LockWork::kNone}});
+  AddConstraint(builder, name, constraint, fmt::format("CHECK ({})", action.expression),
+                {{name, "ACCESS EXCLUSIVE", LockWork::kNone}});
 }
 
 void AddForeignKey(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
@@ -110,24 +128,31 @@ void AddForeignKey(Builder& builder, const sql::Action& action, const std::vecto
   builder.Touch(name);
   if (table != nullptr && !ColumnsStand(builder, action, *table, changes, action.columns)) return;
   if (table != nullptr && table->kind == 'p' && builder.catalog().server_version < 180000) {
-    builder.Block(name.Text(), "a foreign key of a partitioned table cannot be added without a long lock before PostgreSQL 18", "add it to each partition", action.at);
+    builder.Block(name.Text(),
+                  "a foreign key of a partitioned table cannot be added without a long lock before PostgreSQL 18",
+                  "add it to each partition", action.at);
     return;
   }
   const std::string constraint = NameFor(table, action, action.columns, "fkey");
-  const std::vector<std::string> keys = !action.referenced_columns.empty() || target == nullptr ? action.referenced_columns : target->KeyColumns();
-  if (table != nullptr && target != nullptr && keys.size() == action.columns.size() && ReadableInMigrate(changes, *table, action.columns)) {
+  const std::vector<std::string> keys =
+      !action.referenced_columns.empty() || target == nullptr ? action.referenced_columns : target->KeyColumns();
+  if (table != nullptr && target != nullptr && keys.size() == action.columns.size() &&
+      ReadableInMigrate(changes, *table, action.columns)) {
     Precheck(builder, constraint, NoOrphan(name, action.columns, referenced, keys),
              fmt::format("every {} of {} is in {}", fmt::join(action.columns, ", "), name.Text(), referenced.Text()));
   }
-  AddConstraint(builder, name, constraint, action.definition, {{name, "SHARE ROW EXCLUSIVE", LockWork::kNone}, {referenced, "SHARE ROW EXCLUSIVE", LockWork::kNone}});
+  AddConstraint(builder, name, constraint, action.definition,
+                {{name, "SHARE ROW EXCLUSIVE", LockWork::kNone}, {referenced, "SHARE ROW EXCLUSIVE", LockWork::kNone}});
 }
 
 void AddUnique(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
   const pg::QualifiedName name = Resolve(builder.catalog(), action.relation);
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   builder.Touch(name);
-  if (table == nullptr || table->kind == 'p' || action.kind == sql::Kind::kAddPrimaryKey || !action.using_index.empty()) {
-    builder.Block(name.Text(), "this kind of key is not compiled into steps", "write UNIQUE (columns) on a plain table, or put it into CREATE TABLE", action.at);
+  if (table == nullptr || table->kind == 'p' || action.kind == sql::Kind::kAddPrimaryKey ||
+      !action.using_index.empty()) {
+    builder.Block(name.Text(), "this kind of key is not compiled into steps",
+                  "write UNIQUE (columns) on a plain table, or put it into CREATE TABLE", action.at);
     return;
   }
   if (!ColumnsStand(builder, action, *table, changes, action.columns)) return;
@@ -137,18 +162,27 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
   if (ReadableInMigrate(changes, *table, action.columns)) {
     std::vector<std::string> given;
     for (const std::string& column : action.columns) given.push_back(pg::Ident(column) + " IS NOT NULL");
-    Precheck(builder, constraint, fmt::format("SELECT NOT EXISTS (SELECT FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1)", name.Sql(), fmt::join(given, " AND "), columns),
+    Precheck(builder, constraint,
+             fmt::format("SELECT NOT EXISTS (SELECT FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1)", name.Sql(),
+                         fmt::join(given, " AND "), columns),
              fmt::format("no two rows of {} have the same {}", name.Text(), columns));
   }
-  Step& build = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kConcurrent, fmt::format("build the unique index {}", constraint), "concurrently; only now, because it would bind the old version");
-  build.forward = {{fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})", pg::Ident(constraint), name.Sql(), columns)}};
+  Step& build = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kConcurrent,
+                            fmt::format("build the unique index {}", constraint),
+                            "concurrently; only now, because it would bind the old version");
+  build.forward = {
+      {fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})", pg::Ident(constraint), name.Sql(), columns)}};
   build.reverse = {{fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", index.Sql())}};
   build.reverse_title = "drop the index concurrently";
   build.index = index.Sql();
   build.reverse_postcondition = {Not(TableExists(index)), "the index is gone"};
   build.locks = {{name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
-  Step& add = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("make it the constraint {}", constraint), "the index is there, so nothing is scanned");
-  add.forward = {{fmt::format("ALTER TABLE {} ADD CONSTRAINT {} UNIQUE USING INDEX {}", name.Sql(), pg::Ident(constraint), pg::Ident(constraint)), Not(ConstraintExists(name, constraint))}};
+  Step& add =
+      builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
+                  fmt::format("make it the constraint {}", constraint), "the index is there, so nothing is scanned");
+  add.forward = {{fmt::format("ALTER TABLE {} ADD CONSTRAINT {} UNIQUE USING INDEX {}", name.Sql(),
+                              pg::Ident(constraint), pg::Ident(constraint)),
+                  Not(ConstraintExists(name, constraint))}};
   add.reverse = {{fmt::format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", name.Sql(), pg::Ident(constraint))}};
   add.reverse_title = "drop the constraint with its index";
   add.postcondition = {ConstraintExists(name, constraint), "the constraint is there"};
@@ -162,7 +196,8 @@ void DropConstraint(Builder& builder, const sql::Action& action) {
   const catalog::Constraint* constraint = table == nullptr ? nullptr : table->FindConstraint(action.constraint);
   builder.Touch(name);
   if (constraint == nullptr) {
-    builder.Block(fmt::format("{} on {}", action.constraint, name.Text()), "there is no such constraint", "correct the name", action.at);
+    builder.Block(fmt::format("{} on {}", action.constraint, name.Text()), "there is no such constraint",
+                  "correct the name", action.at);
     return;
   }
   if (action.cascade || (constraint->type != 'c' && constraint->type != 'f')) {
@@ -170,8 +205,11 @@ void DropConstraint(Builder& builder, const sql::Action& action) {
     return;
   }
   AddWayBackValidation(builder, Phase::kExpand, Rank::kInPlace, name, *constraint);
-  Step& step = builder.Add(Phase::kExpand, Rank::kInPlace, StepKind::kSql, fmt::format("drop {} on {}", constraint->name, name.Text()), "the new version writes rows that it forbids");
-  step.forward = {{fmt::format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", name.Sql(), pg::Ident(constraint->name))}};
+  Step& step = builder.Add(Phase::kExpand, Rank::kInPlace, StepKind::kSql,
+                           fmt::format("drop {} on {}", constraint->name, name.Text()),
+                           "the new version writes rows that it forbids");
+  step.forward = {
+      {fmt::format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", name.Sql(), pg::Ident(constraint->name))}};
   step.reverse = {{AddNotValid(name, *constraint), Not(ConstraintExists(name, constraint->name))}};
   step.reverse_title = "add it NOT VALID; it is validated where no row breaks it";
   step.postcondition = {Not(ConstraintExists(name, constraint->name)), "the constraint is gone"};

@@ -1,7 +1,7 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "plan/conditions.h"
 #include "plan/new_column.h"
@@ -10,7 +10,9 @@
 namespace plan {
 namespace {
 
-bool Contains(const std::vector<std::string>& list, const std::string& entry) { return std::find(list.begin(), list.end(), entry) != list.end(); }
+bool Contains(const std::vector<std::string>& list, const std::string& entry) {
+  return std::find(list.begin(), list.end(), entry) != list.end();
+}
 
 std::vector<std::string> StoredColumns(const catalog::Table& table) {
   std::vector<std::string> columns;
@@ -22,14 +24,17 @@ std::vector<std::string> StoredColumns(const catalog::Table& table) {
 
 class DataRule {
  public:
-  DataRule(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) : builder_(builder), action_(action), changes_(changes) {}
+  DataRule(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes)
+      : builder_(builder), action_(action), changes_(changes) {}
 
   void Compile() {
     const catalog::Table* table = builder_.catalog().Find(action_.relation.schema, action_.relation.name);
     if (table == nullptr || table->kind != 'r') {
       builder_.Block(Resolve(builder_.catalog(), action_.relation).Text(),
                      table == nullptr ? "there is no such table yet" : "rows of such a relation cannot be imaged",
-                     "change the rows of existing plain tables; rows for a table that this release creates belong into the next one", action_.at);
+                     "change the rows of existing plain tables; rows for a table that this release creates belong into "
+                     "the next one",
+                     action_.at);
       return;
     }
     builder_.Touch(table->name);
@@ -55,7 +60,9 @@ class DataRule {
   bool ReadsWhatStands(const catalog::Table& table) {
     for (const ColumnChange& change : changes_) {
       if (change.table != &table) continue;
-      builder_.Block(table.name.Text(), fmt::format("statement {} changes its rows, and the release changes its column {}", action_.statement, change.new_name),
+      builder_.Block(table.name.Text(),
+                     fmt::format("statement {} changes its rows, and the release changes its column {}",
+                                 action_.statement, change.new_name),
                      "put the change of rows into a release of its own", action_.at);
       return false;
     }
@@ -64,9 +71,12 @@ class DataRule {
 
   [[nodiscard]] bool Fires(const catalog::Trigger& trigger) const {
     switch (action_.kind) {
-      case sql::Kind::kUpdate: return trigger.on_update;
-      case sql::Kind::kDelete: return trigger.on_delete;
-      default: return trigger.on_insert;
+      case sql::Kind::kUpdate:
+        return trigger.on_update;
+      case sql::Kind::kDelete:
+        return trigger.on_delete;
+      default:
+        return trigger.on_insert;
     }
   }
 
@@ -76,10 +86,14 @@ class DataRule {
     for (const catalog::Trigger& trigger : table.triggers) {
       if (trigger.ours || !trigger.enabled || !Fires(trigger)) continue;
       if (trigger.before && trigger.row) {
-        builder_.Notice(Phase::kMigrate, fmt::format("trigger {} on {} fires for the rows of statement {}", trigger.name, table.name.Text(), action_.statement));
+        builder_.Notice(Phase::kMigrate, fmt::format("trigger {} on {} fires for the rows of statement {}",
+                                                     trigger.name, table.name.Text(), action_.statement));
       } else {
-        builder_.Block(fmt::format("trigger {} on {}", trigger.name, table.name.Text()), "it would fire, and what it writes elsewhere could not be taken back",
-                       "disable it before, or give the statement a `down` of its own in a release with an opaque statement", action_.at);
+        builder_.Block(
+            fmt::format("trigger {} on {}", trigger.name, table.name.Text()),
+            "it would fire, and what it writes elsewhere could not be taken back",
+            "disable it before, or give the statement a `down` of its own in a release with an opaque statement",
+            action_.at);
         return false;
       }
     }
@@ -97,11 +111,13 @@ class DataRule {
       if (child == nullptr) {
         return Refuse(dependent.name, "its cascade reaches further than what was read");
       }
-      const bool acts = std::any_of(child->constraints.begin(), child->constraints.end(), [&](const catalog::Constraint& c) {
-        return c.type == 'f' && c.referenced == table.name && c.definition.find(" ON DELETE ") != std::string::npos;
-      });
+      const bool acts =
+          std::any_of(child->constraints.begin(), child->constraints.end(), [&](const catalog::Constraint& c) {
+            return c.type == 'f' && c.referenced == table.name && c.definition.find(" ON DELETE ") != std::string::npos;
+          });
       if (!acts || std::find(tables_.begin(), tables_.end(), child) != tables_.end()) continue;
-      if (child->KeyColumns().empty() || child->kind != 'r') return Refuse(child->name.Text(), "a cascade reaches its rows, and it has no primary key");
+      if (child->KeyColumns().empty() || child->kind != 'r')
+        return Refuse(child->name.Text(), "a cascade reaches its rows, and it has no primary key");
       tables_.push_back(child);
       builder_.Touch(child->name);
     }
@@ -110,16 +126,17 @@ class DataRule {
 
   [[nodiscard]] const catalog::Table* ChildOf(const std::string& text, const pg::QualifiedName& parent) const {
     for (const auto& [name, candidate] : builder_.catalog().tables) {
-      const bool refers = std::any_of(candidate.constraints.begin(), candidate.constraints.end(), [&](const catalog::Constraint& c) {
-        return c.type == 'f' && c.referenced == parent;
-      });
+      const bool refers =
+          std::any_of(candidate.constraints.begin(), candidate.constraints.end(),
+                      [&](const catalog::Constraint& c) { return c.type == 'f' && c.referenced == parent; });
       if (refers && text.find(name.name) != std::string::npos) return &candidate;
     }
     return nullptr;
   }
 
   bool Refuse(const std::string& object, const std::string& reason) {
-    builder_.Block(object, reason, "delete the rows of the referencing tables in statements of their own, before this one", action_.at);
+    builder_.Block(object, reason,
+                   "delete the rows of the referencing tables in statements of their own, before this one", action_.at);
     return false;
   }
 
@@ -133,17 +150,21 @@ class DataRule {
   }
 
   [[nodiscard]] std::string TriggerName() const { return "~switchback_" + data_.capture_id; }
-  [[nodiscard]] static std::string FunctionName(const DataChange::Capture& capture) { return pg::Ident("switchback", "capture_" + capture.images); }
+  [[nodiscard]] static std::string FunctionName(const DataChange::Capture& capture) {
+    return pg::Ident("switchback", "capture_" + capture.images);
+  }
 
   static std::vector<std::string> CreateImages(const DataChange::Capture& capture) {
     std::vector<std::string> columns;
     for (const char side : {'b', 'a'}) {
-      for (std::size_t i = 0; i < capture.columns.size(); ++i) columns.push_back(fmt::format("{}.{} AS {}{}", side, pg::Ident(capture.columns[i]), side, i + 1));
+      for (std::size_t i = 0; i < capture.columns.size(); ++i)
+        columns.push_back(fmt::format("{}.{} AS {}{}", side, pg::Ident(capture.columns[i]), side, i + 1));
     }
     const std::string images = pg::Ident("switchback", capture.images);
     const std::string table = capture.table.Sql();
     return {fmt::format("DROP TABLE IF EXISTS {}", images),
-            fmt::format("CREATE TABLE {} AS SELECT NULL::text AS op, {} FROM {} b, {} a WITH NO DATA", images, fmt::join(columns, ", "), table, table),
+            fmt::format("CREATE TABLE {} AS SELECT NULL::text AS op, {} FROM {} b, {} a WITH NO DATA", images,
+                        fmt::join(columns, ", "), table, table),
             fmt::format("ALTER TABLE {} ADD COLUMN seq bigint GENERATED ALWAYS AS IDENTITY", images)};
   }
 
@@ -157,21 +178,25 @@ class DataRule {
       }
     }
     const std::string images = pg::Ident("switchback", capture.images);
-    return fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS {}", FunctionName(capture),
-                       pg::DollarQuote(fmt::format(
-                           "BEGIN IF TG_OP = 'INSERT' THEN INSERT INTO {0} (op, {2}) VALUES ('I', {4}); "
-                           "ELSIF TG_OP = 'DELETE' THEN INSERT INTO {0} (op, {1}) VALUES ('D', {3}); "
-                           "ELSE INSERT INTO {0} (op, {1}, {2}) VALUES ('U', {3}, {4}); END IF; RETURN NULL; END",
-                           images, fmt::join(names[0], ", "), fmt::join(names[1], ", "), fmt::join(values[0], ", "), fmt::join(values[1], ", "))));
+    return fmt::format(
+        "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS {}",
+        FunctionName(capture),
+        pg::DollarQuote(
+            fmt::format("BEGIN IF TG_OP = 'INSERT' THEN INSERT INTO {0} (op, {2}) VALUES ('I', {4}); "
+                        "ELSIF TG_OP = 'DELETE' THEN INSERT INTO {0} (op, {1}) VALUES ('D', {3}); "
+                        "ELSE INSERT INTO {0} (op, {1}, {2}) VALUES ('U', {3}, {4}); END IF; RETURN NULL; END",
+                        images, fmt::join(names[0], ", "), fmt::join(names[1], ", "), fmt::join(values[0], ", "),
+                        fmt::join(values[1], ", "))));
   }
 
   [[nodiscard]] std::vector<std::string> CreateTriggers() const {
     std::vector<std::string> statements;
     for (const DataChange::Capture& capture : data_.captures) {
       statements.push_back(CreateFunction(capture));
-      statements.push_back(fmt::format("CREATE TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {} FOR EACH ROW WHEN "
-                                       "(pg_catalog.current_setting('switchback.capture', true) = {}) EXECUTE FUNCTION {}()",
-                                       pg::Ident(TriggerName()), capture.table.Sql(), pg::Literal(data_.capture_id), FunctionName(capture)));
+      statements.push_back(fmt::format(
+          "CREATE TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {} FOR EACH ROW WHEN "
+          "(pg_catalog.current_setting('switchback.capture', true) = {}) EXECUTE FUNCTION {}()",
+          pg::Ident(TriggerName()), capture.table.Sql(), pg::Literal(data_.capture_id), FunctionName(capture)));
     }
     return statements;
   }
@@ -179,7 +204,8 @@ class DataRule {
   [[nodiscard]] std::vector<std::string> DropTriggers() const {
     std::vector<std::string> statements;
     for (const DataChange::Capture& capture : data_.captures) {
-      statements.push_back(fmt::format("DROP TRIGGER IF EXISTS {} ON {}", pg::Ident(TriggerName()), capture.table.Sql()));
+      statements.push_back(
+          fmt::format("DROP TRIGGER IF EXISTS {} ON {}", pg::Ident(TriggerName()), capture.table.Sql()));
       statements.push_back(fmt::format("DROP FUNCTION IF EXISTS {}()", FunctionName(capture)));
     }
     return statements;
@@ -195,11 +221,14 @@ class DataRule {
 
   void AddSteps(const catalog::Table& table) {
     std::vector<Lock> locks;
-    for (const DataChange::Capture& capture : data_.captures) locks.push_back({capture.table, "SHARE ROW EXCLUSIVE", LockWork::kNone});
+    for (const DataChange::Capture& capture : data_.captures)
+      locks.push_back({capture.table, "SHARE ROW EXCLUSIVE", LockWork::kNone});
     const Condition watched{TriggerExists(table.name, TriggerName()), "the triggers are there"};
     const Condition unwatched{Not(watched.sql), "the triggers are gone"};
 
-    Step& prepare = builder_.Add(Phase::kMigrate, Rank::kData, StepKind::kSql, fmt::format("prepare images for statement {}", action_.statement), "each row is kept as it was and as it became");
+    Step& prepare = builder_.Add(Phase::kMigrate, Rank::kData, StepKind::kSql,
+                                 fmt::format("prepare images for statement {}", action_.statement),
+                                 "each row is kept as it was and as it became");
     for (const DataChange::Capture& capture : data_.captures) {
       for (std::string& statement : CreateImages(capture)) prepare.forward.push_back({std::move(statement)});
     }
@@ -211,18 +240,23 @@ class DataRule {
     prepare.reverse_postcondition = unwatched;
     prepare.locks = locks;
 
-    Step& change = builder_.Add(Phase::kMigrate, Rank::kData, StepKind::kData, fmt::format("statement {}: {} {}", action_.statement, Verb(), table.name.Text()),
+    Step& change = builder_.Add(Phase::kMigrate, Rank::kData, StepKind::kData,
+                                fmt::format("statement {}: {} {}", action_.statement, Verb(), table.name.Text()),
                                 "one transaction, because the statement may read more than its own row");
     change.forward = {{action_.text}};
     change.reverse_title = "bring the images back; rows that changed since are listed, not touched";
     change.search_path = builder_.AuthorsPath();
     change.locks = {{table.name, "ROW EXCLUSIVE", LockWork::kNone}};
     for (const catalog::Table* written : tables_) {
-      change.footprint.push_back({written->name, written == &table && action_.kind == sql::Kind::kUpdate ? action_.columns : StoredColumns(*written)});
+      change.footprint.push_back({written->name, written == &table && action_.kind == sql::Kind::kUpdate
+                                                     ? action_.columns
+                                                     : StoredColumns(*written)});
     }
     change.data = data_;
 
-    Step& finish = builder_.Add(Phase::kMigrate, Rank::kData, StepKind::kSql, fmt::format("stop keeping images for statement {}", action_.statement), "they are complete");
+    Step& finish =
+        builder_.Add(Phase::kMigrate, Rank::kData, StepKind::kSql,
+                     fmt::format("stop keeping images for statement {}", action_.statement), "they are complete");
     finish.forward = Statements(DropTriggers());
     finish.reverse = Statements(CreateTriggers());
     finish.reverse_title = "create the triggers again";
@@ -230,7 +264,9 @@ class DataRule {
     finish.reverse_postcondition = watched;
     finish.locks = locks;
 
-    Step& purge = builder_.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql, fmt::format("drop the images of statement {}", action_.statement), "the rollback window is over");
+    Step& purge =
+        builder_.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql,
+                     fmt::format("drop the images of statement {}", action_.statement), "the rollback window is over");
     purge.forward = Statements(DropImages());
     purge.reverse.reset();
     purge.reverse_title = "none: the rows as they were are in the backup only";
@@ -239,9 +275,12 @@ class DataRule {
 
   [[nodiscard]] std::string Verb() const {
     switch (action_.kind) {
-      case sql::Kind::kUpdate: return "update";
-      case sql::Kind::kDelete: return "delete from";
-      default: return "insert into";
+      case sql::Kind::kUpdate:
+        return "update";
+      case sql::Kind::kDelete:
+        return "delete from";
+      default:
+        return "insert into";
     }
   }
 

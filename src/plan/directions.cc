@@ -1,8 +1,8 @@
 #include "plan/directions.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 
@@ -44,26 +44,30 @@ World NewWorld(const catalog::Table& table, const ColumnChange& change, const st
   return world;
 }
 
-std::optional<Direction> FromExpression(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all,
-                                        const World& world, const std::string& expression, const std::string& target_type,
+std::optional<Direction> FromExpression(Builder& builder, const ColumnChange& change,
+                                        const std::vector<ColumnChange>& all, const World& world,
+                                        const std::string& expression, const std::string& target_type,
                                         const std::string& function) {
   Direction direction{function, {}, {}, target_type, expression, true};
   std::vector<std::string> columns;
   try {
     columns = sql::ExpressionColumns(expression);
   } catch (const base::Error& error) {
-    builder.Block(change.Text(), fmt::format("the transform '{}' is no expression over one row: {}", expression, error.message()),
+    builder.Block(change.Text(),
+                  fmt::format("the transform '{}' is no expression over one row: {}", expression, error.message()),
                   "write an expression that reads only columns of its own row", change.at);
     return std::nullopt;
   }
   for (const std::string& column : columns) {
-    const auto found = std::find_if(world.begin(), world.end(), [&](const auto& entry) { return entry.first == column; });
+    const auto found =
+        std::find_if(world.begin(), world.end(), [&](const auto& entry) { return entry.first == column; });
     const bool changed = std::any_of(all.begin(), all.end(), [&](const ColumnChange& other) {
       return &other != &change && other.table == change.table && (other.old_name == column || other.new_name == column);
     });
     if (found == world.end() || changed) {
-      builder.Block(change.Text(), fmt::format("the transform '{}' reads {}, which {}", expression, column,
-                                               changed ? "this release changes too" : "is no column on that side"),
+      builder.Block(change.Text(),
+                    fmt::format("the transform '{}' reads {}, which {}", expression, column,
+                                changed ? "this release changes too" : "is no column on that side"),
                     "read other columns, or split the release", change.at);
       return std::nullopt;
     }
@@ -79,8 +83,12 @@ std::optional<Direction> FromCast(const Builder& builder, const std::string& col
   if (!cast.exists) return std::nullopt;
   if (from_type == to_type || cast.safe) return Direction{"", {column}, {from_type}, to_type, "", false};
   const std::string value = pg::Ident(column);
-  return Direction{function, {column}, {from_type}, to_type,
-                   CastMayCut(to_type) ? value : fmt::format("CAST({} AS {})", value, to_type), true};
+  return Direction{function,
+                   {column},
+                   {from_type},
+                   to_type,
+                   CastMayCut(to_type) ? value : fmt::format("CAST({} AS {})", value, to_type),
+                   true};
 }
 
 }  // namespace plan

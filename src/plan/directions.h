@@ -16,9 +16,11 @@ using World = std::vector<std::pair<std::string, std::string>>;
 // The author's transform of a new column, as release.yaml has it for this table under any way of writing its name.
 release::Transform TransformOf(const Builder& builder, const pg::QualifiedName& table, const std::string& column);
 
-// An author's expression as a direction, always guarded. Nothing, with a blocker: it is no expression, or reads what it may not.
-std::optional<Direction> FromExpression(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all,
-                                        const World& world, const std::string& expression, const std::string& target_type,
+// An author's expression as a direction, always guarded. Nothing, with a blocker: it is no expression, or reads what it
+// may not.
+std::optional<Direction> FromExpression(Builder& builder, const ColumnChange& change,
+                                        const std::vector<ColumnChange>& all, const World& world,
+                                        const std::string& expression, const std::string& target_type,
                                         const std::string& function);
 // A plain copy or cast of one column. Nothing: there is no such cast.
 std::optional<Direction> FromCast(const Builder& builder, const std::string& column, const std::string& from_type,

@@ -1,8 +1,8 @@
 #include "plan/hangers.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace plan {
 namespace {
@@ -15,23 +15,38 @@ bool Names(const std::vector<std::string>& columns, const std::string& column) {
 
 std::string KindText(Kind kind) {
   switch (kind) {
-    case Kind::kView: return "view";
-    case Kind::kMaterializedView: return "materialized view";
-    case Kind::kRule: return "rule";
-    case Kind::kPolicy: return "policy";
-    case Kind::kGeneratedColumn: return "generated column";
-    case Kind::kPublication: return "publication";
-    case Kind::kFunction: return "function";
-    case Kind::kForeignKey: return "foreign key";
-    case Kind::kStatistics: return "extended statistics";
+    case Kind::kView:
+      return "view";
+    case Kind::kMaterializedView:
+      return "materialized view";
+    case Kind::kRule:
+      return "rule";
+    case Kind::kPolicy:
+      return "policy";
+    case Kind::kGeneratedColumn:
+      return "generated column";
+    case Kind::kPublication:
+      return "publication";
+    case Kind::kFunction:
+      return "function";
+    case Kind::kForeignKey:
+      return "foreign key";
+    case Kind::kStatistics:
+      return "extended statistics";
   }
   return "";
 }
 
 class Checker {
  public:
-  Checker(Builder& builder, const ColumnChange& change, Use use, const std::function<bool(const std::string&)>& replaces)
-      : builder_(builder), change_(change), table_(*change.table), column_(change.old_name), use_(use), replaces_(replaces) {}
+  Checker(Builder& builder, const ColumnChange& change, Use use,
+          const std::function<bool(const std::string&)>& replaces)
+      : builder_(builder),
+        change_(change),
+        table_(*change.table),
+        column_(change.old_name),
+        use_(use),
+        replaces_(replaces) {}
 
   void Check() {
     Table();
@@ -62,7 +77,8 @@ class Checker {
             "drop the identity in a release before this one and use a sequence as its default");
     }
     if (!column.grants.empty()) {
-      Block(change_.Text(), "rights are granted on this column alone", "grant them on the table, or revoke them before");
+      Block(change_.Text(), "rights are granted on this column alone",
+            "grant them on the table, or revoke them before");
     }
   }
 
@@ -74,14 +90,19 @@ class Checker {
         Block(change_.Text(), fmt::format("it belongs to the primary key {}", constraint.name),
               "move the primary key to another column in a release before this one");
       } else if (constraint.deferrable && constraint.type == 'u') {
-        Block(change_.Text(), fmt::format("it belongs to the deferrable constraint {}, which a second unique index cannot imitate", constraint.name),
+        Block(change_.Text(),
+              fmt::format("it belongs to the deferrable constraint {}, which a second unique index cannot imitate",
+                          constraint.name),
               "make the constraint not deferrable before");
       } else if (constraint.type == 'x') {
-        Block(change_.Text(), fmt::format("it belongs to the exclusion constraint {}", constraint.name), "drop the constraint before");
+        Block(change_.Text(), fmt::format("it belongs to the exclusion constraint {}", constraint.name),
+              "drop the constraint before");
       } else if (constraint.type == 'u' && use_ == Use::kReplace) {
-        builder_.Notice(Phase::kContract, fmt::format("{}: until purge a second unique index stands beside {}; a concurrent INSERT ... ON CONFLICT "
-                                                      "may see error 23505 from the other one and should try again",
-                                                      table_.name.Text(), constraint.name));
+        builder_.Notice(
+            Phase::kContract,
+            fmt::format("{}: until purge a second unique index stands beside {}; a concurrent INSERT ... ON CONFLICT "
+                        "may see error 23505 from the other one and should try again",
+                        table_.name.Text(), constraint.name));
       }
     }
   }
@@ -100,21 +121,26 @@ class Checker {
     switch (dependent.kind) {
       case Kind::kFunction:
         if (use_ == Use::kInPlace || replaces_(dependent.name)) return;
-        Block(object, fmt::format("its {} the column {}, and would break when that is retired", dependent.by_text ? "text names" : "body reads", column_),
+        Block(object,
+              fmt::format("its {} the column {}, and would break when that is retired",
+                          dependent.by_text ? "text names" : "body reads", column_),
               "let change.sql replace it (CREATE OR REPLACE FUNCTION) by one that serves both versions");
         return;
       case Kind::kStatistics:
-        if (use_ != Use::kInPlace) builder_.Notice(Phase::kPurge, fmt::format("{} goes with the column {}", object, change_.Text()));
+        if (use_ != Use::kInPlace)
+          builder_.Notice(Phase::kPurge, fmt::format("{} goes with the column {}", object, change_.Text()));
         return;
       case Kind::kPublication:
         if (use_ == Use::kInPlace) return;
         Block(object, fmt::format("its column list names {}", column_), "publish the whole table before");
         return;
       case Kind::kForeignKey:
-        Block(object, fmt::format("it references {}", change_.Text()), "drop it before, and add it again after the release");
+        Block(object, fmt::format("it references {}", change_.Text()),
+              "drop it before, and add it again after the release");
         return;
       default:
-        Block(object, fmt::format("it reads {}", change_.Text()), "drop it before, and create it again after the release");
+        Block(object, fmt::format("it reads {}", change_.Text()),
+              "drop it before, and create it again after the release");
     }
   }
 

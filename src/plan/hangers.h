@@ -15,9 +15,10 @@ enum class Use {
   kDrop,     // retired without a successor
 };
 
-// Looks at all that hangs on a column: partition keys, primary keys, foreign keys of others, views, rules, policies, generated
-// columns, publications, grants, triggers, functions. What goes along by itself stays silent; the rest blocks by name or is noticed.
-// `replaces`: tells whether change.sql itself replaces the function of this qualified name.
-void CheckHangers(Builder& builder, const ColumnChange& change, Use use, const std::function<bool(const std::string&)>& replaces);
+// Looks at all that hangs on a column: partition keys, primary keys, foreign keys of others, views, rules, policies,
+// generated columns, publications, grants, triggers, functions. What goes along by itself stays silent; the rest blocks
+// by name or is noticed. `replaces`: tells whether change.sql itself replaces the function of this qualified name.
+void CheckHangers(Builder& builder, const ColumnChange& change, Use use,
+                  const std::function<bool(const std::string&)>& replaces);
 
 }  // namespace plan

@@ -11,30 +11,42 @@ void WidenType(Builder& builder, const ColumnChange& change) {
   const std::string& type = builder.catalog().TypeOf(change.type).name;
   if (type == change.Old().type) return;
   const pg::QualifiedName& table = change.table->name;
-  Step& step = builder.Add(Phase::kExpand, Rank::kInPlace, StepKind::kSql, fmt::format("make {} {}", change.Text(), type), "the new type reads the old values as they are, so nothing is rewritten");
+  Step& step =
+      builder.Add(Phase::kExpand, Rank::kInPlace, StepKind::kSql, fmt::format("make {} {}", change.Text(), type),
+                  "the new type reads the old values as they are, so nothing is rewritten");
   const Condition done{ColumnHasType(table, change.old_name, type), "the column has the new type"};
-  step.forward = {{fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", table.Sql(), pg::Ident(change.old_name), type), Not(done.sql)}};
+  step.forward = {{fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", table.Sql(), pg::Ident(change.old_name), type),
+                   Not(done.sql)}};
   step.reverse_title = "left as it is: the old version reads the wider type, and narrowing it would rewrite the table";
   step.postcondition = done;
   step.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
-  builder.Notice(Phase::kExpand, fmt::format("{}: prepared statements that return {} fail once and must be prepared again", table.Text(), change.old_name));
+  builder.Notice(Phase::kExpand,
+                 fmt::format("{}: prepared statements that return {} fail once and must be prepared again",
+                             table.Text(), change.old_name));
 }
 
 void ChangeDefault(Builder& builder, const ColumnChange& change) {
   const pg::QualifiedName& table = change.table->name;
   const std::string alter = fmt::format("ALTER TABLE {} ALTER COLUMN {} ", table.Sql(), pg::Ident(change.old_name));
-  const auto statement = [&](const std::optional<std::string>& value) { return alter + (value ? "SET DEFAULT " + *value : "DROP DEFAULT"); };
+  const auto statement = [&](const std::optional<std::string>& value) {
+    return alter + (value ? "SET DEFAULT " + *value : "DROP DEFAULT");
+  };
   const bool sets = change.new_default.has_value();
-  Step& step = builder.Add(sets ? Phase::kExpand : Phase::kContract, sets ? Rank::kInPlace : Rank::kFinish, StepKind::kSql,
-                           fmt::format("{} the default of {}", sets ? "set" : "drop", change.Text()),
-                           sets ? "the new version relies on it; rows that are there stay as they are" : "the old version relied on it");
+  Step& step = builder.Add(
+      sets ? Phase::kExpand : Phase::kContract, sets ? Rank::kInPlace : Rank::kFinish, StepKind::kSql,
+      fmt::format("{} the default of {}", sets ? "set" : "drop", change.Text()),
+      sets ? "the new version relies on it; rows that are there stay as they are" : "the old version relied on it");
   step.forward = {{statement(change.new_default)}};
   step.reverse = {{statement(change.Old().default_expression)}};
   step.reverse_title = change.Old().default_expression ? "set the former default" : "drop the default";
   step.search_path = builder.AuthorsPath();
-  step.postcondition = {sets ? ColumnHasDefault(table, change.old_name) : Not(ColumnHasDefault(table, change.old_name)), sets ? "the default is set" : "the default is gone"};
+  step.postcondition = {sets ? ColumnHasDefault(table, change.old_name) : Not(ColumnHasDefault(table, change.old_name)),
+                        sets ? "the default is set" : "the default is gone"};
   step.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
-  if (sets) builder.Notice(Phase::kExpand, fmt::format("{}: INSERTs of the old version that leave {} out get the new default too", table.Text(), change.old_name));
+  if (sets)
+    builder.Notice(Phase::kExpand,
+                   fmt::format("{}: INSERTs of the old version that leave {} out get the new default too", table.Text(),
+                               change.old_name));
 }
 
 }  // namespace
@@ -46,7 +58,8 @@ void ChangeInPlace(Builder& builder, const ColumnChange& change) {
   if (*change.not_null) {
     TightenNotNull(builder, change.table->name, change.old_name, true);
   } else {
-    LoosenNotNull(builder, Phase::kExpand, Rank::kInPlace, change.table->name, change.old_name, "", "the new version writes NULL");
+    LoosenNotNull(builder, Phase::kExpand, Rank::kInPlace, change.table->name, change.old_name, "",
+                  "the new version writes NULL");
   }
 }
 

@@ -1,7 +1,7 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "plan/conditions.h"
 #include "plan/rules.h"
@@ -13,28 +13,40 @@ void CreateIndex(Builder& builder, const sql::Action& action, const std::vector<
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   builder.Touch(table_name);
   if (table != nullptr && table->kind == 'p') {
-    builder.Block(table_name.Text(), "an index of a partitioned table cannot be built concurrently", "build it on each partition", action.at);
+    builder.Block(table_name.Text(), "an index of a partitioned table cannot be built concurrently",
+                  "build it on each partition", action.at);
     return;
   }
-  const std::string name = action.index.name.empty() ? fmt::format("{}_{}_idx", action.relation.name, fmt::join(action.columns, "_")) : action.index.name;
+  const std::string name = action.index.name.empty()
+                               ? fmt::format("{}_{}_idx", action.relation.name, fmt::join(action.columns, "_"))
+                               : action.index.name;
   const pg::QualifiedName index{table_name.schema, name};
   if (name.size() > 63 || builder.catalog().FindIndex(index.schema, name) != nullptr) {
-    builder.Block(index.Text(), name.size() > 63 ? "the name is longer than 63 bytes" : "an index of this name exists", "take another name", action.at);
+    builder.Block(index.Text(), name.size() > 63 ? "the name is longer than 63 bytes" : "an index of this name exists",
+                  "take another name", action.at);
     return;
   }
   bool waits_for_fill = false;
   bool waits_for_swap = false;
   for (const ColumnChange& change : changes) {
-    if (change.table != table || std::find(action.columns.begin(), action.columns.end(), change.new_name) == action.columns.end()) continue;
+    if (change.table != table ||
+        std::find(action.columns.begin(), action.columns.end(), change.new_name) == action.columns.end())
+      continue;
     waits_for_fill = true;
     waits_for_swap = waits_for_swap || (!change.Renamed() && !change.type.empty());
   }
   // A unique index binds whoever writes, so it waits until the old version is gone.
-  const Phase phase = action.unique || waits_for_swap ? Phase::kContract : waits_for_fill ? Phase::kMigrate : Phase::kExpand;
-  const Rank rank = phase == Phase::kContract ? Rank::kTighten : phase == Phase::kMigrate ? Rank::kPairIndexes : Rank::kIndexes;
+  const Phase phase = action.unique || waits_for_swap ? Phase::kContract
+                      : waits_for_fill                ? Phase::kMigrate
+                                                      : Phase::kExpand;
+  const Rank rank = phase == Phase::kContract  ? Rank::kTighten
+                    : phase == Phase::kMigrate ? Rank::kPairIndexes
+                                               : Rank::kIndexes;
   Step& step = builder.Add(phase, rank, StepKind::kConcurrent, fmt::format("build {} on {}", name, table_name.Text()),
-                           action.unique ? "concurrently; only now, because it would bind the old version" : "concurrently, so that writes go on");
-  step.forward = {{fmt::format("CREATE {}INDEX CONCURRENTLY {} ON {} {}", action.unique ? "UNIQUE " : "", pg::Ident(name), table_name.Sql(), action.definition)}};
+                           action.unique ? "concurrently; only now, because it would bind the old version"
+                                         : "concurrently, so that writes go on");
+  step.forward = {{fmt::format("CREATE {}INDEX CONCURRENTLY {} ON {} {}", action.unique ? "UNIQUE " : "",
+                               pg::Ident(name), table_name.Sql(), action.definition)}};
   step.reverse = {{fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", index.Sql())}};
   step.reverse_title = "drop the index concurrently";
   step.search_path = builder.AuthorsPath();
@@ -53,13 +65,17 @@ void DropIndex(Builder& builder, const sql::Action& action) {
   const auto& [index, table_name] = *found;
   builder.Touch(table_name);
   const catalog::Table& table = builder.catalog().tables.at(table_name);
-  const auto entry = std::find_if(table.indexes.begin(), table.indexes.end(), [&](const catalog::Index& i) { return i.name == index.name; });
+  const auto entry = std::find_if(table.indexes.begin(), table.indexes.end(),
+                                  [&](const catalog::Index& i) { return i.name == index.name; });
   if (table.kind == 'p' || (entry != table.indexes.end() && !entry->constraint.empty())) {
-    builder.Block(index.Text(), table.kind == 'p' ? "it belongs to a partitioned table" : "it belongs to the constraint " + entry->constraint,
-                  table.kind == 'p' ? "drop those of the partitions" : "drop the constraint", action.at);
+    builder.Block(
+        index.Text(),
+        table.kind == 'p' ? "it belongs to a partitioned table" : "it belongs to the constraint " + entry->constraint,
+        table.kind == 'p' ? "drop those of the partitions" : "drop the constraint", action.at);
     return;
   }
-  Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kConcurrent, fmt::format("drop the index {}", index.Text()), "only now: its way back is a new build");
+  Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kConcurrent,
+                           fmt::format("drop the index {}", index.Text()), "only now: its way back is a new build");
   step.forward = {{fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", index.Sql())}};
   step.reverse.reset();
   step.reverse_title = "none: it would be built again";

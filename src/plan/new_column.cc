@@ -13,9 +13,10 @@
 namespace plan {
 namespace {
 
-// A column whose value for existing and for old-version rows has to be computed: filled by trigger and backfill until the old
-// version is gone.
-void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all, const std::string& type) {
+// A column whose value for existing and for old-version rows has to be computed: filled by trigger and backfill until
+// the old version is gone.
+void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all,
+                     const std::string& type) {
   const sql::ColumnDef& def = *change.added;
   const release::Transform transform = TransformOf(builder, change.table->name, def.name);
   Pair pair;
@@ -26,19 +27,21 @@ void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::ve
   pair.new_type = type;
   pair.new_has_equality = builder.catalog().TypeOf(def.type).has_equality;
   pair.key = change.table->KeyColumns();
-  pair.users_before_triggers = std::any_of(change.table->triggers.begin(), change.table->triggers.end(), [](const catalog::Trigger& t) {
-    return !t.ours && t.before && t.row;
-  });
-  auto up = FromExpression(builder, change, all, OldWorld(*change.table), transform.up.empty() ? *def.default_text : transform.up, type, "up_" + pair.suffix);
+  pair.users_before_triggers = std::any_of(change.table->triggers.begin(), change.table->triggers.end(),
+                                           [](const catalog::Trigger& t) { return !t.ours && t.before && t.row; });
+  auto up = FromExpression(builder, change, all, OldWorld(*change.table),
+                           transform.up.empty() ? *def.default_text : transform.up, type, "up_" + pair.suffix);
   if (!up) return;
   pair.up = std::move(*up);
 
-  AddColumnStep(builder, pair.table, def.name, pair.retired_new, type, "without a default, so that nothing is rewritten");
+  AddColumnStep(builder, pair.table, def.name, pair.retired_new, type,
+                "without a default, so that nothing is rewritten");
   AddSync(builder, pair, fmt::format("fill {}.{} in rows that leave it out", pair.table.Text(), def.name));
   AddBackfill(builder, pair);
   if (def.not_null) TightenNotNull(builder, pair.table, def.name, true);
 
-  Step& finish = builder.Add(Phase::kContract, Rank::kFinish, StepKind::kSql, fmt::format("let {}.{} stand on its own", pair.table.Text(), def.name),
+  Step& finish = builder.Add(Phase::kContract, Rank::kFinish, StepKind::kSql,
+                             fmt::format("let {}.{} stand on its own", pair.table.Text(), def.name),
                              "the old version is gone, and the new one gives the value");
   const std::string alter = fmt::format("ALTER TABLE {} ALTER COLUMN {} ", pair.table.Sql(), pg::Ident(def.name));
   finish.forward = Statements(DropSync(pair));
@@ -62,30 +65,38 @@ std::vector<Statement> Statements(std::vector<std::string> texts) {
   return statements;
 }
 
-void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::string& column, const std::string& retired,
-                   const std::string& definition, const std::string& why) {
-  Step& step = builder.Add(Phase::kExpand, Rank::kColumns, StepKind::kSql, fmt::format("add column {}.{} {}", table.Text(), column, definition), why);
+void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::string& column,
+                   const std::string& retired, const std::string& definition, const std::string& why) {
+  Step& step = builder.Add(Phase::kExpand, Rank::kColumns, StepKind::kSql,
+                           fmt::format("add column {}.{} {}", table.Text(), column, definition), why);
   const std::string alter = "ALTER TABLE " + table.Sql();
   step.reverse_title = "keep it: its name is generated, and no application knows it";
   if (column != retired) {
-    step.forward.push_back({fmt::format("{} RENAME COLUMN {} TO {}", alter, pg::Ident(retired), pg::Ident(column)), ColumnExists(table, retired)});
+    step.forward.push_back({fmt::format("{} RENAME COLUMN {} TO {}", alter, pg::Ident(retired), pg::Ident(column)),
+                            ColumnExists(table, retired)});
     step.forward.push_back({ForgetRetired(builder, retired)});
     step.reverse = {{fmt::format("{} RENAME COLUMN {} TO {}", alter, pg::Ident(column), pg::Ident(retired))},
                     {RememberRetired(builder, retired, "column", {table.schema, column}, table.Text())}};
     step.reverse_postcondition = {Not(ColumnExists(table, column)), "the new name is gone"};
     step.reverse_title = "retire it with its values";
   }
-  step.forward.push_back({fmt::format("{} ADD COLUMN {} {}", alter, pg::Ident(column), definition), Not(ColumnExists(table, column))});
+  step.forward.push_back(
+      {fmt::format("{} ADD COLUMN {} {}", alter, pg::Ident(column), definition), Not(ColumnExists(table, column))});
   step.search_path = builder.AuthorsPath();
   step.postcondition = {ColumnExists(table, column), "the column is there"};
   step.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
-  builder.Notice(Phase::kExpand, fmt::format("{}: prepared SELECT * and RETURNING * fail once and must be prepared again; COPY without a column list and "
-                                             "INSERT ... SELECT * see one column more", table.Text()));
+  builder.Notice(
+      Phase::kExpand,
+      fmt::format(
+          "{}: prepared SELECT * and RETURNING * fail once and must be prepared again; COPY without a column list and "
+          "INSERT ... SELECT * see one column more",
+          table.Text()));
 }
 
 void AddSync(Builder& builder, const Pair& pair, const std::string& title) {
   Step& step = builder.Add(Phase::kExpand, Rank::kSync, StepKind::kSql, title,
-                           pair.OneWay() ? "rows that the old version writes get their value too" : "whichever side a write changes, triggers carry it to the other");
+                           pair.OneWay() ? "rows that the old version writes get their value too"
+                                         : "whichever side a write changes, triggers carry it to the other");
   step.forward = Statements(CreateSync(pair, builder.release().name, builder.AuthorsPath()));
   step.reverse = Statements(DropSync(pair));
   step.reverse_title = "drop the triggers";
@@ -97,7 +108,8 @@ void AddSync(Builder& builder, const Pair& pair, const std::string& title) {
 
 void AddBackfill(Builder& builder, const Pair& pair) {
   const Stage stage = StageBeforeSwitch(pair);
-  Step& step = builder.Add(Phase::kMigrate, Rank::kBackfill, StepKind::kBackfill, fmt::format("fill {}.{}", pair.table.Text(), stage.new_physical),
+  Step& step = builder.Add(Phase::kMigrate, Rank::kBackfill, StepKind::kBackfill,
+                           fmt::format("fill {}.{}", pair.table.Text(), stage.new_physical),
                            "in short batches, only rows that no write has filled yet");
   Backfill backfill;
   backfill.table = pair.table;
@@ -126,7 +138,8 @@ void AddColumn(Builder& builder, const ColumnChange& change, const std::vector<C
   }
   const catalog::Type& type = builder.catalog().TypeOf(def.type);
   if (!type.exists) {
-    builder.Block(change.Text(), fmt::format("there is no type {}", def.type), "create the type in a release before this one", change.at);
+    builder.Block(change.Text(), fmt::format("there is no type {}", def.type),
+                  "create the type in a release before this one", change.at);
     return;
   }
   const bool transformed = !TransformOf(builder, change.table->name, def.name).up.empty();
@@ -134,14 +147,17 @@ void AddColumn(Builder& builder, const ColumnChange& change, const std::vector<C
   if (computed) return AddFilledColumn(builder, change, all, type.name);
   if (def.not_null && !def.default_text) {
     builder.Block(change.Text(), "it is NOT NULL, and nothing says what existing rows get",
-                  fmt::format("give it a DEFAULT, or transforms: {{{}: {{{}: {{up: ...}}}}}} in release.yaml", change.table->name.Text(), def.name), change.at);
+                  fmt::format("give it a DEFAULT, or transforms: {{{}: {{{}: {{up: ...}}}}}} in release.yaml",
+                              change.table->name.Text(), def.name),
+                  change.at);
     return;
   }
   std::string definition = type.name;
   if (def.default_text) definition += " DEFAULT " + *def.default_text;
   if (def.not_null) definition += " NOT NULL";
   AddColumnStep(builder, change.table->name, def.name, builder.NewName(), definition,
-                def.default_text ? "a constant default is kept in the catalog, so nothing is rewritten" : "without a default, so that nothing is rewritten");
+                def.default_text ? "a constant default is kept in the catalog, so nothing is rewritten"
+                                 : "without a default, so that nothing is rewritten");
 }
 
 }  // namespace plan

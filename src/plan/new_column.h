@@ -9,10 +9,10 @@
 
 namespace plan {
 
-// The step of expand that adds a column, or brings it back after an undo retired it as `retired`. The same name twice: an undo
-// leaves it as it is. `definition`: type and what follows it.
-void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::string& column, const std::string& retired,
-                   const std::string& definition, const std::string& why);
+// The step of expand that adds a column, or brings it back after an undo retired it as `retired`. The same name twice:
+// an undo leaves it as it is. `definition`: type and what follows it.
+void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::string& column,
+                   const std::string& retired, const std::string& definition, const std::string& why);
 // The step of expand that creates the triggers of a pair, and the one of migrate that fills it.
 void AddSync(Builder& builder, const Pair& pair, const std::string& title);
 void AddBackfill(Builder& builder, const Pair& pair);

@@ -32,11 +32,12 @@ void TightenNotNull(Builder& builder, const pg::QualifiedName& table, const std:
   if (precheck) {
     Step& look = builder.Add(Phase::kMigrate, Rank::kPrecheck, StepKind::kSql, fmt::format("look for NULL in {}", text),
                              "rows that contract would stumble over are found while there is time");
-    look.precondition = {NoRow(table, "t." + pg::Ident(column) + " IS NULL"), fmt::format("no row of {} has NULL in {}", table.Text(), column)};
+    look.precondition = {NoRow(table, "t." + pg::Ident(column) + " IS NULL"),
+                         fmt::format("no row of {} has NULL in {}", table.Text(), column)};
     look.reverse_title = "nothing to undo";
   }
-  Step& add = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("check that new rows of {} are not NULL", text),
-                          "NOT VALID needs no scan");
+  Step& add = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
+                          fmt::format("check that new rows of {} are not NULL", text), "NOT VALID needs no scan");
   add.forward = {{AddCheck(table, check, not_null), Not(ConstraintExists(table, check))}};
   add.reverse = {{DropConstraint(table, check)}};
   add.reverse_title = "drop the check";
@@ -44,7 +45,8 @@ void TightenNotNull(Builder& builder, const pg::QualifiedName& table, const std:
   add.reverse_postcondition = {Not(ConstraintExists(table, check)), "the check is gone"};
   add.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
 
-  Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("validate that no row of {} is NULL", text),
+  Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
+                               fmt::format("validate that no row of {} is NULL", text),
                                "the scan runs under a lock that reads and writes pass");
   validate.forward = {{Validate(table, check)}};
   validate.reverse_title = "nothing to undo";
@@ -53,8 +55,10 @@ void TightenNotNull(Builder& builder, const pg::QualifiedName& table, const std:
 
   Step& set = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("set {} NOT NULL", text),
                           "the valid check proves it, so nothing is scanned");
-  set.forward = {{Alter(table, fmt::format("ALTER COLUMN {} SET NOT NULL", pg::Ident(column)))}, {DropConstraint(table, check)}};
-  set.reverse = {{Alter(table, fmt::format("ALTER COLUMN {} DROP NOT NULL", pg::Ident(column)))}, {AddCheck(table, check, not_null)}};
+  set.forward = {{Alter(table, fmt::format("ALTER COLUMN {} SET NOT NULL", pg::Ident(column)))},
+                 {DropConstraint(table, check)}};
+  set.reverse = {{Alter(table, fmt::format("ALTER COLUMN {} DROP NOT NULL", pg::Ident(column)))},
+                 {AddCheck(table, check, not_null)}};
   set.reverse_title = "drop NOT NULL";
   set.postcondition = {ColumnIsNotNull(table, column), "the column is NOT NULL"};
   set.reverse_postcondition = {Not(ColumnIsNotNull(table, column)), "the column may be NULL"};
@@ -72,9 +76,10 @@ void LoosenNotNull(Builder& builder, Phase phase, Rank rank, const pg::Qualified
   drop.forward = {{DropConstraint(table, check)},
                   {Alter(table, fmt::format("ALTER COLUMN {} DROP NOT NULL", pg::Ident(column)))}};
   if (!admits.empty()) drop.forward.push_back({AddCheck(table, meanwhile, admits)});
-  drop.reverse = {{DropConstraint(table, meanwhile)},
-                  {Alter(table, fmt::format("ALTER COLUMN {} SET NOT NULL", pg::Ident(column))), ConstraintIsValid(table, check)},
-                  {DropConstraint(table, check), ConstraintIsValid(table, check)}};
+  drop.reverse = {
+      {DropConstraint(table, meanwhile)},
+      {Alter(table, fmt::format("ALTER COLUMN {} SET NOT NULL", pg::Ident(column))), ConstraintIsValid(table, check)},
+      {DropConstraint(table, check), ConstraintIsValid(table, check)}};
   drop.reverse_title = "set NOT NULL again, proven by the valid check; where rows are NULL the NOT VALID check stays";
   drop.postcondition = {Not(ColumnIsNotNull(table, column)), "the column may be NULL"};
   drop.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};

@@ -36,7 +36,8 @@ std::string Body(const Direction& direction, Guard guard) {
   const std::string value = fmt::format("sb_value {} := {};", direction.target_type, "NULL");
   const std::string assign = fmt::format("sb_value := ({});", direction.expression);
   switch (guard) {
-    case Guard::kRaise: return fmt::format("DECLARE {} BEGIN {} RETURN sb_value; END", value, assign);
+    case Guard::kRaise:
+      return fmt::format("DECLARE {} BEGIN {} RETURN sb_value; END", value, assign);
     case Guard::kTry:
       return fmt::format("DECLARE {} BEGIN {} RETURN sb_value; EXCEPTION WHEN OTHERS THEN RETURN NULL; END", value,
                          assign);
@@ -54,8 +55,8 @@ std::string Create(const Direction& direction, Guard guard, const std::string& a
   }
   return fmt::format("CREATE OR REPLACE FUNCTION {}({}) RETURNS {} LANGUAGE plpgsql SET search_path = {} AS {}",
                      Function(direction, guard), fmt::join(parameters, ", "),
-                     guard == Guard::kWhy ? "text" : direction.target_type,
-                     authors_path, pg::DollarQuote(Body(direction, guard)));
+                     guard == Guard::kWhy ? "text" : direction.target_type, authors_path,
+                     pg::DollarQuote(Body(direction, guard)));
 }
 
 std::vector<Guard> GuardsOf(const Direction& direction) {
@@ -66,7 +67,9 @@ std::vector<Guard> GuardsOf(const Direction& direction) {
 
 }  // namespace
 
-Stage StageBeforeSwitch(const Pair& pair) { return {pair.old_name, pair.OneName() ? pair.shadow : pair.new_name, false}; }
+Stage StageBeforeSwitch(const Pair& pair) {
+  return {pair.old_name, pair.OneName() ? pair.shadow : pair.new_name, false};
+}
 
 Stage StageAfterSwitch(const Pair& pair) {
   return {pair.OneName() ? pair.retired_old : pair.old_name, pair.new_name, false};
@@ -89,7 +92,8 @@ std::string Distinct(const std::string& left, const std::string& right, bool has
 
 std::string Consistent(const Pair& pair, const Stage& stage, const std::string& row) {
   const std::string new_side = row + pg::Ident(stage.new_physical);
-  const std::string up = fmt::format("NOT ({})", Distinct(new_side, Up(pair, stage, row, Guard::kTry), pair.new_has_equality));
+  const std::string up =
+      fmt::format("NOT ({})", Distinct(new_side, Up(pair, stage, row, Guard::kTry), pair.new_has_equality));
   if (pair.OneWay()) return up;
   const std::string old_side = row + pg::Ident(stage.old_physical);
   return fmt::format("({} OR NOT ({}))", up,
@@ -98,8 +102,7 @@ std::string Consistent(const Pair& pair, const Stage& stage, const std::string& 
 
 std::string Pending(const Pair& pair, const Stage& stage, const std::string& row) {
   const std::string new_side = row + pg::Ident(stage.new_physical);
-  const std::string empty =
-      fmt::format("({} IS NULL AND {} IS NOT NULL)", new_side, Up(pair, stage, row, Guard::kTry));
+  const std::string empty = fmt::format("({} IS NULL AND {} IS NOT NULL)", new_side, Up(pair, stage, row, Guard::kTry));
   if (pair.OneWay()) return empty;
   return fmt::format("({} OR NOT {})", empty, Consistent(pair, stage, row));
 }
@@ -117,8 +120,8 @@ std::vector<std::string> DropTransforms(const Pair& pair) {
   std::vector<std::string> statements;
   const auto drop = [&](const Direction& direction) {
     for (const Guard guard : GuardsOf(direction)) {
-      statements.push_back(fmt::format("DROP FUNCTION IF EXISTS {}({})", Function(direction, guard),
-                                       fmt::join(direction.types, ", ")));
+      statements.push_back(
+          fmt::format("DROP FUNCTION IF EXISTS {}({})", Function(direction, guard), fmt::join(direction.types, ", ")));
     }
   };
   drop(pair.up);

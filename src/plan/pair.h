@@ -10,36 +10,36 @@
 
 namespace plan {
 
-// One direction of a pair: how a value of one side becomes the other's. Either a plain copy or cast, written inline, or an
-// expression (or a cast that can raise), which lives in functions of schema switchback: NAME raises, try_NAME gives NULL instead,
-// why_NAME gives the error's text or NULL. They take the columns they read as arguments, so they do not care what those are
-// called at the moment.
+// One direction of a pair: how a value of one side becomes the other's. Either a plain copy or cast, written inline, or
+// an expression (or a cast that can raise), which lives in functions of schema switchback: NAME raises, try_NAME gives
+// NULL instead, why_NAME gives the error's text or NULL. They take the columns they read as arguments, so they do not
+// care what those are called at the moment.
 struct Direction {
-  std::string function;             // "up_<hex>_<n>"; empty: inline
-  std::vector<std::string> reads;   // logical column names, the arguments
-  std::vector<std::string> types;   // of the arguments
+  std::string function;            // "up_<hex>_<n>"; empty: inline
+  std::vector<std::string> reads;  // logical column names, the arguments
+  std::vector<std::string> types;  // of the arguments
   std::string target_type;
-  std::string expression;           // over the argument names; inline: over nothing, see Value
-  bool can_raise = false;           // guarded
+  std::string expression;  // over the argument names; inline: over nothing, see Value
+  bool can_raise = false;  // guarded
 };
 
 // An old column and the new one that takes its place, kept in step by triggers.
 struct Pair {
   pg::QualifiedName table;
-  std::string suffix;               // "<hex>_<n>", in the names of its functions and triggers
-  std::string old_name;             // logical; empty: a column that is only added, one way
-  std::string new_name;             // logical
+  std::string suffix;    // "<hex>_<n>", in the names of its functions and triggers
+  std::string old_name;  // logical; empty: a column that is only added, one way
+  std::string new_name;  // logical
   std::string old_type;
   std::string new_type;
   bool old_has_equality = true;
   bool new_has_equality = true;
-  std::string shadow;               // the physical name of the new column before `switch`, where both have one name; else empty
-  std::string retired_old;          // physical name of the old column once it is retired
-  std::string retired_new;          // physical name of the new column after an undo of expand; with a shadow: the shadow itself
+  std::string shadow;       // the physical name of the new column before `switch`, where both have one name; else empty
+  std::string retired_old;  // physical name of the old column once it is retired
+  std::string retired_new;  // physical name of the new column after an undo of expand; with a shadow: the shadow itself
   Direction up;
-  std::optional<Direction> down;    // nothing: one way
-  std::string insert_default;       // expression for an INSERT that gives neither side; empty: none
-  std::vector<std::string> key;     // primary key columns of the table, for lists of rows
+  std::optional<Direction> down;       // nothing: one way
+  std::string insert_default;          // expression for an INSERT that gives neither side; empty: none
+  std::vector<std::string> key;        // primary key columns of the table, for lists of rows
   bool users_before_triggers = false;  // the table has BEFORE ROW triggers of its users
   sql::Location at;
 
@@ -53,9 +53,9 @@ struct Stage {
   std::string new_physical;
   bool new_wins = false;
 };
-Stage StageBeforeSwitch(const Pair& pair);   // expand, migrate
-Stage StageAfterSwitch(const Pair& pair);    // with one name: after the swap
-Stage StageRetired(const Pair& pair);        // after the old one is retired
+Stage StageBeforeSwitch(const Pair& pair);  // expand, migrate
+Stage StageAfterSwitch(const Pair& pair);   // with one name: after the swap
+Stage StageRetired(const Pair& pair);       // after the old one is retired
 
 enum class Guard { kRaise, kTry, kWhy };
 // The SQL of up or down over a row: `row` is "NEW.", "t." or "".

@@ -8,12 +8,18 @@ namespace plan {
 
 std::string_view Name(Phase phase) {
   switch (phase) {
-    case Phase::kStart: return "start";
-    case Phase::kExpand: return "expand";
-    case Phase::kMigrate: return "migrate";
-    case Phase::kSwitch: return "switch";
-    case Phase::kContract: return "contract";
-    case Phase::kPurge: return "purge";
+    case Phase::kStart:
+      return "start";
+    case Phase::kExpand:
+      return "expand";
+    case Phase::kMigrate:
+      return "migrate";
+    case Phase::kSwitch:
+      return "switch";
+    case Phase::kContract:
+      return "contract";
+    case Phase::kPurge:
+      return "purge";
   }
   return "";
 }

@@ -23,28 +23,29 @@ struct Blocker {
   std::string object;
   std::string reason;
   std::string remedy;
-  int line = 0;    // in change.sql; 0: not known
+  int line = 0;  // in change.sql; 0: not known
   int column = 0;
 };
 
 // The compiled release. plan.lock.json is its JSON form.
 struct Plan {
-  std::string release;           // its directory's name
+  std::string release;  // its directory's name
   std::string title;
-  std::string hex;               // 8 hex digits from the release's name: generated names carry them
-  std::vector<Step> steps;       // the line, in order
+  std::string hex;          // 8 hex digits from the release's name: generated names carry them
+  std::vector<Step> steps;  // the line, in order
   std::vector<Notice> notices;
-  std::vector<Blocker> blockers; // not empty: the plan is blocked, and has no steps
+  std::vector<Blocker> blockers;          // not empty: the plan is blocked, and has no steps
   std::vector<pg::QualifiedName> tables;  // that the release touches, those it creates included
-  base::Json touched;            // catalog::Describe of them as they were
-  base::Json observed;           // {tables: {name: {rows, bytes}}, server_version}: outside the digest
-  std::string digest;            // "sha256:<hex>" over release, steps and touched
+  base::Json touched;                     // catalog::Describe of them as they were
+  base::Json observed;                    // {tables: {name: {rows, bytes}}, server_version}: outside the digest
+  std::string digest;                     // "sha256:<hex>" over release, steps and touched
 
   // Index of the first step without a way back; nothing: there is none.
   [[nodiscard]] std::optional<std::size_t> PointOfNoReturn() const;
   // The phases that have steps, in order.
   [[nodiscard]] std::vector<Phase> Phases() const;
-  // One past the last step of this phase and of those before it: where the line stands when the phase is done. 0 for kStart.
+  // One past the last step of this phase and of those before it: where the line stands when the phase is done. 0 for
+  // kStart.
   [[nodiscard]] std::size_t EndOf(Phase phase) const;
 };
 

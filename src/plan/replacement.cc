@@ -1,8 +1,8 @@
 #include "plan/replacement.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "plan/conditions.h"
 #include "plan/directions.h"
@@ -22,8 +22,9 @@ std::string WireFamily(const std::string& type) {
 }
 
 bool HasUsersBeforeTriggers(const catalog::Table& table) {
-  return std::any_of(table.triggers.begin(), table.triggers.end(),
-                     [](const catalog::Trigger& t) { return !t.ours && t.before && t.row && (t.on_insert || t.on_update); });
+  return std::any_of(table.triggers.begin(), table.triggers.end(), [](const catalog::Trigger& t) {
+    return !t.ours && t.before && t.row && (t.on_insert || t.on_update);
+  });
 }
 
 void CheckTriggerNames(Builder& builder, const ColumnChange& change) {
@@ -46,7 +47,8 @@ std::optional<Direction> UpOf(Builder& builder, const ColumnChange& change, cons
   auto direction = FromCast(builder, change.old_name, change.Old().type, new_type, "up_" + suffix);
   if (!direction) {
     builder.Block(change.Text(), fmt::format("there is no cast from {} to {}", change.Old().type, new_type),
-                  fmt::format("give transforms: {{{}: {{{}: {{up: ..., down: ...}}}}}} in release.yaml", change.table->name.Text(), change.new_name),
+                  fmt::format("give transforms: {{{}: {{{}: {{up: ..., down: ...}}}}}} in release.yaml",
+                              change.table->name.Text(), change.new_name),
                   change.at);
   }
   return direction;
@@ -56,13 +58,14 @@ std::optional<Direction> DownOf(Builder& builder, const ColumnChange& change, co
                                 const std::string& new_type, const std::string& suffix) {
   const release::Transform transform = TransformOf(builder, change.table->name, change.new_name);
   if (!transform.down.empty()) {
-    return FromExpression(builder, change, all, NewWorld(*change.table, change, new_type), transform.down, change.Old().type,
-                          "down_" + suffix);
+    return FromExpression(builder, change, all, NewWorld(*change.table, change, new_type), transform.down,
+                          change.Old().type, "down_" + suffix);
   }
   auto direction = FromCast(builder, change.new_name, new_type, change.Old().type, "down_" + suffix);
   if (!direction) {
     builder.Block(change.Text(), fmt::format("there is no cast from {} back to {}", new_type, change.Old().type),
-                  fmt::format("give transforms: {{{}: {{{}: {{down: ...}}}}}} in release.yaml", change.table->name.Text(), change.new_name),
+                  fmt::format("give transforms: {{{}: {{{}: {{down: ...}}}}}} in release.yaml",
+                              change.table->name.Text(), change.new_name),
                   change.at);
   }
   return direction;
@@ -96,7 +99,8 @@ std::optional<Pair> MakePair(Builder& builder, const ColumnChange& change, const
 }
 
 void AddShadow(Builder& builder, const Pair& pair, const catalog::Column& old) {
-  const std::string collation = old.collation.empty() || pair.old_type != pair.new_type ? "" : " COLLATE " + old.collation;
+  const std::string collation =
+      old.collation.empty() || pair.old_type != pair.new_type ? "" : " COLLATE " + old.collation;
   AddColumnStep(builder, pair.table, StageBeforeSwitch(pair).new_physical, pair.retired_new, pair.new_type + collation,
                 pair.OneName() ? "the new type is filled beside the old one, and takes its name in the phase switch"
                                : "the new name stands beside the old one, so that both versions find theirs");
@@ -118,41 +122,57 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
   CheckTriggerNames(builder, change);
   const catalog::Column& old = change.Old();
   if (pair->OneName() && WireFamily(pair->old_type) != WireFamily(pair->new_type)) {
-    builder.Block(change.Text(),
-                  fmt::format("{} and {} differ in form, so no moment exists at which both versions read the one name", pair->old_type, pair->new_type),
-                  fmt::format("take a new name, which serves both: ALTER TABLE {0} RENAME COLUMN {1} TO {2}; ALTER TABLE {0} ALTER COLUMN {2} TYPE {3};",
-                              pair->table.Sql(), pg::Ident(pair->old_name), pg::Ident(pair->old_name + "_new"), pair->new_type),
-                  change.at);
+    builder.Block(
+        change.Text(),
+        fmt::format("{} and {} differ in form, so no moment exists at which both versions read the one name",
+                    pair->old_type, pair->new_type),
+        fmt::format("take a new name, which serves both: ALTER TABLE {0} RENAME COLUMN {1} TO {2}; ALTER TABLE {0} "
+                    "ALTER COLUMN {2} TYPE {3};",
+                    pair->table.Sql(), pg::Ident(pair->old_name), pg::Ident(pair->old_name + "_new"), pair->new_type),
+        change.at);
     return std::nullopt;
   }
   Replacement replacement{*pair, std::nullopt, old.default_expression, {}};
   replacement.default_after = change.default_changed ? change.new_default : old.default_expression;
 
   AddShadow(builder, *pair, old);
-  AddSync(builder, *pair, fmt::format("keep {}.{} and {} in step", pair->table.Text(), pair->old_name, pair->OneName() ? "its new type" : pair->new_name));
+  AddSync(builder, *pair,
+          fmt::format("keep {}.{} and {} in step", pair->table.Text(), pair->old_name,
+                      pair->OneName() ? "its new type" : pair->new_name));
   const bool stays_not_null = change.not_null.value_or(old.not_null);
   if (old.not_null && (pair->down->can_raise || !stays_not_null)) {
     LoosenNotNull(builder, Phase::kExpand, Rank::kInPlace, pair->table, pair->old_name,
-                  stays_not_null ? fmt::format("{} IS NOT NULL OR {} IS NOT NULL", pg::Ident(pair->old_name), pg::Ident(StageBeforeSwitch(*pair).new_physical)) : "",
+                  stays_not_null ? fmt::format("{} IS NOT NULL OR {} IS NOT NULL", pg::Ident(pair->old_name),
+                                               pg::Ident(StageBeforeSwitch(*pair).new_physical))
+                                 : "",
                   "a value of the new column that cannot be converted leaves NULL here instead of an error");
   }
   AddBackfill(builder, *pair);
   replacement.successors = AddSuccessors(builder, change, *pair);
   if (stays_not_null) TightenNotNull(builder, pair->table, pair->new_name, false);
   if (stays_not_null && !(old.not_null && !pair->up.can_raise)) {
-    Step& look = builder.Add(Phase::kMigrate, Rank::kPrecheck, StepKind::kSql,
-                             fmt::format("look for NULL in {}.{}", pair->table.Text(), StageBeforeSwitch(*pair).new_physical),
-                             "rows that contract would stumble over are found while there is time");
+    Step& look =
+        builder.Add(Phase::kMigrate, Rank::kPrecheck, StepKind::kSql,
+                    fmt::format("look for NULL in {}.{}", pair->table.Text(), StageBeforeSwitch(*pair).new_physical),
+                    "rows that contract would stumble over are found while there is time");
     look.precondition = {NoRow(pair->table, "t." + pg::Ident(StageBeforeSwitch(*pair).new_physical) + " IS NULL"),
                          fmt::format("no row of {} has NULL in the new column", pair->table.Text())};
     look.reverse_title = "nothing to undo";
   }
   if (old.default_expression && !old.not_null) {
-    builder.Notice(Phase::kMigrate, fmt::format("{}: until contract, an INSERT of the new version that gives NULL for {} on purpose gets the default, "
-                                                "because it cannot be told from one that leaves it out", pair->table.Text(), pair->new_name));
+    builder.Notice(
+        Phase::kMigrate,
+        fmt::format(
+            "{}: until contract, an INSERT of the new version that gives NULL for {} on purpose gets the default, "
+            "because it cannot be told from one that leaves it out",
+            pair->table.Text(), pair->new_name));
   }
-  builder.Notice(Phase::kExpand, fmt::format("{}: prepared SELECT * and RETURNING * fail once and must be prepared again; COPY without a column list and "
-                                             "INSERT ... SELECT * see one column more", pair->table.Text()));
+  builder.Notice(
+      Phase::kExpand,
+      fmt::format(
+          "{}: prepared SELECT * and RETURNING * fail once and must be prepared again; COPY without a column list and "
+          "INSERT ... SELECT * see one column more",
+          pair->table.Text()));
   return replacement;
 }
 

@@ -18,11 +18,12 @@ struct Successor {
   Kind kind = Kind::kIndex;
 };
 
-// A column that another one takes the place of: by a rename, a rewriting type, or both, with all else that changes on it.
+// A column that another one takes the place of: by a rename, a rewriting type, or both, with all else that changes on
+// it.
 struct Replacement {
   Pair pair;
-  std::optional<std::string> default_after;  // of the new column, from contract on; nothing: none
-  std::optional<std::string> default_before; // of the old column
+  std::optional<std::string> default_after;   // of the new column, from contract on; nothing: none
+  std::optional<std::string> default_before;  // of the old column
   std::vector<Successor> successors;
 };
 
@@ -31,15 +32,15 @@ struct Dropped {
   pg::QualifiedName table;
   std::string column;
   std::string retired;
-  std::optional<Pair> fill;  // keeps the retired column filled through `down`
+  std::optional<Pair> fill;                       // keeps the retired column filled through `down`
   std::vector<catalog::Constraint> foreign_keys;  // out of it: dropped while it is retired, and remembered
 };
 
 // Whether the change needs another column beside the old one.
 [[nodiscard]] bool NeedsReplacement(const Builder& builder, const ColumnChange& change);
 
-// Steps of expand, migrate and contract but for the change of names, which SwapNames and RetireNames do a table at a time.
-// Nothing: blocked.
+// Steps of expand, migrate and contract but for the change of names, which SwapNames and RetireNames do a table at a
+// time. Nothing: blocked.
 std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all);
 // The same for a dropped column.
 Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all);

@@ -19,8 +19,10 @@ std::string Rename(const pg::QualifiedName& table, const std::string& from, cons
   return fmt::format("{} RENAME COLUMN {} TO {}", Alter(table), pg::Ident(from), pg::Ident(to));
 }
 
-std::string SetDefault(const pg::QualifiedName& table, const std::string& column, const std::optional<std::string>& value) {
-  return fmt::format("{} ALTER COLUMN {} {}", Alter(table), pg::Ident(column), value ? "SET DEFAULT " + *value : "DROP DEFAULT");
+std::string SetDefault(const pg::QualifiedName& table, const std::string& column,
+                       const std::optional<std::string>& value) {
+  return fmt::format("{} ALTER COLUMN {} {}", Alter(table), pg::Ident(column),
+                     value ? "SET DEFAULT " + *value : "DROP DEFAULT");
 }
 
 void Append(std::vector<Statement>& statements, std::vector<std::string> texts) {
@@ -35,20 +37,24 @@ std::vector<std::string> FunctionsOf(const Builder& builder, const Pair& pair, c
 std::string SequenceOf(const std::optional<std::string>& default_expression) {
   constexpr std::string_view kHead = "nextval('";
   constexpr std::string_view kTail = "'::regclass)";
-  if (!default_expression || !default_expression->starts_with(kHead) || !default_expression->ends_with(kTail)) return "";
+  if (!default_expression || !default_expression->starts_with(kHead) || !default_expression->ends_with(kTail))
+    return "";
   std::string name = default_expression->substr(kHead.size(), default_expression->size() - kHead.size() - kTail.size());
   for (std::size_t at = name.find("''"); at != std::string::npos; at = name.find("''", at + 1)) name.erase(at, 1);
   return name;
 }
 
-// Writes the forward and the way back of one column into the table's step; the way back is put together in the opposite order.
-void RetireReplaced(const Builder& builder, const Replacement& replacement, std::vector<Statement>& forward, std::vector<Statement>& reverse) {
+// Writes the forward and the way back of one column into the table's step; the way back is put together in the opposite
+// order.
+void RetireReplaced(const Builder& builder, const Replacement& replacement, std::vector<Statement>& forward,
+                    std::vector<Statement>& reverse) {
   const Pair& pair = replacement.pair;
   const Stage before = StageAfterSwitch(pair);
   std::vector<Statement> back;
   if (!pair.OneName()) {
     forward.push_back({Rename(pair.table, pair.old_name, pair.retired_old)});
-    forward.push_back({RememberRetired(builder, pair.retired_old, "column", {pair.table.schema, pair.old_name}, pair.table.Text())});
+    forward.push_back(
+        {RememberRetired(builder, pair.retired_old, "column", {pair.table.schema, pair.old_name}, pair.table.Text())});
     back.push_back({Rename(pair.table, pair.retired_old, pair.old_name)});
     back.push_back({ForgetRetired(builder, pair.retired_old)});
   }
@@ -65,13 +71,15 @@ void RetireReplaced(const Builder& builder, const Replacement& replacement, std:
   reverse.insert(reverse.begin(), back.begin(), back.end());
 }
 
-void RetireDropped(const Builder& builder, const Dropped& dropped, std::vector<Statement>& forward, std::vector<Statement>& reverse) {
+void RetireDropped(const Builder& builder, const Dropped& dropped, std::vector<Statement>& forward,
+                   std::vector<Statement>& reverse) {
   std::vector<Statement> back;
   for (const catalog::Constraint& key : dropped.foreign_keys) {
     forward.push_back({fmt::format("{} DROP CONSTRAINT {}", Alter(dropped.table), pg::Ident(key.name))});
   }
   forward.push_back({Rename(dropped.table, dropped.column, dropped.retired)});
-  forward.push_back({RememberRetired(builder, dropped.retired, "column", {dropped.table.schema, dropped.column}, dropped.table.Text())});
+  forward.push_back({RememberRetired(builder, dropped.retired, "column", {dropped.table.schema, dropped.column},
+                                     dropped.table.Text())});
   if (dropped.fill) {
     Append(forward, CreateSync(*dropped.fill, builder.release().name, builder.AuthorsPath()));
     Append(back, DropSync(*dropped.fill));
@@ -86,12 +94,15 @@ void RetireDropped(const Builder& builder, const Dropped& dropped, std::vector<S
 
 void PurgeReplaced(Builder& builder, const Replacement& replacement) {
   const Pair& pair = replacement.pair;
-  Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql, fmt::format("drop the retired column {}.{}", pair.table.Text(), pair.old_name),
-                           "the rollback window is over; its indexes and constraints go with it, and their successors take their names");
+  Step& step = builder.Add(
+      Phase::kPurge, Rank::kFinish, StepKind::kSql,
+      fmt::format("drop the retired column {}.{}", pair.table.Text(), pair.old_name),
+      "the rollback window is over; its indexes and constraints go with it, and their successors take their names");
   step.forward = Statements(DropSync(pair));
   const std::string sequence = SequenceOf(replacement.default_after);
   if (!sequence.empty()) {
-    step.forward.push_back({fmt::format("ALTER SEQUENCE {} OWNED BY {}.{}", sequence, pair.table.Sql(), pg::Ident(pair.new_name))});
+    step.forward.push_back(
+        {fmt::format("ALTER SEQUENCE {} OWNED BY {}.{}", sequence, pair.table.Sql(), pg::Ident(pair.new_name))});
   }
   step.forward.push_back({fmt::format("{} DROP COLUMN {}", Alter(pair.table), pg::Ident(pair.retired_old))});
   for (const Successor& successor : replacement.successors) {
@@ -99,10 +110,12 @@ void PurgeReplaced(Builder& builder, const Replacement& replacement) {
     const std::string former = pg::Ident(successor.former);
     switch (successor.kind) {
       case Successor::Kind::kIndex:
-        step.forward.push_back({fmt::format("ALTER INDEX {} RENAME TO {}", pg::Ident(pair.table.schema, successor.generated), former)});
+        step.forward.push_back(
+            {fmt::format("ALTER INDEX {} RENAME TO {}", pg::Ident(pair.table.schema, successor.generated), former)});
         break;
       case Successor::Kind::kUnique:
-        step.forward.push_back({fmt::format("{} ADD CONSTRAINT {} UNIQUE USING INDEX {}", Alter(pair.table), former, generated)});
+        step.forward.push_back(
+            {fmt::format("{} ADD CONSTRAINT {} UNIQUE USING INDEX {}", Alter(pair.table), former, generated)});
         break;
       case Successor::Kind::kConstraint:
         step.forward.push_back({fmt::format("{} RENAME CONSTRAINT {} TO {}", Alter(pair.table), generated, former)});
@@ -117,7 +130,8 @@ void PurgeReplaced(Builder& builder, const Replacement& replacement) {
 }
 
 void PurgeDropped(Builder& builder, const Dropped& dropped) {
-  Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql, fmt::format("drop the retired column {}.{}", dropped.table.Text(), dropped.column),
+  Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql,
+                           fmt::format("drop the retired column {}.{}", dropped.table.Text(), dropped.column),
                            "the rollback window is over");
   if (dropped.fill) step.forward = Statements(DropSync(*dropped.fill));
   step.forward.push_back({fmt::format("{} DROP COLUMN {}", Alter(dropped.table), pg::Ident(dropped.retired))});
@@ -137,7 +151,9 @@ Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<Col
   dropped.column = change.old_name;
   dropped.retired = builder.NewName();
   for (const catalog::Constraint& constraint : change.table->constraints) {
-    if (constraint.type != 'f' || std::find(constraint.columns.begin(), constraint.columns.end(), change.old_name) == constraint.columns.end()) continue;
+    if (constraint.type != 'f' ||
+        std::find(constraint.columns.begin(), constraint.columns.end(), change.old_name) == constraint.columns.end())
+      continue;
     dropped.foreign_keys.push_back(constraint);
     AddWayBackValidation(builder, Phase::kContract, Rank::kTighten, dropped.table, constraint);
   }
@@ -151,25 +167,35 @@ Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<Col
     fill.new_type = old.type;
     fill.new_has_equality = old.has_equality;
     fill.key = change.table->KeyColumns();
-    auto direction = FromExpression(builder, change, all, NewWorld(*change.table, change, ""), down, old.type, "up_" + fill.suffix);
+    auto direction =
+        FromExpression(builder, change, all, NewWorld(*change.table, change, ""), down, old.type, "up_" + fill.suffix);
     if (direction) {
       fill.up = std::move(*direction);
       dropped.fill = std::move(fill);
     }
   }
   if (old.not_null && !old.default_expression && old.identity == 0) {
-    LoosenNotNull(builder, Phase::kContract, Rank::kTighten, dropped.table, change.old_name, "", "the new version's rows leave it out");
+    LoosenNotNull(builder, Phase::kContract, Rank::kTighten, dropped.table, change.old_name, "",
+                  "the new version's rows leave it out");
     if (!dropped.fill) {
-      builder.Notice(Phase::kContract, fmt::format("{}: rows written after contract have NULL there; an undo of contract keeps them and leaves NOT NULL "
-                                                   "as a check that is NOT VALID, unless transforms give a `down` for it", change.Text()));
+      builder.Notice(
+          Phase::kContract,
+          fmt::format(
+              "{}: rows written after contract have NULL there; an undo of contract keeps them and leaves NOT NULL "
+              "as a check that is NOT VALID, unless transforms give a `down` for it",
+              change.Text()));
     }
   }
-  builder.Notice(Phase::kContract, fmt::format("{}: statements that name {} fail from here on, and prepared SELECT * must be prepared again", dropped.table.Text(), change.old_name));
+  builder.Notice(
+      Phase::kContract,
+      fmt::format("{}: statements that name {} fail from here on, and prepared SELECT * must be prepared again",
+                  dropped.table.Text(), change.old_name));
   return dropped;
 }
 
 void SwapNames(Builder& builder, const pg::QualifiedName& table, const std::vector<Replacement>& replacements) {
-  const bool any = std::any_of(replacements.begin(), replacements.end(), [](const Replacement& r) { return r.pair.OneName(); });
+  const bool any =
+      std::any_of(replacements.begin(), replacements.end(), [](const Replacement& r) { return r.pair.OneName(); });
   if (!any) return;
   Step& step = builder.Add(Phase::kSwitch, Rank::kSwap, StepKind::kSql, fmt::format("swap names in {}", table.Text()),
                            "the one moment at which both versions change sides");
@@ -180,15 +206,18 @@ void SwapNames(Builder& builder, const pg::QualifiedName& table, const std::vect
     if (!pair.OneName()) continue;
     step.forward.push_back({Rename(table, pair.old_name, pair.retired_old)});
     step.forward.push_back({Rename(table, pair.shadow, pair.new_name)});
-    step.forward.push_back({RememberRetired(builder, pair.retired_old, "column", {table.schema, pair.old_name}, table.Text())});
+    step.forward.push_back(
+        {RememberRetired(builder, pair.retired_old, "column", {table.schema, pair.old_name}, table.Text())});
     Append(step.forward, FunctionsOf(builder, pair, StageAfterSwitch(pair)));
     reverse.push_back({Rename(table, pair.new_name, pair.shadow)});
     reverse.push_back({Rename(table, pair.retired_old, pair.old_name)});
     reverse.push_back({ForgetRetired(builder, pair.retired_old)});
     Append(reverse, FunctionsOf(builder, pair, StageBeforeSwitch(pair)));
     done = pair.retired_old;
-    builder.Notice(Phase::kSwitch, fmt::format("{}: prepared statements that return {} fail once (\"cached plan must not change result type\") and must be "
-                                               "prepared again; it comes as {} from here on", table.Text(), pair.new_name, pair.new_type));
+    builder.Notice(Phase::kSwitch, fmt::format("{}: prepared statements that return {} fail once (\"cached plan must "
+                                               "not change result type\") and must be "
+                                               "prepared again; it comes as {} from here on",
+                                               table.Text(), pair.new_name, pair.new_type));
   }
   step.reverse = std::move(reverse);
   step.reverse_title = "swap them back";
@@ -197,8 +226,10 @@ void SwapNames(Builder& builder, const pg::QualifiedName& table, const std::vect
   step.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
 }
 
-void RetireNames(Builder& builder, const pg::QualifiedName& table, const std::vector<Replacement>& replacements, const std::vector<Dropped>& dropped) {
-  Step& step = builder.Add(Phase::kContract, Rank::kRetire, StepKind::kSql, fmt::format("retire the old columns of {}", table.Text()),
+void RetireNames(Builder& builder, const pg::QualifiedName& table, const std::vector<Replacement>& replacements,
+                 const std::vector<Dropped>& dropped) {
+  Step& step = builder.Add(Phase::kContract, Rank::kRetire, StepKind::kSql,
+                           fmt::format("retire the old columns of {}", table.Text()),
                            "renamed away and kept in step: they come back in milliseconds at any table size");
   std::vector<Statement> reverse;
   std::string sign;
@@ -206,7 +237,10 @@ void RetireNames(Builder& builder, const pg::QualifiedName& table, const std::ve
     RetireReplaced(builder, replacement, step.forward, reverse);
     if (!replacement.pair.OneName()) {
       sign = replacement.pair.retired_old;
-      builder.Notice(Phase::kContract, fmt::format("{}: statements that name {} fail from here on, and prepared SELECT * must be prepared again", table.Text(), replacement.pair.old_name));
+      builder.Notice(
+          Phase::kContract,
+          fmt::format("{}: statements that name {} fail from here on, and prepared SELECT * must be prepared again",
+                      table.Text(), replacement.pair.old_name));
     }
   }
   for (const Dropped& entry : dropped) {

@@ -1,9 +1,9 @@
 #include "plan/step.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/error.h"
 
@@ -13,10 +13,10 @@ namespace {
 using base::Json;
 
 constexpr std::array<std::pair<StepKind, std::string_view>, 5> kKinds = {{{StepKind::kSql, "sql"},
-                                                                         {StepKind::kConcurrent, "concurrent"},
-                                                                         {StepKind::kBackfill, "backfill"},
-                                                                         {StepKind::kData, "data"},
-                                                                         {StepKind::kOpaque, "opaque"}}};
+                                                                          {StepKind::kConcurrent, "concurrent"},
+                                                                          {StepKind::kBackfill, "backfill"},
+                                                                          {StepKind::kData, "data"},
+                                                                          {StepKind::kOpaque, "opaque"}}};
 constexpr std::array<std::pair<LockWork, std::string_view>, 3> kWorks = {
     {{LockWork::kNone, "none"}, {LockWork::kScan, "scan"}, {LockWork::kRewrite, "rewrite"}}};
 
@@ -61,8 +61,9 @@ Json BackfillJson(const Backfill& backfill) {
 }
 
 Backfill BackfillOf(const Json& json) {
-  return {NameOf(json.at("table")), json.at("column"),             json.at("pending"), json.at("value"),
-          json.at("unconverted"),   json.at("unconverted_reason"), json.at("key")};
+  return {
+      NameOf(json.at("table")),      json.at("column"), json.at("pending"), json.at("value"), json.at("unconverted"),
+      json.at("unconverted_reason"), json.at("key")};
 }
 
 Json DataJson(const DataChange& data) {

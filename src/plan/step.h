@@ -10,8 +10,9 @@
 
 namespace plan {
 
-// A statement of a step. `only_if` is a query that gives one boolean, asked in the step's transaction just before; false skips
-// the statement. So one step serves the first time and again after an undo (add the column, or bring the retired one back).
+// A statement of a step. `only_if` is a query that gives one boolean, asked in the step's transaction just before;
+// false skips the statement. So one step serves the first time and again after an undo (add the column, or bring the
+// retired one back).
 struct Statement {
   std::string sql;
   std::string only_if = {};
@@ -25,7 +26,8 @@ struct Condition {
 
 enum class StepKind {
   kSql,         // statements in one transaction
-  kConcurrent,  // one statement outside transactions (CREATE / DROP INDEX CONCURRENTLY), idempotent by its postcondition
+  kConcurrent,  // one statement outside transactions (CREATE / DROP INDEX CONCURRENTLY), idempotent by its
+                // postcondition
   kBackfill,    // fills pending rows of one column pair in batches
   kData,        // the author's UPDATE, DELETE or INSERT, with images kept
   kOpaque,      // the author's statement that no rule knows
@@ -49,12 +51,12 @@ struct Written {
 // Expressions are over the columns of the table, whose alias is t.
 struct Backfill {
   pg::QualifiedName table;
-  std::string column;               // physical name of what is filled
-  std::string pending;              // boolean expression
-  std::string value;                // what the column becomes
-  std::string unconverted;          // boolean: the row's value cannot be converted; empty: cannot happen
-  std::string unconverted_reason;   // text expression; empty with the former
-  std::vector<std::string> key;     // primary key columns, for lists of rows; empty: none, the ctid is listed
+  std::string column;              // physical name of what is filled
+  std::string pending;             // boolean expression
+  std::string value;               // what the column becomes
+  std::string unconverted;         // boolean: the row's value cannot be converted; empty: cannot happen
+  std::string unconverted_reason;  // text expression; empty with the former
+  std::vector<std::string> key;    // primary key columns, for lists of rows; empty: none, the ctid is listed
 };
 
 // A data change: images of its rows are kept by capture triggers, which act only in a transaction that has
@@ -67,30 +69,31 @@ struct DataChange {
     std::vector<std::string> key;      // primary key columns, a subset of `columns`
   };
   std::string capture_id;
-  std::vector<Capture> captures;       // the statement's own table first; then those that cascades may reach
+  std::vector<Capture> captures;  // the statement's own table first; then those that cascades may reach
 };
 
 // The unit of execution, journal and undo.
 struct Step {
-  std::string id;                   // "expand.1", stable within the plan
+  std::string id;  // "expand.1", stable within the plan
   Phase phase = Phase::kExpand;
   StepKind kind = StepKind::kSql;
-  std::string title;                // "add column public.users.display_name"
-  std::string why;                  // a sentence
-  std::vector<Statement> forward;   // a kData step's only statement is the author's; a kBackfill has none
-  // Nothing: no way back, the point of no return. Empty: nothing to do on the way back. A kData step with `data` goes back by its images.
+  std::string title;               // "add column public.users.display_name"
+  std::string why;                 // a sentence
+  std::vector<Statement> forward;  // a kData step's only statement is the author's; a kBackfill has none
+  // Nothing: no way back, the point of no return. Empty: nothing to do on the way back. A kData step with `data` goes
+  // back by its images.
   std::optional<std::vector<Statement>> reverse = std::vector<Statement>{};
   std::string reverse_title;        // "retire the column, keep its values"
   Condition precondition;           // false: the step is refused before it begins; its text is the reason
   Condition postcondition;          // holds right after the step, until the next one begins
   Condition reverse_postcondition;  // holds right after its reverse
-  bool transactional = true;        // forward and reverse; a kConcurrent step is not, and a kBackfill is many transactions
-  std::string search_path;          // for the author's own statements and expressions; empty: pg_catalog
+  bool transactional = true;  // forward and reverse; a kConcurrent step is not, and a kBackfill is many transactions
+  std::string search_path;    // for the author's own statements and expressions; empty: pg_catalog
   std::vector<Lock> locks;
   std::vector<Written> footprint;
   std::optional<Backfill> backfill;
   std::optional<DataChange> data;
-  std::string index;                // kConcurrent: qualified SQL name of the index, dropped concurrently when found INVALID
+  std::string index;  // kConcurrent: qualified SQL name of the index, dropped concurrently when found INVALID
 };
 
 std::string_view Name(StepKind kind);

@@ -66,7 +66,8 @@ struct Writer {
         pg::Literal(pair.table.Text()), pg::Literal(pair.new_name), Key(), FillOld(), FillNew());
   }
 
-  // After the users' triggers: the row was consistent before them, so they made the difference, on the side that they know.
+  // After the users' triggers: the row was consistent before them, so they made the difference, on the side that they
+  // know.
   [[nodiscard]] std::string LastBody() const {
     const bool new_wins = stage.new_wins && !pair.OneWay();
     return fmt::format("IF NOT {} THEN {} END IF;", Consistent(pair, stage, "NEW."), new_wins ? FillOld() : FillNew());
@@ -74,7 +75,7 @@ struct Writer {
 };
 
 struct TriggerKind {
-  std::string mark;   // sorts it
+  std::string mark;  // sorts it
   std::string event;
   std::string tail;
 };
@@ -97,8 +98,8 @@ std::string FunctionName(const Pair& pair, const std::string& tail) {
 }
 
 std::string CreateFunction(const std::string& name, const std::string& body, const std::string& authors_path) {
-  return fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SET search_path = {} AS {}", name, authors_path,
-                     pg::DollarQuote("BEGIN " + body + " RETURN NEW; END"));
+  return fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SET search_path = {} AS {}",
+                     name, authors_path, pg::DollarQuote("BEGIN " + body + " RETURN NEW; END"));
 }
 
 std::string When(const Pair& pair, const Stage& stage, const std::string& release, const TriggerKind& kind) {

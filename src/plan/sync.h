@@ -5,12 +5,13 @@
 
 #include "plan/pair.h"
 
-// The triggers that keep the two sides of a pair in step. Direction is decided by which side changed, never by who wrote.
+// The triggers that keep the two sides of a pair in step. Direction is decided by which side changed, never by who
+// wrote.
 //
-// Two sort before every trigger of the users (names beginning with '!'), so that those see a consistent row. Where the table has
-// BEFORE ROW triggers of its users, two more sort after them (names beginning with '~') and carry what those changed to the
-// other side. WHEN keeps a write that touches neither side free of a function call; the tool's own writes bypass by a
-// transaction-local setting, which is '' (not NULL) after COMMIT.
+// Two sort before every trigger of the users (names beginning with '!'), so that those see a consistent row. Where the
+// table has BEFORE ROW triggers of its users, two more sort after them (names beginning with '~') and carry what those
+// changed to the other side. WHEN keeps a write that touches neither side free of a function call; the tool's own
+// writes bypass by a transaction-local setting, which is '' (not NULL) after COMMIT.
 namespace plan {
 
 // Name of the first UPDATE trigger: its presence says that the pair is kept in step.

@@ -8,11 +8,12 @@ namespace {
 
 constexpr const char* kRetiredSchema = "switchback_retired";
 
-// Hides a table under a generated name in a schema of ours. Its foreign keys would go on restricting the tables they refer to: they are
-// dropped and remembered. Its indexes take generated names, so that two retired ones never collide. What the table has at this
-// moment decides, so it is done by a block, not by a list made at plan time.
+// Hides a table under a generated name in a schema of ours. Its foreign keys would go on restricting the tables they
+// refer to: they are dropped and remembered. Its indexes take generated names, so that two retired ones never collide.
+// What the table has at this moment decides, so it is done by a block, not by a list made at plan time.
 std::string RetireTable(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
-  const std::string body = fmt::format(R"sql(
+  const std::string body =
+      fmt::format(R"sql(
 DECLARE
   entry record;
   n integer := 0;
@@ -37,13 +38,15 @@ BEGIN
   ALTER TABLE {5} SET SCHEMA {6};
   ALTER TABLE {7} RENAME TO {8};
 END)sql",
-                                       pg::Literal(table.Sql()), pg::Literal(builder.release().name), pg::Literal(retired), pg::Literal(kRetiredSchema),
-                                       pg::Literal(table.schema), table.Sql(), pg::Ident(kRetiredSchema), pg::Ident(kRetiredSchema, table.name), pg::Ident(retired));
+                  pg::Literal(table.Sql()), pg::Literal(builder.release().name), pg::Literal(retired),
+                  pg::Literal(kRetiredSchema), pg::Literal(table.schema), table.Sql(), pg::Ident(kRetiredSchema),
+                  pg::Ident(kRetiredSchema, table.name), pg::Ident(retired));
   return "DO " + pg::DollarQuote(body);
 }
 
 std::string BringTableBack(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
-  const std::string body = fmt::format(R"sql(
+  const std::string body =
+      fmt::format(R"sql(
 DECLARE
   entry record;
 BEGIN
@@ -58,8 +61,9 @@ BEGIN
   END LOOP;
   DELETE FROM switchback.retired WHERE release = {4} AND (generated_name = {5} OR pg_catalog.starts_with(generated_name, {5} || '_'));
 END)sql",
-                                       pg::Ident(kRetiredSchema, retired), pg::Ident(table.name), pg::Ident(kRetiredSchema, table.name), pg::Ident(table.schema),
-                                       pg::Literal(builder.release().name), pg::Literal(retired), pg::Literal(table.schema), table.Sql());
+                  pg::Ident(kRetiredSchema, retired), pg::Ident(table.name), pg::Ident(kRetiredSchema, table.name),
+                  pg::Ident(table.schema), pg::Literal(builder.release().name), pg::Literal(retired),
+                  pg::Literal(table.schema), table.Sql());
   return "DO " + pg::DollarQuote(body);
 }
 
@@ -83,9 +87,11 @@ END)sql",
 
 void PurgeTable(Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
   const pg::QualifiedName hidden{kRetiredSchema, retired};
-  Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql, fmt::format("drop the retired table {}", table.Text()), "the rollback window is over");
+  Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql,
+                           fmt::format("drop the retired table {}", table.Text()), "the rollback window is over");
   step.forward = {{fmt::format("DROP TABLE {}", hidden.Sql())},
-                  {fmt::format("DELETE FROM switchback.retired WHERE release = {} AND (generated_name = {} OR pg_catalog.starts_with(generated_name, {}))",
+                  {fmt::format("DELETE FROM switchback.retired WHERE release = {} AND (generated_name = {} OR "
+                               "pg_catalog.starts_with(generated_name, {}))",
                                pg::Literal(builder.release().name), pg::Literal(retired), pg::Literal(retired + "_"))}};
   step.reverse.reset();
   step.reverse_title = "none: only the backup has the table from here on";
@@ -93,17 +99,20 @@ void PurgeTable(Builder& builder, const pg::QualifiedName& table, const std::str
   step.locks = {{hidden, "ACCESS EXCLUSIVE", LockWork::kNone}};
 }
 
-// Joins a table that the release creates to the checkpoint's publications, in the transaction that creates it: its rows would not be
-// decoded otherwise.
+// Joins a table that the release creates to the checkpoint's publications, in the transaction that creates it: its rows
+// would not be decoded otherwise.
 std::vector<Statement> JoinPublications(const Builder& builder, const pg::QualifiedName& table) {
   std::vector<Statement> statements;
   for (const bool keyed : {true, false}) {
     const std::string publication = fmt::format("switchback_{}_{}", builder.hex(), keyed ? "k" : "n");
-    statements.push_back({fmt::format("ALTER PUBLICATION {} ADD TABLE {}", pg::Ident(publication), table.Sql()),
-                          fmt::format("SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = {}) AND {} EXISTS (SELECT FROM "
-                                      "pg_catalog.pg_index WHERE indrelid = pg_catalog.to_regclass({}) AND indisprimary) AND NOT EXISTS (SELECT FROM "
-                                      "pg_catalog.pg_publication_rel WHERE prrelid = pg_catalog.to_regclass({}))",
-                                      pg::Literal(publication), keyed ? "" : "NOT", pg::Literal(table.Sql()), pg::Literal(table.Sql()))});
+    statements.push_back(
+        {fmt::format("ALTER PUBLICATION {} ADD TABLE {}", pg::Ident(publication), table.Sql()),
+         fmt::format(
+             "SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = {}) AND {} EXISTS (SELECT FROM "
+             "pg_catalog.pg_index WHERE indrelid = pg_catalog.to_regclass({}) AND indisprimary) AND NOT EXISTS (SELECT "
+             "FROM "
+             "pg_catalog.pg_publication_rel WHERE prrelid = pg_catalog.to_regclass({}))",
+             pg::Literal(publication), keyed ? "" : "NOT", pg::Literal(table.Sql()), pg::Literal(table.Sql()))});
   }
   return statements;
 }
@@ -119,8 +128,10 @@ void CreateTable(Builder& builder, const sql::Action& action) {
   builder.Touch(table);
   const std::string retired = builder.NewName();
   const pg::QualifiedName hidden{kRetiredSchema, retired};
-  Step& step = builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql, fmt::format("create table {}", table.Text()), "the old version does not know it");
-  step.forward = {{BringTableBack(builder, table, retired), TableExists(hidden)}, {action.text, Not(TableExists(table))}};
+  Step& step = builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql, fmt::format("create table {}", table.Text()),
+                           "the old version does not know it");
+  step.forward = {{BringTableBack(builder, table, retired), TableExists(hidden)},
+                  {action.text, Not(TableExists(table))}};
   for (Statement& join : JoinPublications(builder, table)) step.forward.push_back(std::move(join));
   step.reverse = {{RetireTable(builder, table, retired)}, {RememberRetired(builder, retired, "table", table, "")}};
   step.reverse_title = "retire it with its rows";
@@ -128,7 +139,8 @@ void CreateTable(Builder& builder, const sql::Action& action) {
   step.postcondition = {TableExists(table), "the table is there"};
   step.reverse_postcondition = {Not(TableExists(table)), "the table is retired"};
 
-  Step& validate = builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql, fmt::format("validate the foreign keys of {}", table.Text()),
+  Step& validate = builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql,
+                               fmt::format("validate the foreign keys of {}", table.Text()),
                                "after an undo the table comes back with them NOT VALID");
   validate.forward = {{ValidateForeignKeys(table)}};
   validate.reverse_title = "nothing to undo";
@@ -139,27 +151,34 @@ void DropTable(Builder& builder, const sql::Action& action) {
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   const pg::QualifiedName name = Resolve(builder.catalog(), action.relation);
   if (table == nullptr || (table->kind != 'r' && table->kind != 'p')) {
-    builder.Block(name.Text(), table == nullptr ? "there is no such table" : "it is no table", "correct the name", action.at);
+    builder.Block(name.Text(), table == nullptr ? "there is no such table" : "it is no table", "correct the name",
+                  action.at);
     return;
   }
   builder.Touch(name);
   for (const catalog::Dependent& dependent : table->dependents) {
     using Kind = catalog::Dependent::Kind;
     // These go with the table itself.
-    if (dependent.kind == Kind::kPolicy || dependent.kind == Kind::kGeneratedColumn || dependent.kind == Kind::kStatistics) continue;
+    if (dependent.kind == Kind::kPolicy || dependent.kind == Kind::kGeneratedColumn ||
+        dependent.kind == Kind::kStatistics)
+      continue;
     if (dependent.kind == Kind::kPublication) continue;
-    builder.Block(dependent.name, fmt::format("it hangs on {}", name.Text()), "drop or change it in a release before this one", action.at);
+    builder.Block(dependent.name, fmt::format("it hangs on {}", name.Text()),
+                  "drop or change it in a release before this one", action.at);
   }
   if (table->kind == 'p' || table->parent) {
-    builder.Block(name.Text(), "it is partitioned, or a partition", "detach and drop its partitions one by one", action.at);
+    builder.Block(name.Text(), "it is partitioned, or a partition", "detach and drop its partitions one by one",
+                  action.at);
   }
   const std::string retired = builder.NewName();
-  Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("way back of {}: prove its foreign keys", name.Text()),
+  Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
+                               fmt::format("way back of {}: prove its foreign keys", name.Text()),
                                "only on the way back: the scan runs under a lock that reads and writes pass");
   validate.reverse = {{ValidateForeignKeys(name)}};
   validate.reverse_title = "validate its foreign keys, unless rows break them";
   validate.locks = {{name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
-  Step& step = builder.Add(Phase::kContract, Rank::kRetire, StepKind::kSql, fmt::format("retire table {}", name.Text()), "hidden in another schema: it comes back in milliseconds at any size");
+  Step& step = builder.Add(Phase::kContract, Rank::kRetire, StepKind::kSql, fmt::format("retire table {}", name.Text()),
+                           "hidden in another schema: it comes back in milliseconds at any size");
   step.forward = {{RetireTable(builder, name, retired)}, {RememberRetired(builder, retired, "table", name, "")}};
   step.reverse = {{BringTableBack(builder, name, retired)}};
   step.reverse_title = "bring it back; its foreign keys come back NOT VALID";

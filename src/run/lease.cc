@@ -64,8 +64,7 @@ bool SleepUnlessStopped(const std::stop_token& stop, std::chrono::milliseconds t
 
 }  // namespace
 
-Lease::Lease(const pg::ConnectOptions& options, pg::Connection& connection, std::string release,
-             std::string tag_secret)
+Lease::Lease(const pg::ConnectOptions& options, pg::Connection& connection, std::string release, std::string tag_secret)
     : options_(options), release_(std::move(release)), tag_secret_(std::move(tag_secret)) {
   options_.statement_timeout = kBeat;
   options_.lock_timeout = kBeat;

@@ -7,8 +7,8 @@
 #include "pg/transaction.h"
 #include "run/images.h"
 #include "run/lock_meter.h"
-#include "run/own.h"
 #include "run/look.h"
+#include "run/own.h"
 #include "run/runner.h"
 #include "run/search_path.h"
 

@@ -18,7 +18,8 @@ std::string Quoted(const std::string& name) {
 }
 
 std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -57,7 +58,8 @@ std::string ReplaceColumn(std::string_view text, const std::string& from, const 
 std::string TailFrom(std::string_view text, std::string_view keyword) {
   const Source source{std::string(text)};
   std::string word(keyword);
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   for (std::size_t i = 0; i < source.tokens().size(); ++i) {
     if (source.tokens()[i].keyword && source.Is(i, word)) return std::string(text.substr(source.tokens()[i].start));
   }
