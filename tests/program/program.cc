@@ -11,7 +11,7 @@ base::Finished Switchback(const std::filesystem::path& cwd, const std::vector<st
   base::Command command{.argv = {SB_PROGRAM}, .cwd = cwd};
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   for (const char* name :
-       {"DATABASE_URL", "SWITCHBACK_ENV", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"}) {
+       {"DATABASE_URL", "SWITCHBACK_ENV", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER"}) {
     command.env[name] = "";
   }
   for (const auto& [name, value] : env) command.env[name] = value;
