@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/file.h"
 
+template class nlohmann::basic_json<>;
+
 namespace base {
 namespace {
 

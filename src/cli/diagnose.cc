@@ -2,10 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
+
 #include "base/error.h"
+#include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/gather.h"
 #include "cli/plan_file.h"
 #include "journal/mirror.h"
 #include "run/look.h"
@@ -25,6 +27,11 @@ auto Try(std::vector<std::string>& problems, const Load& load) -> std::optional<
   }
 }
 
+std::optional<checkpoint::Checkpoint> LoadCheckpoint(const std::filesystem::path& state) {
+  if (!std::filesystem::exists(checkpoint::FileOf(state))) return std::nullopt;
+  return checkpoint::Load(state);
+}
+
 std::optional<recover::RestorePoint> PointOf(const std::optional<checkpoint::Checkpoint>& checkpoint) {
   if (!checkpoint) return std::nullopt;
   return recover::RestorePoint{.name = checkpoint->point.name,
@@ -42,7 +49,7 @@ Outcome Run(const Invocation& invocation) {
   std::optional<pg::Connection> connection = Try(unreachable, [&context] { return context.Connect(); });
 
   const auto plan = Try(problems, [&release] { return LoadPlan(release); }).value_or(std::nullopt);
-  const auto checkpoint = Try(problems, [&state] { return LoadCheckpointIfThere(state); }).value_or(std::nullopt);
+  const auto checkpoint = Try(problems, [&state] { return LoadCheckpoint(state); }).value_or(std::nullopt);
   const auto journal = Try(problems, [&connection, &release, &state] {
     return connection ? run::OpenJournal(*connection, release.name, state) : journal::Journal::Open(state);
   });
