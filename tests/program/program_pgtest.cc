@@ -57,7 +57,7 @@ TEST_F(ProgramOnPostgresTest, InitMakesTheSchemaAndNamesWhatIsOff) {
 TEST_F(ProgramOnPostgresTest, InitNamesTheRightsThatARoleLacks) {
   pg::Connection connection = Connect();
   connection.Exec("DROP ROLE IF EXISTS \"an \"\"App\"; CREATE ROLE \"an \"\"App\" LOGIN");
-  const base::Json envelope = Envelope(dir(), {"init"}, {{"DATABASE_URL", url()}, {"PGOPTIONS", "-c role='an \"App'"}});
+  const base::Json envelope = Envelope(dir(), {"init"}, {{"DATABASE_URL", url()}, {"PGOPTIONS", "-c role=an\\ \"App"}});
   connection.Exec("DROP ROLE \"an \"\"App\"");
   ASSERT_EQ(envelope["exit"], 0) << envelope;
   const base::Json& target = envelope["result"]["target"];
