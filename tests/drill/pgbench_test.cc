@@ -46,7 +46,9 @@ class PgbenchRelease : public testing::Test {
     sandbox::Workspace::SweepStale();
     workspace_.emplace("pgbench");
     account_ = sandbox::ServerAccount();
-    sandbox::ServerOptions options{.binaries = binaries_, .account = account_};
+    sandbox::ServerOptions options;
+    options.binaries = binaries_;
+    options.account = account_;
     options.data = ServerDirectory("server") / "data";
     server_.emplace(sandbox::Server::Initialize(options));
     server_->Start();
