@@ -172,7 +172,11 @@ RawResult Perform(State& state, const std::string& sql, const std::function<int(
   if (error.code() == Code::kDeadline && state.cancelled && !exchange.gave_up) {
     throw base::Error(Code::kInterrupted, "a statement was interrupted").Sqlstate(error.sqlstate()).Statement(sql);
   }
-  if (PQstatus(connection) != CONNECTION_OK) error.TargetChanged(if_lost);
+  // A session that the server ends says so in place of any answer, also of that to a COMMIT which was done.
+  if (EndsSession(exchange.failure.get()) || PQstatus(connection) != CONNECTION_OK) {
+    state.connection.reset();
+    error.TargetChanged(if_lost);
+  }
   throw error;
 }
 

@@ -141,6 +141,11 @@ base::Error StatementError(const PGresult* result, const std::string& statement)
       .Statement(statement);
 }
 
+bool EndsSession(const PGresult* result) {
+  const std::string severity = Field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  return severity == "FATAL" || severity == "PANIC";
+}
+
 base::Error ConnectError(PGconn* connection, const std::string& redacted) {
   std::string text = Trimmed(PQerrorMessage(connection));
   std::string sqlstate;

@@ -17,6 +17,9 @@ base::Code CodeOf(const std::string& sqlstate);
 // `statement`.
 base::Error StatementError(const PGresult* result, const std::string& statement);
 
+// Whether the server ends the session with this error (FATAL, PANIC).
+bool EndsSession(const PGresult* result);
+
 // The line of `statement` in which the character `position` (from 1) stands, with a caret below it, for a terminal.
 std::string Caret(const std::string& statement, int position);
 
