@@ -208,7 +208,7 @@ class Examiner {
   void ReadBookkeeping() {
     if (!journal::SchemaInstalled(*connection_)) return;
     const std::string& release = subject_.release.name;
-    found_.unconverted = ReadUnconverted(*connection_, release);
+    found_.unconverted = ReadUnconverted(*connection_, release, subject_.plan);
     const pg::Result parts = connection_->Query(Sql(sql_text::kBackfillProgress), {release});
     for (int i = 0; i < parts.rows(); ++i) {
       found_.backfills.push_back(
