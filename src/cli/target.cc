@@ -80,6 +80,10 @@ Target ReadTarget(pg::Connection& connection, const release::Environment& enviro
              "GRANT EXECUTE ON FUNCTION pg_catalog.pg_create_restore_point(text), pg_catalog.pg_switch_wal() TO {};",
              role)});
   }
+  if (!row.Bool(0, 7)) {
+    target.missing.push_back({"the schema switchback belongs to another role",
+                              fmt::format("GRANT {} TO {};", pg::Ident(row.Text(0, 8)), role)});
+  }
   ReadSettings(connection, environment.policy, target);
   ReadArchiving(connection, environment, target);
   return target;

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "pg/connection.h"
+#include "pg/quote.h"
 #include "postgres_test.h"
 #include "program.h"
 #include "sandbox/server.h"
@@ -63,6 +64,19 @@ TEST_F(ProgramOnPostgresTest, InitNamesTheRightsThatARoleLacks) {
   const base::Json& target = envelope["result"]["target"];
   EXPECT_EQ(target["schema"], "missing");
   EXPECT_TRUE(Names(target["missing"], "remedy", "ALTER ROLE \"an \"\"App\" REPLICATION;")) << target;
+}
+
+TEST_F(ProgramOnPostgresTest, InitNamesTheOwnerOfASchemaThatIsNotTheRoles) {
+  ASSERT_EQ(On({"init"})["exit"], 0);
+  pg::Connection connection = Connect();
+  connection.Exec("DROP ROLE IF EXISTS deployer; CREATE ROLE deployer LOGIN");
+  const base::Json envelope = Envelope(dir(), {"init"}, {{"DATABASE_URL", url()}, {"PGOPTIONS", "-c role=deployer"}});
+  const std::string owner = connection.Exec("SELECT current_user").Text(0, 0);
+  connection.Exec("DROP ROLE deployer");
+  ASSERT_EQ(envelope["exit"], 0) << envelope;
+  EXPECT_TRUE(
+      Names(envelope["result"]["target"]["missing"], "remedy", "GRANT " + pg::Ident(owner) + " TO \"deployer\";"))
+      << envelope;
 }
 
 TEST_F(ProgramOnPostgresTest, InitWorksWithoutADatabase) {
