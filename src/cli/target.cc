@@ -81,8 +81,9 @@ Target ReadTarget(pg::Connection& connection, const release::Environment& enviro
              role)});
   }
   if (!row.Bool(0, 7)) {
-    target.missing.push_back({"the schema switchback belongs to another role",
-                              fmt::format("GRANT {} TO {};", pg::Ident(row.Text(0, 8)), role)});
+    target.missing.push_back({fmt::format("the schema switchback belongs to the role {}", row.Text(0, 8)),
+                              "run switchback as that role; or, where no release is open, drop the schema as that role "
+                              "and run `switchback init` again"});
   }
   ReadSettings(connection, environment.policy, target);
   ReadArchiving(connection, environment, target);
