@@ -148,7 +148,7 @@ Outcome All(Context& context) {
   return outcome;
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunStatus(const Invocation& invocation) {
   Context context(invocation);
   return invocation.Argument("RELEASE").empty() ? All(context) : One(context);
 }
@@ -162,7 +162,7 @@ Command Status() {
           .text =
               "The position comes from the plan, the journal and the database itself, so it holds after a crash too. "
               "Nothing is changed.",
-          .verb = Run};
+          .verb = RunStatus};
 }
 
 }  // namespace cli
