@@ -147,7 +147,8 @@ class Examiner {
     }
     if (position_->state != Position::State::kInterrupted || !position_->in_flight) return;
     const plan::Step& step = plan.steps[*position_->in_flight];
-    Diagnosis::Trouble& trouble = found_.trouble.emplace();
+    found_.trouble = Diagnosis::Trouble{};
+    Diagnosis::Trouble& trouble = *found_.trouble;
     trouble.step = step.id;
     trouble.title = step.title;
     trouble.phase = step.phase;
