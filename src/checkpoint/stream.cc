@@ -32,6 +32,21 @@ std::string Said(const base::Error& error) {
   return error.message() + (error.detail().empty() ? "" : ": " + error.detail());
 }
 
+// `but`: the slot that stays; empty: none does.
+void DropSlots(pg::Connection& connection, const std::string& hex, const std::string& but) {
+  try {
+    connection.Query(
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+        "WHERE starts_with(slot_name, $1) AND slot_name <> $2 AND NOT active",
+        {fmt::format("switchback_{}_", hex), but});
+  } catch (const base::Error& error) {
+    base::Warn("a slot of a former checkpoint is left on the server: {}", error.what());
+  }
+}
+
+std::string WithKey(const std::string& hex) { return fmt::format("switchback_{}_k", hex); }
+std::string WithoutKey(const std::string& hex) { return fmt::format("switchback_{}_n", hex); }
+
 }  // namespace
 
 Stream::Stream(pg::Connection& connection, const StreamRequest& request) : connection_(connection), request_(request) {
@@ -95,8 +110,8 @@ void Stream::Publish() {
   }
   pg::Transaction transaction(connection_);
   std::vector<std::string> made;
-  const std::string with_key = fmt::format("switchback_{}_k", request_.hex);
-  const std::string without_key = fmt::format("switchback_{}_n", request_.hex);
+  const std::string with_key = WithKey(request_.hex);
+  const std::string without_key = WithoutKey(request_.hex);
   if (Publish(with_key, keyed, "insert, update, delete, truncate")) made.push_back(with_key);
   if (Publish(without_key, keyless, "insert")) made.push_back(without_key);
   transaction.Commit();
@@ -164,13 +179,16 @@ void Stream::MakeSlot() {
 
 void Stream::Keep() {
   kept_ = true;
+  DropSlots(connection_, request_.hex, slot_);
+}
+
+void DropStream(pg::Connection& connection, const std::string& hex) {
+  DropSlots(connection, hex, "");
   try {
-    connection_.Query(
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
-        "WHERE starts_with(slot_name, $1) AND slot_name <> $2 AND NOT active",
-        {fmt::format("switchback_{}_", request_.hex), slot_});
+    connection.Exec(
+        fmt::format("DROP PUBLICATION IF EXISTS {}, {}", pg::Ident(WithKey(hex)), pg::Ident(WithoutKey(hex))));
   } catch (const base::Error& error) {
-    base::Warn("the slot of the former checkpoint is left on the server: {}", error.what());
+    base::Warn("the publications of the release are left in the database: {}", error.what());
   }
 }
 

@@ -53,4 +53,8 @@ class Stream {
   bool kept_ = false;
 };
 
+// Drops the slots and the publications of a release that is over, or that has a checkpoint no more: a slot keeps WAL on
+// the server. What the server refuses stays, with a warning that names it.
+void DropStream(pg::Connection& connection, const std::string& hex);
+
 }  // namespace checkpoint

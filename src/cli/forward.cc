@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "checkpoint/stream.h"
 #include "cli/facts.h"
 #include "cli/standing.h"
 #include "run/identity.h"
@@ -53,6 +54,7 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
     base::Info("{} is done", Name(phase));
   }
   const journal::Position position = work.Position();
+  if (position.done == work.plan().steps.size()) checkpoint::DropStream(work.connection(), work.plan().hex);
   return {.result = {{"phases", phases}, {"position", PositionFacts(work.plan(), position)}},
           .text = fmt::format("{}: {}", work.release().name, ShowPosition(work.plan(), position)),
           .next = NextCommand(work.release(), work.plan(), work.journal(), position)};

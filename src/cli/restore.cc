@@ -1,4 +1,4 @@
-#include "recover/restore.h"
+#include "cli/restore.h"
 
 #include <fmt/core.h>
 
@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/provider.h"
+#include "recover/restore.h"
 
 namespace cli {
 namespace {
@@ -38,7 +39,17 @@ std::optional<std::string> OldServer(Context& context) {
   }
 }
 
-Outcome RunRestore(const Invocation& invocation) {
+}  // namespace
+
+std::vector<Option> RestoreOptions() {
+  return {
+      {.name = "--directory", .value = "DIR", .help = "of the new server; must not exist (default: in the repository)"},
+      {.name = "--source-wal",
+       .value = "DIR",
+       .help = "the old server's pg_wal, to count what is left behind where that server is down"}};
+}
+
+Outcome RestoreBeside(const Invocation& invocation) {
   Context context(invocation);
   // Not the mirror: the old server may be down, which is what a restore is for.
   journal::Journal journal = journal::Journal::Open(context.StateDirectory());
@@ -57,23 +68,16 @@ Outcome RunRestore(const Invocation& invocation) {
           .next = "look at the new server; move the applications to it, with the code of that time, or stop it"};
 }
 
-}  // namespace
-
 Command Restore() {
   return {.name = "restore",
           .summary = "Make a new server from the checkpoint, beside the old one",
           .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-          .options = {{.name = "--directory",
-                       .value = "DIR",
-                       .help = "of the new server; must not exist (default: in the repository)"},
-                      {.name = "--source-wal",
-                       .value = "DIR",
-                       .help = "the old server's pg_wal, to count what is left behind where that server is down"}},
+          .options = RestoreOptions(),
           .text =
               "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "
               "the transactions\n"
               "that it leaves behind. The old server is not changed, and the new one is left running.",
-          .verb = RunRestore};
+          .verb = RestoreBeside};
 }
 
 }  // namespace cli

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/restore.h"
 #include "cli/standing.h"
 #include "cli/work.h"
 #include "recover/undo.h"
@@ -44,29 +45,32 @@ Outcome RunRollback(const Invocation& invocation) {
   const plan::Phase phase = plan::ParsePhase(to);
   if (way == "undo") return Undo(invocation, phase);
   if (way == "restore") {
-    throw base::Error(base::Code::kUsage, "a restore makes a new server, and takes its own command")
-        .Hint(fmt::format("Run `switchback restore {}`.", invocation.Argument("RELEASE")));
+    if (phase == plan::Phase::kStart) return RestoreBeside(invocation);
+    throw base::Error(base::Code::kUsage, fmt::format("a restore goes back to the checkpoint, and not to {}", to))
+        .Hint("Leave --to out, or give --way undo.");
   }
   if (way == "flag" || way == "code")
     throw base::Error(base::Code::kWayNotConfigured, fmt::format("the way back \"{}\" is not configured", way));
   throw base::Error(base::Code::kUsage, fmt::format("there is no way back called \"{}\"", way))
-      .Hint("Give --way undo, or run `switchback restore`.");
+      .Hint("Give --way undo or --way restore.");
 }
 
 }  // namespace
 
 Command Rollback() {
+  std::vector<Option> options = {{.name = "--to",
+                                  .value = "PHASE",
+                                  .help = "the state after this phase: start, expand, migrate, switch or contract",
+                                  .fallback = "start"},
+                                 {.name = "--way",
+                                  .value = "WAY",
+                                  .help = "undo, or restore: a new server from the checkpoint, as `switchback restore`",
+                                  .fallback = "undo"}};
+  for (Option& option : RestoreOptions()) options.push_back(std::move(option));
   return {.name = "rollback",
-          .summary = "Go back: undo steps, newest first, down to a boundary",
+          .summary = "Go back: undo steps, newest first, down to a boundary; or restore",
           .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-          .options = {{.name = "--to",
-                       .value = "PHASE",
-                       .help = "the state after this phase: start, expand, migrate, switch or contract",
-                       .fallback = "start"},
-                      {.name = "--way",
-                       .value = "WAY",
-                       .help = "undo; a restore has a command of its own",
-                       .fallback = "undo"}},
+          .options = std::move(options),
           .text =
               "Undo keeps what the applications wrote: schema steps go back in milliseconds, data steps in proportion "
               "to their rows,\n"

@@ -107,7 +107,8 @@ class ActThree : private ReleaseAct {
   void Restore() {
     Fence();
     const std::filesystem::path directory = stage_.ServerDirectory("restored") / "act3";
-    const auto restore = tool_.Expect({"restore", kTotalsRelease, "--directory", directory.string()});
+    const auto restore =
+        tool_.Expect({"rollback", kTotalsRelease, "--way", "restore", "--directory", directory.string()});
     restore_ = restore.Result();
     restore_took_ = restore.took;
     restored_url_ = restore_.at("url");

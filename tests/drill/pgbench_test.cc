@@ -198,6 +198,9 @@ TEST_F(PgbenchRelease, ForwardBackAndForwardWithBothScripts) {
   ASSERT_EQ(column.rows(), 1);
   EXPECT_EQ(column.Text(0, 0), "bigint");
   EXPECT_TRUE(column.Bool(0, 1));
+  EXPECT_EQ(Connect().Exec("SELECT count(*) FROM pg_replication_slots").Int(0, 0), 0)
+      << "a release that is over keeps WAL";
+  EXPECT_EQ(Connect().Exec("SELECT count(*) FROM pg_publication").Int(0, 0), 0);
 }
 
 }  // namespace
