@@ -10,13 +10,13 @@
 namespace plan {
 
 Builder::Builder(const release::Release& release, const catalog::Catalog& catalog)
-    : release_(release), catalog_(catalog) {
+    : release_(release), catalog_(catalog), names_(catalog) {
   plan_.release = release.name;
   plan_.title = release.title;
   plan_.hex = base::Sha256Hex(release.name).substr(0, 8);
 }
 
-std::string Builder::NewName() { return fmt::format("sbr_{}_{}", plan_.hex, ++names_); }
+std::string Builder::NewName() { return fmt::format("sbr_{}_{}", plan_.hex, ++generated_); }
 
 std::string Builder::AuthorsPath() const {
   return catalog_.search_path.empty() ? "pg_catalog" : pg::IdentList(catalog_.search_path);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "catalog/catalog.h"
+#include "plan/names.h"
 #include "plan/plan.h"
 #include "release/release.h"
 #include "sql/parse.h"
@@ -38,6 +39,7 @@ class Builder {
   [[nodiscard]] const std::string& hex() const { return plan_.hex; }
   // "sbr_<hex>_<n>": a name that nothing else has, at most 63 bytes.
   std::string NewName();
+  Names& names() { return names_; }
   // The author's search_path, for his own statements and expressions.
   [[nodiscard]] std::string AuthorsPath() const;
 
@@ -58,7 +60,8 @@ class Builder {
   const catalog::Catalog& catalog_;
   Plan plan_;
   std::map<Phase, std::vector<Ranked>> steps_;
-  int names_ = 0;
+  Names names_;
+  int generated_ = 0;
 };
 
 // The author's name in the target: as the catalog has it, or where it would be created.
