@@ -42,6 +42,15 @@ void Builder::Block(std::string object, std::string reason, std::string remedy, 
   plan_.blockers.push_back({std::move(object), std::move(reason), std::move(remedy), at.line, at.column});
 }
 
+bool Builder::Stands(const sql::Name& relation, const sql::Location& at) {
+  const pg::QualifiedName name = Resolve(catalog_, relation);
+  // The system's own are in no catalog of ours.
+  const bool system = name.schema == "information_schema" || relation.name.starts_with("pg_");
+  if (system || catalog_.Find(relation.schema, relation.name) != nullptr || names_.MayBeCreated(name)) return true;
+  Block(name.Text(), "there is no such table", "correct the name, or create it in a statement before this one", at);
+  return false;
+}
+
 void Builder::Touch(const pg::QualifiedName& table) {
   const auto place = std::lower_bound(plan_.tables.begin(), plan_.tables.end(), table);
   if (place == plan_.tables.end() || *place != table) plan_.tables.insert(place, table);

@@ -46,6 +46,8 @@ class Builder {
   Step& Add(Phase phase, Rank rank, StepKind kind, std::string title, std::string why);
   void Notice(Phase phase, std::string text);
   void Block(std::string object, std::string reason, std::string remedy, const sql::Location& at);
+  // Blocks where there is no such relation, neither in the target nor made by the release before this action.
+  bool Stands(const sql::Name& relation, const sql::Location& at);
   void Touch(const pg::QualifiedName& table);
 
   // The plan, with its steps in order and their ids given; no steps where something blocks.

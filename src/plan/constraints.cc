@@ -19,24 +19,6 @@ const ColumnChange* ChangeOf(const std::vector<ColumnChange>& changes, const cat
   return found == changes.end() ? nullptr : &*found;
 }
 
-// The columns are there in contract; says so by name where one is not.
-bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Table& table,
-                  const std::vector<ColumnChange>& changes, const std::vector<std::string>& columns) {
-  for (const std::string& column : columns) {
-    const ColumnChange* change = ChangeOf(changes, table, column);
-    const bool renamed_away = std::any_of(changes.begin(), changes.end(), [&](const ColumnChange& c) {
-      return c.table == &table && c.old_name == column && (c.Renamed() || c.dropped);
-    });
-    if (change != nullptr && !change->dropped) continue;
-    if (change == nullptr && !renamed_away && table.FindColumn(column) != nullptr) continue;
-    builder.Block(table.name.Text() + "." + column,
-                  renamed_away ? "this release renames or drops it" : "there is no such column",
-                  "name the column as it is called after the release", action.at);
-    return false;
-  }
-  return true;
-}
-
 // Rows can be looked at in migrate only where all columns are there by their names already.
 bool ReadableInMigrate(const std::vector<ColumnChange>& changes, const catalog::Table& table,
                        const std::vector<std::string>& columns) {
@@ -100,10 +82,28 @@ void AddConstraint(Builder& builder, const pg::QualifiedName& table, const std::
 
 }  // namespace
 
+bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Table& table,
+                  const std::vector<ColumnChange>& changes, const std::vector<std::string>& columns) {
+  for (const std::string& column : columns) {
+    const ColumnChange* change = ChangeOf(changes, table, column);
+    const bool renamed_away = std::any_of(changes.begin(), changes.end(), [&](const ColumnChange& c) {
+      return c.table == &table && c.old_name == column && (c.Renamed() || c.dropped);
+    });
+    if (change != nullptr && !change->dropped) continue;
+    if (change == nullptr && !renamed_away && table.FindColumn(column) != nullptr) continue;
+    builder.Block(table.name.Text() + "." + column,
+                  renamed_away ? "this release renames or drops it" : "there is no such column",
+                  "name the column as it is called after the release", action.at);
+    return false;
+  }
+  return true;
+}
+
 void AddCheck(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
   const pg::QualifiedName name = Resolve(builder.catalog(), action.relation);
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   builder.Touch(name);
+  if (!builder.Stands(action.relation, action.at)) return;
   std::vector<std::string> columns;
   try {
     columns = sql::ExpressionColumns(action.expression);
@@ -132,7 +132,9 @@ void AddForeignKey(Builder& builder, const sql::Action& action, const std::vecto
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   const catalog::Table* target = builder.catalog().Find(action.referenced.schema, action.referenced.name);
   builder.Touch(name);
+  if (!builder.Stands(action.relation, action.at) || !builder.Stands(action.referenced, action.at)) return;
   if (table != nullptr && !ColumnsStand(builder, action, *table, changes, action.columns)) return;
+  if (target != nullptr && !ColumnsStand(builder, action, *target, changes, action.referenced_columns)) return;
   if (table != nullptr && table->kind == 'p' && builder.catalog().server_version < 180000) {
     builder.Block(name.Text(),
                   "a foreign key of a partitioned table cannot be added without a long lock before PostgreSQL 18",

@@ -11,6 +11,8 @@ void CreateIndex(Builder& builder, const sql::Action& action, const std::vector<
   const pg::QualifiedName table_name = Resolve(builder.catalog(), action.relation);
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   builder.Touch(table_name);
+  if (!builder.Stands(action.relation, action.at)) return;
+  if (table != nullptr && !ColumnsStand(builder, action, *table, changes, action.columns)) return;
   if (table != nullptr && table->kind == 'p') {
     builder.Block(table_name.Text(), "an index of a partitioned table cannot be built concurrently",
                   "build it on each partition", action.at);

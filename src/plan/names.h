@@ -23,6 +23,12 @@ class Names {
   // Gives the name away; false: something has it already.
   bool TakeConstraint(const pg::QualifiedName& table, const std::string& name);
   bool TakeRelation(const pg::QualifiedName& relation);
+  // A statement that nothing is known about may have created anything.
+  void TakeUnknown() { unknown_ = true; }
+  // This release has created the relation by now, or may have.
+  [[nodiscard]] bool MayBeCreated(const pg::QualifiedName& relation) const {
+    return unknown_ || relations_.contains(relation);
+  }
 
  private:
   [[nodiscard]] bool HasRelation(const pg::QualifiedName& relation) const;
@@ -31,6 +37,7 @@ class Names {
   const catalog::Catalog& catalog_;
   std::set<std::pair<pg::QualifiedName, std::string>> constraints_;  // of this release, by table
   std::set<pg::QualifiedName> relations_;                            // of this release
+  bool unknown_ = false;
 };
 
 }  // namespace plan

@@ -10,7 +10,8 @@ constexpr const char* kRetiredSchema = "switchback_retired";
 
 // Hides a table under a generated name in a schema of ours. Its foreign keys would go on restricting the tables they
 // refer to: they are dropped and remembered. Its indexes and sequences take generated names, so that those of two retired
-// tables never collide.
+// tables never collide. It moves between the schemas under its generated name: the server then finds its row type a free
+// name there.
 // What the table has at this moment decides, so it is done by a block, not by a list made at plan time.
 std::string RetireTable(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
   const std::string body =
@@ -42,12 +43,12 @@ BEGIN
     EXECUTE pg_catalog.format('ALTER %s %I.%I RENAME TO %I', entry.kind, entry.nspname, entry.relname, {2} || '_i' || n);
   END LOOP;
   CREATE SCHEMA IF NOT EXISTS {6};
-  ALTER TABLE {5} SET SCHEMA {6};
-  ALTER TABLE {7} RENAME TO {8};
+  ALTER TABLE {5} RENAME TO {8};
+  ALTER TABLE {7} SET SCHEMA {6};
 END)sql",
                   pg::Literal(table.Sql()), pg::Literal(builder.release().name), pg::Literal(retired),
                   pg::Literal(kRetiredSchema), pg::Literal(table.schema), table.Sql(), pg::Ident(kRetiredSchema),
-                  pg::Ident(kRetiredSchema, table.name), pg::Ident(retired));
+                  pg::Ident(table.schema, retired), pg::Ident(retired));
   return "DO " + pg::DollarQuote(body);
 }
 
@@ -57,8 +58,8 @@ std::string BringTableBack(const Builder& builder, const pg::QualifiedName& tabl
 DECLARE
   entry record;
 BEGIN
-  ALTER TABLE {0} RENAME TO {1};
-  ALTER TABLE {2} SET SCHEMA {3};
+  ALTER TABLE {0} SET SCHEMA {3};
+  ALTER TABLE {2} RENAME TO {1};
   FOR entry IN SELECT * FROM switchback.retired WHERE release = {4} AND pg_catalog.starts_with(generated_name, {5} || '_') LOOP
     IF entry.kind IN ('index', 'sequence') THEN
       EXECUTE pg_catalog.format('ALTER %s %I.%I RENAME TO %I', entry.kind, {6}, entry.generated_name, entry.former_name);
@@ -68,7 +69,7 @@ BEGIN
   END LOOP;
   DELETE FROM switchback.retired WHERE release = {4} AND (generated_name = {5} OR pg_catalog.starts_with(generated_name, {5} || '_'));
 END)sql",
-                  pg::Ident(kRetiredSchema, retired), pg::Ident(table.name), pg::Ident(kRetiredSchema, table.name),
+                  pg::Ident(kRetiredSchema, retired), pg::Ident(table.name), pg::Ident(table.schema, retired),
                   pg::Ident(table.schema), pg::Literal(builder.release().name), pg::Literal(retired),
                   pg::Literal(table.schema), pg::Literal(table.Sql()));
   return "DO " + pg::DollarQuote(body);

@@ -41,6 +41,10 @@ fs::path FindRelease(const Project& project, const std::string& argument) {
   for (const std::string& name : names) {
     if (!argument.empty() && name.starts_with(argument)) matches.push_back(name);
   }
+  std::error_code ignored;
+  if (matches.empty() && !argument.empty() && argument != ".." && fs::is_directory(project.root / "releases" / argument, ignored)) {
+    return project.root / "releases" / argument;
+  }
   if (matches.size() == 1) return project.root / "releases" / matches.front();
   if (matches.size() > 1) {
     throw base::Error(base::Code::kNoRelease,
