@@ -13,9 +13,6 @@
 #include "base/error.h"
 
 namespace base {
-namespace {
-
-namespace fs = std::filesystem;
 
 // A descriptor that is closed when it goes.
 class Descriptor {
@@ -32,6 +29,10 @@ class Descriptor {
  private:
   int fd_;
 };
+
+namespace {
+
+namespace fs = std::filesystem;
 
 [[noreturn]] void FailWrite(const fs::path& path, int error) {
   throw Error(Code::kFileWrite, "cannot write " + path.string()).Detail(std::strerror(error));

@@ -27,7 +27,7 @@ std::string Show(const checkpoint::Checkpoint& taken) {
   return text;
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunCheckpoint(const Invocation& invocation) {
   Context context(invocation);
   Work work(context);
   const checkpoint::Checkpoint taken = TakeCheckpoint(
@@ -62,7 +62,7 @@ Command Checkpoint() {
       .text =
           "Ends when the WAL up to the restore point is in the archive, not before. A base backup that is young enough "
           "is used again.",
-      .verb = Run};
+      .verb = RunCheckpoint};
 }
 
 }  // namespace cli

@@ -40,7 +40,7 @@ std::optional<recover::RestorePoint> PointOf(const std::optional<checkpoint::Che
                                .taken_at = checkpoint->time};
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunDiagnose(const Invocation& invocation) {
   Context context(invocation);
   const release::Release& release = context.release();
   const std::filesystem::path state = context.StateDirectory();
@@ -75,7 +75,7 @@ Command Diagnose() {
           .summary = "Say which step failed, what was partly applied, which rows are wrong, and what to do",
           .arguments = {{.name = "RELEASE", .help = "the release"}},
           .text = "Changes nothing. Where the database does not answer, the journal alone speaks, and that is said.",
-          .verb = Run};
+          .verb = RunDiagnose};
 }
 
 }  // namespace cli

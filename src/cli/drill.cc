@@ -5,7 +5,7 @@
 namespace cli {
 namespace {
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunDrill(const Invocation& invocation) {
   const base::Json result =
       drill::RunDrill({.keep = invocation.Has("--keep"), .evidence = invocation.Option("--evidence")});
   return {.exit = result.at("held") ? base::Exit::kDone : base::Exit::kUnverified,
@@ -26,7 +26,7 @@ Command Drill() {
               "Needs no database: it starts servers from the PostgreSQL programs of this machine, and removes them at "
               "its end. A small shop in two versions works on them all the time and keeps a ledger of what was "
               "acknowledged. Ends with 0 only if every claim that it makes was checked in this very run and held.",
-          .verb = Run};
+          .verb = RunDrill};
 }
 
 }  // namespace cli

@@ -16,7 +16,7 @@ Number NumberOf(const Invocation& invocation, const std::string& option) {
   throw base::Error(base::Code::kUsage, option + " takes a number, not \"" + text + "\"");
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunDrillShop(const Invocation& invocation) {
   const base::Json summary = drill::RunShop({.repository = invocation.Option("--repo"),
                                              .address = invocation.Option("--address"),
                                              .ledger = invocation.Option("--ledger"),
@@ -41,7 +41,7 @@ Command DrillShop() {
                       {.name = "--slot", .value = "N", .help = "which keys are its own", .fallback = "0"},
                       {.name = "--rate", .value = "N", .help = "requests a second", .fallback = "40"},
                       {.name = "--seed", .value = "N", .help = "of its random choices", .fallback = "1"}},
-          .verb = Run,
+          .verb = RunDrillShop,
           .hidden = true};
 }
 

@@ -74,7 +74,7 @@ const base::CodeInfo* FindCode(const std::string& word) {
       .Hint(near.empty() ? "`switchback explain` lists them all." : fmt::format("Did you mean {}?", near));
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunExplain(const Invocation& invocation) {
   const std::string word = invocation.Argument("CODE");
   if (word.empty()) return ListAll();
   if (const base::CodeInfo* code = FindCode(word)) {
@@ -101,7 +101,7 @@ Command Explain() {
           .arguments = {{.name = "CODE",
                          .help = "SB2303, 2303, an exit code or a failpoint; without it, all are listed",
                          .required = false}},
-          .verb = Run};
+          .verb = RunExplain};
 }
 
 }  // namespace cli

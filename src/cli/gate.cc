@@ -10,7 +10,7 @@
 namespace cli {
 namespace {
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunGate(const Invocation& invocation) {
   const gate::Phase phase = gate::ParsePhase(invocation.Option("--for"));
   Context context(invocation);
   Work work(context);
@@ -38,7 +38,7 @@ Command Gate() {
               "Asks release, plan, checkpoint, journal and database, decides from these facts alone, and writes facts "
               "and verdict into\n"
               "the journal. Exit 0 is GO, 10 NO_GO, 11 HOLD, 12 stale evidence. Nothing in the database is changed.",
-          .verb = Run};
+          .verb = RunGate};
 }
 
 }  // namespace cli

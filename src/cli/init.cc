@@ -109,7 +109,7 @@ void Visit(Context& context, bool apply, Outcome& outcome) {
   outcome.next = Next(target, applied);
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunInit(const Invocation& invocation) {
   const std::string given = invocation.Argument("DIR");
   const fs::path directory = fs::absolute(given.empty() ? "." : given).lexically_normal();
   // Refused before anything is written.
@@ -151,7 +151,7 @@ Command Init() {
           "which settings and rights are off with the statements that turn them on. Without a reachable database it "
           "writes\n"
           "the files and says so. Run it again at any time: a switchback.yaml that is there is never changed.",
-      .verb = Run};
+      .verb = RunInit};
 }
 
 }  // namespace cli

@@ -74,7 +74,7 @@ std::string TitleOf(std::string name) {
   return fmt::format("\"{}\"", name);
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunNew(const Invocation& invocation) {
   const std::string given = invocation.Argument("NAME");
   CheckName(given);
   const std::string name = Dated(given);
@@ -106,7 +106,7 @@ Command New() {
           .summary = "Make the scaffold of a release",
           .arguments = {{.name = "NAME", .help = "lowercase letters, digits and -; today's date is put before it"}},
           .text = "Writes releases/YYYYMMDD-NAME with release.yaml, change.sql and queries/. Nothing else is touched.",
-          .verb = Run};
+          .verb = RunNew};
 }
 
 }  // namespace cli

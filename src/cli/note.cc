@@ -18,7 +18,7 @@ journal::Journal OpenJournal(Context& context) {
   return run::OpenJournal(connection, context.release().name, context.StateDirectory());
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunNote(const Invocation& invocation) {
   Context context(invocation);
   const std::string text = fmt::format("{}", fmt::join(invocation.Arguments("TEXT"), " "));
   if (text.find_first_not_of(" \t\n") == std::string::npos) throw base::Error(base::Code::kUsage, "the note is empty");
@@ -39,7 +39,7 @@ Command Note() {
               "The note becomes a line of the journal and stands in the evidence. The database is needed only where "
               "the journal's file is\n"
               "not on this machine.",
-          .verb = Run};
+          .verb = RunNote};
 }
 
 }  // namespace cli

@@ -68,7 +68,7 @@ Outcome Made(const release::Release& release, const plan::Plan& plan) {
   return outcome;
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunPlan(const Invocation& invocation) {
   Context context(invocation);
   const release::Release& release = context.release();
   // Refuses what cannot be read before anything is connected to.
@@ -91,7 +91,7 @@ Command Plan() {
               "what applications may notice, and writes plan.lock.json. Nothing in the database is changed. A change "
               "that something\n"
               "blocks ends with exit 10 and the name of each blocker.",
-          .verb = Run};
+          .verb = RunPlan};
 }
 
 }  // namespace cli

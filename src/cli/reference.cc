@@ -60,7 +60,7 @@ std::string CommandMarkdown(const Command& command) {
   return out;
 }
 
-Outcome Run(const Invocation&) {
+Outcome RunReference(const Invocation&) {
   std::string text = ReferenceMarkdown();
   text.pop_back();  // the last newline comes with the output
   return {.result = {{"markdown", text}}, .text = text};
@@ -128,6 +128,8 @@ std::string ReferenceMarkdown() {
   return out;
 }
 
-Command Reference() { return {.name = "reference", .summary = "Print docs/reference.md", .verb = Run, .hidden = true}; }
+Command Reference() {
+  return {.name = "reference", .summary = "Print docs/reference.md", .verb = RunReference, .hidden = true};
+}
 
 }  // namespace cli

@@ -27,7 +27,7 @@ std::string Show(const recover::RestoreReport& report) {
   return text;
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunRestore(const Invocation& invocation) {
   Context context(invocation);
   // Not the mirror: the old server may be down, which is what a restore is for.
   journal::Journal journal = journal::Journal::Open(context.StateDirectory());
@@ -62,7 +62,7 @@ Command Restore() {
               "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "
               "the transactions\n"
               "that it leaves behind. The old server is not changed, and the new one is left running.",
-          .verb = Run};
+          .verb = RunRestore};
 }
 
 }  // namespace cli

@@ -38,7 +38,7 @@ Outcome Undo(const Invocation& invocation, plan::Phase to) {
   return outcome;
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunRollback(const Invocation& invocation) {
   const std::string way = invocation.Option("--way");
   const std::string to = invocation.Option("--to");
   const plan::Phase phase = plan::ParsePhase(to);
@@ -68,7 +68,7 @@ Command Rollback() {
               "Undo keeps what the applications wrote: schema steps go back in milliseconds, data steps in proportion "
               "to their rows,\n"
               "and a row that an application changed since is left alone and listed.",
-          .verb = Run};
+          .verb = RunRollback};
 }
 
 }  // namespace cli

@@ -10,7 +10,7 @@
 namespace cli {
 namespace {
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunPhases(const Invocation& invocation) {
   const std::string until = invocation.Option("--until");
   // The last boundary before contract: there the new version may be deployed, and the old one still works.
   const plan::Phase phase = until.empty() ? plan::Phase::kSwitch : plan::ParsePhase(until);
@@ -37,7 +37,7 @@ Command RunRelease() {
           .text =
               "Begins where the release stands, also after a crash; takes a checkpoint where there is none. Each phase "
               "has its own verdict.",
-          .verb = Run};
+          .verb = RunPhases};
 }
 
 }  // namespace cli

@@ -136,7 +136,7 @@ Outcome All(Context& context) {
   return outcome;
 }
 
-Outcome Run(const Invocation& invocation) {
+Outcome RunStatus(const Invocation& invocation) {
   Context context(invocation);
   return invocation.Argument("RELEASE").empty() ? All(context) : One(context);
 }
@@ -150,7 +150,7 @@ Command Status() {
           .text =
               "The position comes from the plan, the journal and the database itself, so it holds after a crash too. "
               "Nothing is changed.",
-          .verb = Run};
+          .verb = RunStatus};
 }
 
 }  // namespace cli

@@ -14,15 +14,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto kRelease = "order-totals";
+constexpr auto kTotalsRelease = "order-totals";
 constexpr auto kInvariant = "order totals add up";
 
 // It looks like a repair. But a customer owes the price at which the order was placed, not today's.
-constexpr auto kChangeSql = R"(UPDATE public.orders o SET total_cents = o.quantity * p.price_cents
+constexpr auto kTotalsChange = R"(UPDATE public.orders o SET total_cents = o.quantity * p.price_cents
 FROM public.products p WHERE p.id = o.product_id AND o.total_cents <> o.quantity * p.price_cents;
 )";
 
-constexpr auto kReleaseYaml = R"yaml(version: 1
+constexpr auto kTotalsYaml = R"yaml(version: 1
 title: Order totals follow the price list
 owner: shop-oncall@example.com
 rollback_window: 24h
@@ -59,10 +59,10 @@ class ActThree : private ReleaseAct {
   ActThree(Stage& stage, Claims& claims) : ReleaseAct(stage, claims, "act3") {}
 
   base::Json Play() {
-    Prepare(kRelease, {{"release.yaml", kReleaseYaml},
-                       {"change.sql", kChangeSql},
-                       {"queries/shop-1.8.sql", std::string(sql_text::kQueries18)},
-                       {"queries/shop-1.10.sql", NewQueries()}});
+    Prepare(kTotalsRelease, {{"release.yaml", kTotalsYaml},
+                             {"change.sql", kTotalsChange},
+                             {"queries/shop-1.8.sql", std::string(sql_text::kQueries18)},
+                             {"queries/shop-1.10.sql", NewQueries()}});
     Stage::Dwell(milliseconds(1500));
     Migrate();
     NoticeLate();
@@ -78,8 +78,8 @@ class ActThree : private ReleaseAct {
  private:
   void Migrate() {
     good_ = Ask(kContent);
-    tool_.Expect({"checkpoint", kRelease, "--content-hash"});
-    const auto run = tool_.Expect({"run", kRelease});
+    tool_.Expect({"checkpoint", kTotalsRelease, "--content-hash"});
+    const auto run = tool_.Expect({"run", kTotalsRelease});
     commit_ = repository_.Commit({{"queries.sql", NewQueries()}}, "Shop 1.10");
     shops_.Roll("1.10");
     Stage::Dwell(milliseconds(3000));
@@ -91,7 +91,7 @@ class ActThree : private ReleaseAct {
   }
 
   void NoticeLate() {
-    const auto diagnose = tool_.Run({"diagnose", kRelease});
+    const auto diagnose = tool_.Run({"diagnose", kTotalsRelease});
     const bool named = diagnose.envelope.is_object() && diagnose.envelope.dump().find(kInvariant) != std::string::npos;
     stage_.Say("act 3: the invariant \"{}\" fails; diagnose names the way back", kInvariant);
     Check("diagnosed", named, "diagnose names the invariant that fails", kInvariant);
@@ -107,7 +107,7 @@ class ActThree : private ReleaseAct {
   void Restore() {
     Fence();
     const std::filesystem::path directory = stage_.ServerDirectory("restored") / "act3";
-    const auto restore = tool_.Expect({"restore", kRelease, "--directory", directory.string()});
+    const auto restore = tool_.Expect({"restore", kTotalsRelease, "--directory", directory.string()});
     restore_ = restore.Result();
     restore_took_ = restore.took;
     restored_url_ = restore_.at("url");

@@ -12,10 +12,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto kRelease = "display-name";
+constexpr auto kDisplayNameRelease = "display-name";
 constexpr auto kDefect = "customer reads back another name";
 
-constexpr auto kReleaseYaml = R"yaml(version: 1
+constexpr auto kDisplayNameYaml = R"yaml(version: 1
 title: Customers get a display name
 owner: shop-oncall@example.com
 rollback_window: 24h
@@ -48,10 +48,10 @@ class ActTwo : private ReleaseAct {
   ActTwo(Stage& stage, Claims& claims) : ReleaseAct(stage, claims, "act2") {}
 
   base::Json Play() {
-    Prepare(kRelease, {{"release.yaml", kReleaseYaml},
-                       {"change.sql", ChangeText()},
-                       {"queries/shop-1.8.sql", std::string(sql_text::kQueries18)},
-                       {"queries/shop-1.9.sql", std::string(sql_text::kQueries19)}});
+    Prepare(kDisplayNameRelease, {{"release.yaml", kDisplayNameYaml},
+                                  {"change.sql", ChangeText()},
+                                  {"queries/shop-1.8.sql", std::string(sql_text::kQueries18)},
+                                  {"queries/shop-1.9.sql", std::string(sql_text::kQueries19)}});
     Stage::Dwell(milliseconds(1000));
     ExpandAndMigrate("expand_unnoticed");
     DeployDefect();
@@ -76,8 +76,8 @@ class ActTwo : private ReleaseAct {
  private:
   void ExpandAndMigrate(const std::string& claim) {
     const std::int64_t from = NowUs();
-    const auto checkpoint = tool_.Expect({"checkpoint", kRelease});
-    const auto run = tool_.Expect({"run", kRelease});
+    const auto checkpoint = tool_.Expect({"checkpoint", kDisplayNameRelease});
+    const auto run = tool_.Expect({"run", kDisplayNameRelease});
     stage_.Say("act 2: checkpoint ({} ms), expand and migrate ({} ms) while shop 1.8 works", checkpoint.took.count(),
                run.took.count());
     Stage::Dwell(milliseconds(1000));
@@ -108,7 +108,7 @@ class ActTwo : private ReleaseAct {
     repository_.Revert(defect_);
     shops_.Roll("1.8");
     const std::int64_t from = NowUs();
-    const auto undo = tool_.Expect({"rollback", kRelease, "--to", "start"});
+    const auto undo = tool_.Expect({"rollback", kDisplayNameRelease, "--to", "start"});
     undo_ = undo.took;
     Stage::Dwell(milliseconds(1500));
     const Traffic traffic = Since(from);
@@ -149,7 +149,7 @@ class ActTwo : private ReleaseAct {
 
   void Contract() {
     const std::int64_t from = NowUs();
-    const auto contract = tool_.Expect({"contract", kRelease});
+    const auto contract = tool_.Expect({"contract", kDisplayNameRelease});
     Stage::Dwell(milliseconds(1000));
     const Traffic traffic = Since(from);
     stage_.Say("act 2: forward again, shop 1.9.1, contract ({} ms)", contract.took.count());
@@ -168,7 +168,7 @@ class ActTwo : private ReleaseAct {
 
   void UndoContract() {
     const std::int64_t from = NowUs();
-    const auto undo = tool_.Expect({"rollback", kRelease, "--to", "migrate"});
+    const auto undo = tool_.Expect({"rollback", kDisplayNameRelease, "--to", "migrate"});
     undo_contract_ = undo.took;
     repository_.Revert(fix_);
     shops_.Start("1.8");

@@ -8,9 +8,7 @@
 namespace drill {
 namespace {
 
-std::string Seconds(const base::Json& milliseconds) {
-  return fmt::format("{:.1f} s", milliseconds.get<double>() / 1000.0);
-}
+std::string Seconds(const base::Json& ms) { return fmt::format("{:.1f} s", ms.get<double>() / 1000.0); }
 
 // One column of the table: what an act counted for its incident.
 struct Column {

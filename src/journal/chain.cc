@@ -9,8 +9,6 @@
 namespace journal {
 namespace {
 
-const std::string kNoHash(64, '0');
-
 struct Line {
   std::string text;
   bool complete = true;  // ends in a newline

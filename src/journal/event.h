@@ -24,6 +24,8 @@ struct Event {
 std::string ToLine(const Event& event);  // without newline
 // Throws kBadJson.
 Event FromLine(const std::string& line);
+// What stands for the hash before the first event.
+inline const std::string kNoHash(64, '0');
 // The hash that the event ought to have.
 std::string HashOf(const Event& event);
 

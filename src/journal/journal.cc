@@ -16,8 +16,6 @@
 namespace journal {
 namespace {
 
-const std::string kNoHash(64, '0');
-
 [[noreturn]] void Broken(const std::filesystem::path& path, const ChainCheck& check) {
   throw base::Error(base::Code::kJournalBroken, fmt::format("the journal {} is broken", path.string()))
       .At(path.string(), static_cast<int>(check.line), 1)

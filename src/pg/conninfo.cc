@@ -29,7 +29,7 @@ base::Error BadString(std::string detail) {
 }
 
 const std::set<std::string>& SecretKeywords() {
-  static const std::set<std::string> keywords = [] {
+  static const std::set<std::string> kKeywords = [] {
     std::set<std::string> found;
     OptionList list(PQconndefaults(), PQconninfoFree);
     for (auto* option = list.get(); option != nullptr && option->keyword != nullptr; ++option) {
@@ -37,7 +37,7 @@ const std::set<std::string>& SecretKeywords() {
     }
     return found;
   }();
-  return keywords;
+  return kKeywords;
 }
 
 // A password with an unescaped @, / or : moves its rest into host or port, which error messages then show.

@@ -9,10 +9,6 @@ namespace {
 
 using Kind = catalog::Dependent::Kind;
 
-bool Names(const std::vector<std::string>& columns, const std::string& column) {
-  return std::find(columns.begin(), columns.end(), column) != columns.end();
-}
-
 std::string KindText(Kind kind) {
   switch (kind) {
     case Kind::kView:
@@ -153,6 +149,10 @@ class Checker {
 };
 
 }  // namespace
+
+bool Names(const std::vector<std::string>& columns, const std::string& column) {
+  return std::find(columns.begin(), columns.end(), column) != columns.end();
+}
 
 void CheckHangers(Builder& builder, const ColumnChange& change, Use use,
                   const std::function<bool(const std::string&)>& replaces) {

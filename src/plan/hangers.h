@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "plan/builder.h"
 #include "plan/column_change.h"
@@ -14,6 +15,9 @@ enum class Use {
   kReplace,  // another column takes its place (rename, rewriting type)
   kDrop,     // retired without a successor
 };
+
+// Whether an index, a constraint or whatever has these columns has this one among them.
+bool Names(const std::vector<std::string>& columns, const std::string& column);
 
 // Looks at all that hangs on a column: partition keys, primary keys, foreign keys of others, views, rules, policies,
 // generated columns, publications, grants, triggers, functions. What goes along by itself stays silent; the rest blocks

@@ -6,14 +6,11 @@
 #include <algorithm>
 
 #include "plan/conditions.h"
+#include "plan/hangers.h"
 #include "sql/rename.h"
 
 namespace plan {
 namespace {
-
-bool Names(const std::vector<std::string>& columns, const std::string& column) {
-  return std::find(columns.begin(), columns.end(), column) != columns.end();
-}
 
 class Successors {
  public:

@@ -15,12 +15,6 @@
 namespace run {
 namespace {
 
-std::string HostName() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
-
 void CheckSame(const std::string& what, const std::string& began, const std::string& now) {
   if (began == now) return;
   throw base::Error(base::Code::kOtherInputs, fmt::format("the release began with another {}", what))
@@ -28,6 +22,12 @@ void CheckSame(const std::string& what, const std::string& began, const std::str
 }
 
 }  // namespace
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
 
 Identity ReadIdentity(pg::Connection& connection) {
   const auto row = connection.Exec(std::string(sql_text::kIdentity));

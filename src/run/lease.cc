@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -18,6 +17,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "pg/transaction.h"
+#include "run/identity.h"
 #include "run/own.h"
 #include "run/sql_text.h"
 
@@ -28,12 +28,6 @@ constexpr auto kBeat = std::chrono::seconds(3);
 constexpr auto kTakeoverWait = std::chrono::seconds(5);
 
 std::string Sql(std::string_view text) { return std::string(text); }
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 // The same text only where process ids mean the same processes: one boot of one machine, one namespace of processes.
 std::string BootId() {

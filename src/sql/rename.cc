@@ -24,7 +24,7 @@ std::string Lower(std::string text) {
 }
 
 // The name that a token stands for, or "" where it is none. The server prints every name that needs quotes with quotes.
-std::string NameOf(const std::string& text) {
+std::string IdentifierIn(const std::string& text) {
   if (text.empty()) return "";
   if (text.front() == '"') {
     std::string name;
@@ -47,7 +47,7 @@ std::string ReplaceColumn(std::string_view text, const std::string& from, const 
   std::size_t copied = 0;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const std::string written(text.substr(tokens[i].start, tokens[i].end - tokens[i].start));
-    if (NameOf(written) != from || source.Is(i + 1, "(")) continue;
+    if (IdentifierIn(written) != from || source.Is(i + 1, "(")) continue;
     result += text.substr(copied, tokens[i].start - copied);
     result += Quoted(to);
     copied = tokens[i].end;

@@ -13,7 +13,8 @@ namespace backup::local {
 class LocalProvider : public BackupProvider {
  public:
   // The folders are made by Take where they are missing.
-  explicit LocalProvider(std::filesystem::path repository) : repository_(std::filesystem::absolute(repository)) {}
+  explicit LocalProvider(const std::filesystem::path& repository)
+      : repository_(std::filesystem::absolute(repository)) {}
 
   [[nodiscard]] std::string Name() const override { return "local"; }
   Readiness Check(pg::Connection& source) override;
