@@ -39,7 +39,7 @@ class Builder {
   [[nodiscard]] const std::string& hex() const { return plan_.hex; }
   // "sbr_<hex>_<n>": a name that nothing else has, at most 63 bytes.
   std::string NewName();
-  Names& names() { return names_; }
+  TakenNames& names() { return names_; }
   // The author's search_path, for his own statements and expressions.
   [[nodiscard]] std::string AuthorsPath() const;
 
@@ -62,7 +62,7 @@ class Builder {
   const catalog::Catalog& catalog_;
   Plan plan_;
   std::map<Phase, std::vector<Ranked>> steps_;
-  Names names_;
+  TakenNames names_;
   int generated_ = 0;
 };
 

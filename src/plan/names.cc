@@ -31,36 +31,36 @@ std::string ObjectName(std::string_view table, std::string_view columns, const s
 
 }  // namespace
 
-bool Names::HasRelation(const pg::QualifiedName& relation) const {
+bool TakenNames::HasRelation(const pg::QualifiedName& relation) const {
   return catalog_.taken_relations.contains(relation) || relations_.contains(relation);
 }
 
-bool Names::HasConstraint(const pg::QualifiedName& constraint) const {
-  return catalog_.taken_constraints.contains(constraint) ||
-         std::ranges::any_of(constraints_, [&](const auto& taken) {
+bool TakenNames::HasConstraint(const pg::QualifiedName& constraint) const {
+  return catalog_.taken_constraints.contains(constraint) || std::ranges::any_of(constraints_, [&](const auto& taken) {
            return taken.first.schema == constraint.schema && taken.second == constraint.name;
          });
 }
 
-std::string Names::Choose(const pg::QualifiedName& table, const std::vector<std::string>& columns,
-                          const std::string& kind) const {
+std::string TakenNames::Choose(const pg::QualifiedName& table, const std::vector<std::string>& columns,
+                               const std::string& kind) const {
   const std::string joined = fmt::format("{}", fmt::join(columns, "_"));
   std::string label = kind;
   for (int n = 1;; ++n) {
     const pg::QualifiedName name{table.schema, ObjectName(table.name, joined, label)};
-    const bool taken = ((kind == "key" || kind == "idx") && HasRelation(name)) || (kind != "idx" && HasConstraint(name));
+    const bool taken =
+        ((kind == "key" || kind == "idx") && HasRelation(name)) || (kind != "idx" && HasConstraint(name));
     if (!taken) return name.name;
     label = kind + std::to_string(n);
   }
 }
 
-bool Names::TakeConstraint(const pg::QualifiedName& table, const std::string& name) {
+bool TakenNames::TakeConstraint(const pg::QualifiedName& table, const std::string& name) {
   const auto known = catalog_.tables.find(table);
   if (known != catalog_.tables.end() && known->second.FindConstraint(name) != nullptr) return false;
   return constraints_.insert({table, name}).second;
 }
 
-bool Names::TakeRelation(const pg::QualifiedName& relation) {
+bool TakenNames::TakeRelation(const pg::QualifiedName& relation) {
   return !catalog_.taken_relations.contains(relation) && relations_.insert(relation).second;
 }
 

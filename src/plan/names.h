@@ -11,12 +11,12 @@ namespace plan {
 
 // Which names constraints, indexes and tables have in the target and in this release, and what the server calls those
 // that the author left without a name. Pure.
-class Names {
+class TakenNames {
  public:
-  explicit Names(const catalog::Catalog& catalog) : catalog_(catalog) {}
+  explicit TakenNames(const catalog::Catalog& catalog) : catalog_(catalog) {}
 
-  // The server's own choice for a constraint or an index of this table over these columns, and not taken yet: "t_a_key",
-  // "t_a_check1". No columns: the table's name alone. `kind`: check, fkey, key, idx.
+  // The server's own choice for a constraint or an index of this table over these columns, and not taken yet:
+  // "t_a_key", "t_a_check1". No columns: the table's name alone. `kind`: check, fkey, key, idx.
   [[nodiscard]] std::string Choose(const pg::QualifiedName& table, const std::vector<std::string>& columns,
                                    const std::string& kind) const;
 

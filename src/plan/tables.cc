@@ -9,10 +9,10 @@ namespace {
 constexpr const char* kRetiredSchema = "switchback_retired";
 
 // Hides a table under a generated name in a schema of ours. Its foreign keys would go on restricting the tables they
-// refer to: they are dropped and remembered. Its indexes and sequences take generated names, so that those of two retired
-// tables never collide. It moves between the schemas under its generated name: the server then finds its row type a free
-// name there.
-// What the table has at this moment decides, so it is done by a block, not by a list made at plan time.
+// refer to: they are dropped and remembered. Its indexes and sequences take generated names, so that those of two
+// retired tables never collide. It moves between the schemas under its generated name: the server then finds its row
+// type a free name there. What the table has at this moment decides, so it is done by a block, not by a list made at
+// plan time.
 std::string RetireTable(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
   const std::string body =
       fmt::format(R"sql(

@@ -42,7 +42,8 @@ fs::path FindRelease(const Project& project, const std::string& argument) {
     if (!argument.empty() && name.starts_with(argument)) matches.push_back(name);
   }
   std::error_code ignored;
-  if (matches.empty() && !argument.empty() && argument != ".." && fs::is_directory(project.root / "releases" / argument, ignored)) {
+  if (matches.empty() && !argument.empty() && argument != ".." &&
+      fs::is_directory(project.root / "releases" / argument, ignored)) {
     return project.root / "releases" / argument;
   }
   if (matches.size() == 1) return project.root / "releases" / matches.front();

@@ -159,8 +159,7 @@ Release LoadRelease(const fs::path& given) {
   std::error_code error;
   const fs::path directory = fs::canonical(given, error);
   if (!error && fs::is_directory(directory, error) && !fs::exists(directory / "release.yaml", error)) {
-    throw base::Error(base::Code::kNoRelease,
-                      fmt::format("{} has no release.yaml", ShownPath(directory).string()))
+    throw base::Error(base::Code::kNoRelease, fmt::format("{} has no release.yaml", ShownPath(directory).string()))
         .Hint("Take it from Git, or write one; `switchback new NAME` shows what belongs into it.");
   }
   if (error || !fs::is_regular_file(directory / "release.yaml", error)) {

@@ -47,12 +47,12 @@ struct Kind {
 
 const std::vector<Kind>& Kinds() {
   static const std::vector<Kind> kinds = {
-      {"Mixed", kSchema,
-       [](int n) { return fmt::format("a\"b''c\\ $sb$ $$ %s {{}} \xE2\x98\x83 -- /*\n;X{}", n); }},
+      {"Mixed", kSchema, [](int n) { return fmt::format("a\"b''c\\ $sb$ $$ %s {{}} \xE2\x98\x83 -- /*\n;X{}", n); }},
       {"Reserved", "public",
        [](int n) {
-         static const char* const kWords[] = {"user",  "select",  "order", "table",   "from",       "where",  "group", "limit",
-                                              "check", "default", "all",   "primary", "references", "unique", "desc"};
+         static const char* const kWords[] = {"user",  "select",  "order",      "table",  "from",
+                                              "where", "group",   "limit",      "check",  "default",
+                                              "all",   "primary", "references", "unique", "desc"};
          return std::string(kWords[n]);
        }},
       // All that the first 60 bytes could tell apart is the same.
@@ -162,8 +162,7 @@ class HostileNamesTest : public testing::Test {
   }
 
   static std::int64_t Value(pg::Connection& connection, const Kind& kind, const std::string& column, int key) {
-    return connection
-        .Exec(fmt::format("SELECT {} FROM {} WHERE {} = {}", column, kind.Table(), kind.Key(), key))
+    return connection.Exec(fmt::format("SELECT {} FROM {} WHERE {} = {}", column, kind.Table(), kind.Key(), key))
         .Int(0, 0);
   }
 
@@ -181,10 +180,10 @@ class HostileNamesTest : public testing::Test {
     pg::Connection connection = project_.Connect();
     std::string text;
     for (const Kind& kind : Kinds()) {
-      text += connection
-                  .Exec(fmt::format("SELECT string_agg(t::text, E'\\n' ORDER BY {}) FROM {} t", kind.Key(),
-                                    kind.Table()))
-                  .Text(0, 0);
+      text +=
+          connection
+              .Exec(fmt::format("SELECT string_agg(t::text, E'\\n' ORDER BY {}) FROM {} t", kind.Key(), kind.Table()))
+              .Text(0, 0);
     }
     return text;
   }

@@ -33,7 +33,9 @@ ServedProject::ServedProject(const std::string& database, fs::path repository)
 }
 
 pg::Connection ServedProject::ConnectTo(const std::string& database) const {
-  return pg::Connection::Open({.conninfo = server_->Url(database), .application_name = "test"});
+  pg::Connection connection = pg::Connection::Open({.conninfo = server_->Url(database), .application_name = "test"});
+  connection.Exec("SET search_path = public");
+  return connection;
 }
 
 void ServedProject::Restart() {
@@ -50,9 +52,7 @@ fs::path ServedProject::MakeRelease(const std::string& name, const std::string& 
   return directory;
 }
 
-fs::path ServedProject::State(const std::string& name) const {
-  return project_ / ".switchback" / "default" / name;
-}
+fs::path ServedProject::State(const std::string& name) const { return project_ / ".switchback" / "default" / name; }
 
 base::Finished ServedProject::Say(const std::vector<std::string>& words,
                                   const std::map<std::string, std::string>& env) const {
