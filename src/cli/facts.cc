@@ -7,9 +7,9 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/plan_file.h"
 #include "cli/provider.h"
-#include "cli/sql_text.h"
 #include "journal/mirror.h"
 #include "proof/invariants.h"
+#include "recover/unconverted.h"
 #include "run/identity.h"
 
 namespace cli {
@@ -71,14 +71,13 @@ std::vector<gate::InvariantFact> Invariants(pg::Connection& connection, const re
   return facts;
 }
 
-gate::UnconvertedFact Unconverted(pg::Connection& connection, const std::string& release) {
-  gate::UnconvertedFact fact;
-  if (!journal::SchemaInstalled(connection)) return fact;
-  const pg::Result rows = connection.Query(std::string(sql_text::kReadUnconverted), {release});
-  for (int row = 0; row < rows.rows(); ++row) {
-    fact.count = rows.Int(row, 0);
-    fact.rows.push_back(
-        fmt::format("{}.{} of {}: {}", rows.Text(row, 1), rows.Text(row, 2), rows.Text(row, 3), rows.Text(row, 4)));
+// Only what contract would take away: a value that the old column cannot hold is what the change is for.
+gate::UnconvertedFact Unconverted(pg::Connection& connection, const plan::Plan& plan) {
+  const recover::Unconverted found = recover::ReadUnconverted(connection, plan.release, &plan);
+  gate::UnconvertedFact fact{.count = found.up, .rows = {}};
+  for (const recover::Unconverted::Row& row : found.rows) {
+    if (row.direction == "up")
+      fact.rows.push_back(fmt::format("{}.{} of {}: {}", row.relation, row.column, row.key, row.reason));
   }
   return fact;
 }
@@ -141,7 +140,7 @@ gate::Facts CollectFacts(Context& context, Work& work) {
   facts.rollback_window = release.rollback_window.value_or(std::chrono::milliseconds(0));
   facts.point_of_no_return = PointOfNoReturn(plan, work.journal());
   facts.invariants = Invariants(work.connection(), release);
-  facts.unconverted = Unconverted(work.connection(), release.name);
+  facts.unconverted = Unconverted(work.connection(), plan);
   return facts;
 }
 

@@ -111,7 +111,8 @@ void Visit(Context& context, bool apply, Outcome& outcome) {
 
 Outcome RunInit(const Invocation& invocation) {
   const std::string given = invocation.Argument("DIR");
-  const fs::path directory = fs::absolute(given.empty() ? "." : given).lexically_normal();
+  fs::path directory = fs::absolute(given.empty() ? "." : given).lexically_normal();
+  if (!directory.has_filename()) directory = directory.parent_path();
   // Refused before anything is written.
   if (invocation.database) ChooseDatabase(invocation, nullptr);
   const std::string repository = invocation.Option("--repository");

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/commands.h"
@@ -27,6 +28,16 @@ std::string Show(const recover::RestoreReport& report) {
   return text;
 }
 
+// A restore needs no old server: without a name it is not asked.
+std::optional<std::string> OldServer(Context& context) {
+  try {
+    return context.Database().conninfo;
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kNoDatabase) throw;
+    return std::nullopt;
+  }
+}
+
 Outcome RunRestore(const Invocation& invocation) {
   Context context(invocation);
   // Not the mirror: the old server may be down, which is what a restore is for.
@@ -34,7 +45,7 @@ Outcome RunRestore(const Invocation& invocation) {
   const auto provider = MakeProvider(context.project().environment);
   const std::string directory = invocation.Option("--directory");
   const recover::RestoreReport report =
-      recover::Restore({.conninfo = context.Database().conninfo,
+      recover::Restore({.conninfo = OldServer(context),
                         .state = context.StateDirectory(),
                         .directory = directory.empty() ? std::filesystem::path()
                                                        : std::filesystem::absolute(directory).lexically_normal(),

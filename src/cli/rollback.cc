@@ -50,7 +50,7 @@ Outcome RunRollback(const Invocation& invocation) {
   if (way == "flag" || way == "code")
     throw base::Error(base::Code::kWayNotConfigured, fmt::format("the way back \"{}\" is not configured", way));
   throw base::Error(base::Code::kUsage, fmt::format("there is no way back called \"{}\"", way))
-      .Hint("Give --way undo or restore.");
+      .Hint("Give --way undo, or run `switchback restore`.");
 }
 
 }  // namespace
@@ -63,7 +63,10 @@ Command Rollback() {
                        .value = "PHASE",
                        .help = "the state after this phase: start, expand, migrate, switch or contract",
                        .fallback = "start"},
-                      {.name = "--way", .value = "WAY", .help = "undo or restore", .fallback = "undo"}},
+                      {.name = "--way",
+                       .value = "WAY",
+                       .help = "undo; a restore has a command of its own",
+                       .fallback = "undo"}},
           .text =
               "Undo keeps what the applications wrote: schema steps go back in milliseconds, data steps in proportion "
               "to their rows,\n"

@@ -8,6 +8,7 @@
 #include "cli/context.h"
 #include "cli/plan_file.h"
 #include "cli/standing.h"
+#include "recover/unconverted.h"
 #include "run/look.h"
 
 namespace cli {
@@ -55,6 +56,16 @@ void AddHistory(const release::Release& release, const plan::Plan& plan, const j
   }
 }
 
+void AddUnconverted(pg::Connection& connection, const plan::Plan& plan, Standing& standing) {
+  const recover::Unconverted found = recover::ReadUnconverted(connection, plan.release, &plan);
+  standing.facts["unconverted"] = {{"up", found.up}, {"down", found.count - found.up}};
+  if (found.up > 0) standing.detail += fmt::format("\n  not converted: {} rows; contract waits for them", found.up);
+  if (found.count > found.up) {
+    standing.detail += fmt::format("\n  no way back: for {} rows, whose new value does not fit the old column",
+                                   found.count - found.up);
+  }
+}
+
 // `connection` may be null: the database was not to be had, and only the plan and the journal's length can be told.
 Standing Look(const release::Project& project, const release::Release& release, pg::Connection* connection) {
   Standing standing;
@@ -78,6 +89,7 @@ Standing Look(const release::Project& project, const release::Release& release, 
   standing.facts["position"] = PositionFacts(*plan, position);
   standing.line = ShowPosition(*plan, position);
   AddHistory(release, *plan, journal, position, standing);
+  AddUnconverted(*connection, *plan, standing);
   standing.next = NextCommand(release, *plan, journal, position);
   return standing;
 }

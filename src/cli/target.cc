@@ -80,6 +80,11 @@ Target ReadTarget(pg::Connection& connection, const release::Environment& enviro
              "GRANT EXECUTE ON FUNCTION pg_catalog.pg_create_restore_point(text), pg_catalog.pg_switch_wal() TO {};",
              role)});
   }
+  if (!row.Bool(0, 7)) {
+    target.missing.push_back({fmt::format("the schema switchback belongs to the role {}", row.Text(0, 8)),
+                              "run switchback as that role; or, where no release is open, drop the schema as that role "
+                              "and run `switchback init` again"});
+  }
   ReadSettings(connection, environment.policy, target);
   ReadArchiving(connection, environment, target);
   return target;

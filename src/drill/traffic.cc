@@ -136,9 +136,9 @@ Account Compare(std::span<const LedgerLine> lines, pg::Connection& connection) {
   }
   for (const auto& [key, row] : rows) {
     const auto chain = chains.find(key);
-    const bool known =
-        chain != chains.end() && std::any_of(chain->second.begin(), chain->second.end(),
-                                             [&](const auto* line) { return line->write->write == row.written_by; });
+    const bool known = chain != chains.end() &&
+                       std::any_of(chain->second.begin(), chain->second.end(),
+                                   [&by = row.written_by](const auto* line) { return line->write->write == by; });
     if (!known) ++account.unledgered;
   }
   return account;

@@ -197,7 +197,7 @@ Check UnconvertedCheck(const Policy&, const Facts& facts, Phase phase) {
     return {id, Result::kDecide,
             fmt::format("{} rows could not be converted, and {} would take away their old value{}.",
                         facts.unconverted->count, Name(phase), rows),
-            "Correct these rows, or their transform, until none is listed."};
+            "Give these rows an old value that converts, or a new one."};
   }
   return Pass(id, "No row is unconverted.");
 }

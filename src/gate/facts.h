@@ -42,7 +42,7 @@ struct InvariantFact {
   std::string error = {};     // why it could not be asked
 };
 
-// Rows whose value could not be carried to the other side of a changed column.
+// Rows whose old value could not be carried to the new side of a changed column.
 struct UnconvertedFact {
   std::int64_t count = 0;
   std::vector<std::string> rows;  // the first ones, a sentence each

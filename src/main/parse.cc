@@ -80,6 +80,8 @@ CLI::App& SubcommandFor(CLI::App& app, const std::string& name, Globals& globals
         parent->get_subcommands([&](const CLI::App* at) { return at->get_name() == word; });
     parent = found.empty() ? parent->add_subcommand(word) : found.front();
     if (found.empty()) AddGlobals(*parent, globals);
+    // A later word that is also a command's name is no command: a release may be called "note".
+    parent->require_subcommand(0, 1);
     begin = end + 1;
   }
   return *parent;
@@ -160,6 +162,7 @@ CommandLine Parse(const std::vector<std::string>& words) {
   std::deque<Slot> slots;
   AddGlobals(app, globals);
   app.add_flag("--version", globals.version);
+  app.require_subcommand(0, 1);
   for (const cli::Command& command : cli::Commands())
     AddCommand(SubcommandFor(app, command.name, globals), command, slots);
   try {

@@ -70,7 +70,7 @@ void DropIndex(Builder& builder, const sql::Action& action) {
   builder.Touch(table_name);
   const catalog::Table& table = builder.catalog().tables.at(table_name);
   const auto entry = std::find_if(table.indexes.begin(), table.indexes.end(),
-                                  [&](const catalog::Index& i) { return i.name == index.name; });
+                                  [&name = index.name](const catalog::Index& i) { return i.name == name; });
   if (table.kind == 'p' || (entry != table.indexes.end() && !entry->constraint.empty())) {
     builder.Block(
         index.Text(),

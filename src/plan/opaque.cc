@@ -8,8 +8,9 @@ void RunOpaque(Builder& builder, const sql::Action& action, const std::string& r
   builder.names().TakeUnknown();
   // What creates something is harmless to the old version; anything else stands with the data changes.
   const bool creates = action.kind == sql::Kind::kCreateObject;
-  const std::string what =
-      action.object_kind.empty() ? action.text.substr(0, 40) : fmt::format("{} {}", action.object_kind, action.object);
+  const std::string what = action.object_kind.empty()
+                               ? action.text.substr(0, 40)
+                               : action.object_kind + (action.object.empty() ? "" : " " + action.object);
   Step& step = builder.Add(creates ? Phase::kExpand : Phase::kMigrate, creates ? Rank::kObjects : Rank::kData,
                            StepKind::kOpaque, fmt::format("statement {}: {}", action.statement, what), reason);
   // A subcommand of an ALTER TABLE runs alone: its neighbours may be steps of their own.

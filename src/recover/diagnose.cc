@@ -147,7 +147,8 @@ class Examiner {
     }
     if (position_->state != Position::State::kInterrupted || !position_->in_flight) return;
     const plan::Step& step = plan.steps[*position_->in_flight];
-    Diagnosis::Trouble& trouble = found_.trouble.emplace();
+    found_.trouble = Diagnosis::Trouble{};
+    Diagnosis::Trouble& trouble = *found_.trouble;
     trouble.step = step.id;
     trouble.title = step.title;
     trouble.phase = step.phase;
@@ -208,7 +209,7 @@ class Examiner {
   void ReadBookkeeping() {
     if (!journal::SchemaInstalled(*connection_)) return;
     const std::string& release = subject_.release.name;
-    found_.unconverted = ReadUnconverted(*connection_, release);
+    found_.unconverted = ReadUnconverted(*connection_, release, subject_.plan);
     const pg::Result parts = connection_->Query(Sql(sql_text::kBackfillProgress), {release});
     for (int i = 0; i < parts.rows(); ++i) {
       found_.backfills.push_back(

@@ -201,7 +201,7 @@ TEST_F(DiagnoseTest, ItsSqlIsUnderstoodByTheServer) {
   auto connection = Connect();
   journal::InstallSchema(connection);
   for (const auto sql :
-       {sql_text::kUnconverted, sql_text::kBackfillProgress, sql_text::kInvalidIndexes, sql_text::kApplications}) {
+       {sql_text::kColumnExists, sql_text::kBackfillProgress, sql_text::kInvalidIndexes, sql_text::kApplications}) {
     connection.CheckPrepares(std::string(sql));
   }
 }

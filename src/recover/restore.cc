@@ -38,10 +38,12 @@ bool IsDataOf(const fs::path& data, const std::string& system_identifier, const 
 // has.
 Reach AskSource(const RestoreOptions& options, const checkpoint::Checkpoint& checkpoint,
                 const sandbox::Binaries& binaries, backup::BackupProvider& provider) {
-  if (options.conninfo.empty()) return {.wal = {}, .to = {}, .note = "the old server was not asked"};
+  if (!options.conninfo) {
+    return {.wal = {}, .to = {}, .note = "counted as far as the archive goes: the old server was not asked"};
+  }
   Reach reach;
   try {
-    pg::Connection source = pg::Connection::Open({.conninfo = options.conninfo});
+    pg::Connection source = pg::Connection::Open({.conninfo = *options.conninfo});
     const pg::Result now =
         source.Query("SELECT pg_current_wal_flush_lsn(), pg_walfile_name(pg_current_wal_insert_lsn())");
     reach.to = backup::Lsn::Parse(now.Text(0, 0));

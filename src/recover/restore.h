@@ -16,7 +16,9 @@
 namespace recover {
 
 struct RestoreOptions {
-  std::string conninfo;             // the old server, if it can be reached: it is only asked to finish its WAL segment
+  // The old server; empty: what libpq's own variables name; nothing: it is not asked. It is only asked to finish its
+  // WAL segment.
+  std::optional<std::string> conninfo = std::nullopt;
   std::filesystem::path state;      // of the release: checkpoint.json, run.secret
   std::filesystem::path directory;  // of the new server; must not exist; empty: where the provider makes them
   std::filesystem::path

@@ -1,17 +1,78 @@
 #include "recover/unconverted.h"
 
+#include <fmt/format.h>
+
+#include "base/error.h"
 #include "journal/mirror.h"
 #include "recover/sql_text.h"
 
 namespace recover {
+namespace {
 
-Unconverted ReadUnconverted(pg::Connection& connection, const std::string& release) {
+constexpr int kListed = 20;
+
+// One that is noted for a row without a key stands for all such rows of its table.
+std::string SameRow(const plan::Backfill& backfill) {
+  if (backfill.key.empty()) return "true";
+  std::string parts;
+  for (const std::string& column : backfill.key)
+    parts += fmt::format("{}{}, t.{}", parts.empty() ? "" : ", ", pg::Literal(column), pg::Ident(column));
+  return fmt::format("pg_catalog.jsonb_build_object({}) = u.key", parts);
+}
+
+// A condition over u that holds for notes of this column whose row was corrected or is gone.
+std::string Corrected(const plan::Backfill& backfill, const std::string& still) {
+  return fmt::format(
+      "(u.direction = 'up' AND u.relation = {} AND u.\"column\" = {} AND NOT EXISTS (SELECT FROM {} AS t WHERE {} AND "
+      "({})))",
+      pg::Literal(backfill.table.Text()), pg::Literal(backfill.column), backfill.table.Sql(), SameRow(backfill), still);
+}
+
+std::string Query(const std::string& corrected) {
+  return fmt::format(
+      "SELECT u.relation, u.\"column\", u.key::text, coalesce(u.reason, ''), u.direction, count(*) OVER (), "
+      "count(*) FILTER (WHERE u.direction = 'up') OVER () FROM switchback.unconverted AS u "
+      "WHERE u.release = $1 AND NOT ({}) ORDER BY u.direction DESC, u.at, u.relation, u.\"column\", u.key::text LIMIT "
+      "{}",
+      corrected, kListed);
+}
+
+bool Understood(pg::Connection& connection, const std::string& sql) {
+  try {
+    connection.CheckPrepares(sql);
+    return true;
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kStatementFailed) throw;
+    return false;
+  }
+}
+
+std::string CorrectedOf(pg::Connection& connection, const plan::Backfill& backfill) {
+  const pg::Result exists =
+      connection.Query(std::string(sql_text::kColumnExists), {backfill.table.Sql(), backfill.column});
+  if (backfill.unconverted.empty() || !exists.Bool(0, 0)) return "false";
+  // The plan's own question names the old column, which another phase may have renamed.
+  std::string precise = Corrected(backfill, backfill.unconverted);
+  if (Understood(connection, Query(precise))) return precise;
+  return Corrected(backfill, fmt::format("t.{} IS NULL", pg::Ident(backfill.column)));
+}
+
+}  // namespace
+
+Unconverted ReadUnconverted(pg::Connection& connection, const std::string& release, const plan::Plan* plan) {
   Unconverted found;
   if (!journal::SchemaInstalled(connection)) return found;
-  const pg::Result rows = connection.Query(std::string(sql_text::kUnconverted), {release});
+  std::string corrected = "false";
+  if (plan != nullptr) {
+    for (const plan::Step& step : plan->steps) {
+      if (step.backfill) corrected += " OR " + CorrectedOf(connection, *step.backfill);
+    }
+  }
+  const pg::Result rows = connection.Query(Query(corrected), {release});
   for (int i = 0; i < rows.rows(); ++i) {
-    found.count = rows.Int(i, 4);
-    found.rows.push_back({rows.Text(i, 0), rows.Text(i, 1), rows.Text(i, 2), rows.Text(i, 3)});
+    found.count = rows.Int(i, 5);
+    found.up = rows.Int(i, 6);
+    found.rows.push_back({rows.Text(i, 0), rows.Text(i, 1), rows.Text(i, 2), rows.Text(i, 3), rows.Text(i, 4)});
   }
   return found;
 }

@@ -23,6 +23,27 @@ std::vector<std::string> Releases(const Project& project) {
   return names;
 }
 
+// The name without its date, which `switchback new` puts before what its user wrote; none: the whole name.
+std::string_view Undated(std::string_view name) {
+  constexpr std::size_t kDate = 8;
+  const bool dated = name.size() > kDate + 1 && name[kDate] == '-' &&
+                     name.substr(0, kDate).find_first_not_of("0123456789") == std::string_view::npos;
+  return dated ? name.substr(kDate + 1) : name;
+}
+
+// The names that are meant: those that are the argument but for the date, else those that begin with it, with their
+// date or without.
+std::vector<std::string> Matches(const std::vector<std::string>& names, const std::string& argument) {
+  std::vector<std::string> equal;
+  std::vector<std::string> begun;
+  if (argument.empty()) return {};
+  for (const std::string& name : names) {
+    if (Undated(name) == argument) equal.push_back(name);
+    if (name.starts_with(argument) || Undated(name).starts_with(argument)) begun.push_back(name);
+  }
+  return equal.empty() ? begun : equal;
+}
+
 std::string Candidates(const std::vector<std::string>& names) {
   if (names.empty()) return "There is no release yet; `switchback new NAME` makes one.";
   constexpr std::size_t kShown = 20;
@@ -37,10 +58,7 @@ fs::path FindRelease(const Project& project, const std::string& argument) {
   if (argument == "." || argument.find('/') != std::string::npos) return fs::absolute(argument).lexically_normal();
   const std::vector<std::string> names = Releases(project);
   if (std::ranges::find(names, argument) != names.end()) return project.root / "releases" / argument;
-  std::vector<std::string> matches;
-  for (const std::string& name : names) {
-    if (!argument.empty() && name.starts_with(argument)) matches.push_back(name);
-  }
+  const std::vector<std::string> matches = Matches(names, argument);
   std::error_code ignored;
   if (matches.empty() && !argument.empty() && argument != ".." &&
       fs::is_directory(project.root / "releases" / argument, ignored)) {
@@ -48,8 +66,7 @@ fs::path FindRelease(const Project& project, const std::string& argument) {
   }
   if (matches.size() == 1) return project.root / "releases" / matches.front();
   if (matches.size() > 1) {
-    throw base::Error(base::Code::kNoRelease,
-                      fmt::format("\"{}\" begins the name of {} releases", argument, matches.size()))
+    throw base::Error(base::Code::kNoRelease, fmt::format("\"{}\" stands for {} releases", argument, matches.size()))
         .Hint(fmt::format("Write more of it: {}.", fmt::join(matches, ", ")));
   }
   const std::string near = Nearest(argument, names);

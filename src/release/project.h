@@ -45,8 +45,8 @@ struct Project {
 // Throws kNoProject, kNoEnvironment (with those there are), kBadYaml.
 Project LoadProject(const std::filesystem::path& start, const std::string& environment);
 
-// RELEASE on the command line: a path when it contains '/' or is '.', else releases/NAME, else a unique prefix.
-// Absolute. Throws kNoRelease with the candidates.
+// RELEASE on the command line: a path when it contains '/' or is '.', else releases/NAME, else NAME without its date,
+// else a unique prefix of either. Absolute. Throws kNoRelease with the candidates.
 std::filesystem::path FindRelease(const Project& project, const std::string& argument);
 
 // A path for messages: relative to the working directory where it lies below it.

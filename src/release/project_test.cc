@@ -129,10 +129,17 @@ TEST_F(ProjectTest, FindsAReleaseByNamePrefixOrPath) {
   EXPECT_EQ(FindRelease(project, (root_ / "elsewhere/r").string()), root_ / "elsewhere/r");
   EXPECT_EQ(ErrorOf([&] { FindRelease(project, "2026010"); }).hint(),
             "Write more of it: 20260101-users, 20260101-users-two.");
+  EXPECT_EQ(FindRelease(project, "orders"), root_ / "releases/20260301-orders");
+  EXPECT_EQ(FindRelease(project, "users"), root_ / "releases/20260101-users");
+  EXPECT_EQ(FindRelease(project, "users-"), root_ / "releases/20260101-users-two");
+  AddRelease("20260302-users");
+  EXPECT_EQ(ErrorOf([&] { FindRelease(project, "users"); }).hint(),
+            "Write more of it: 20260101-users, 20260302-users.");
   const base::Error error = ErrorOf([&] { FindRelease(project, "20260301-ordrs"); });
   EXPECT_EQ(error.code(), base::Code::kNoRelease);
   EXPECT_EQ(error.hint(),
-            "Did you mean 20260301-orders? Releases here: 20260101-users, 20260101-users-two, 20260301-orders.");
+            "Did you mean 20260301-orders? Releases here: 20260101-users, 20260101-users-two, 20260301-orders, "
+            "20260302-users.");
   EXPECT_EQ(ErrorOf([&] { FindRelease(project, ""); }).code(), base::Code::kNoRelease);
 }
 

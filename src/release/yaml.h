@@ -58,8 +58,8 @@ class YamlValue {
 
  private:
   friend class YamlMap;
-  YamlValue(std::shared_ptr<const YamlSource> source, YAML::Node node, YAML::Mark mark, std::string path)
-      : source_(std::move(source)), node_(std::move(node)), mark_(mark), path_(std::move(path)) {}
+  YamlValue(std::shared_ptr<const YamlSource> source, const YAML::Node& node, YAML::Mark mark, std::string path)
+      : source_(std::move(source)), node_(node), mark_(mark), path_(std::move(path)) {}
   [[nodiscard]] YamlValue Child(const YAML::Node& node, YAML::Mark fallback, const std::string& path) const;
   [[nodiscard]] std::string Shown() const;
   [[nodiscard]] base::Json JsonWithin(int& budget) const;

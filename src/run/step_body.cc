@@ -65,8 +65,8 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
   Prologue(connection_);
   connection_.Exec(fmt::format("SET LOCAL lock_timeout = {}", session_.limits.lock_timeout.count()));
   if (forward && !Holds(connection_, step.precondition, step.search_path)) {
-    throw base::Error(Code::kStepRefused,
-                      fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
+    throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin, because this does not hold: {}",
+                                                      step.id, step.title, step.precondition.text));
   }
   if (forward && step.data) {
     connection_.Query("SELECT pg_catalog.set_config('switchback.capture', $1, true)", {step.data->capture_id});
@@ -107,8 +107,8 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
     transaction.Commit();
   }
   if (forward && !Holds(connection_, step.precondition, step.search_path)) {
-    throw base::Error(Code::kStepRefused,
-                      fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
+    throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin, because this does not hold: {}",
+                                                      step.id, step.title, step.precondition.text));
   }
   {
     const Fence fence(session_.connect, *lease_);
@@ -132,8 +132,8 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
 
 Done Runner::Backfilled(const plan::Step& step, std::int64_t intent) {
   if (!Holds(connection_, step.precondition, step.search_path)) {
-    throw base::Error(Code::kStepRefused,
-                      fmt::format("step {} ({}) cannot begin: {}", step.id, step.title, step.precondition.text));
+    throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin, because this does not hold: {}",
+                                                      step.id, step.title, step.precondition.text));
   }
   const std::size_t index = static_cast<std::size_t>(&step - session_.plan.steps.data());
   const backfill::Job job{

@@ -65,12 +65,12 @@ bool EndedWithin(const fs::path& directory, std::chrono::milliseconds limit) {
 ProcessMark MarkOf(int pid) {
   auto started = StartTime(pid);
   if (!started) throw base::Error(base::Code::kInternal, "there is no process " + std::to_string(pid));
-  return {.pid = pid, .started = *started, .boot = BootId(), .namespace_ = PidNamespace()};
+  return {.pid = pid, .started = *started, .boot = BootId(), .pid_namespace = PidNamespace()};
 }
 
 bool Gone(const ProcessMark& mark) {
   if (mark.boot != BootId()) return true;
-  if (mark.namespace_ != PidNamespace()) return false;
+  if (mark.pid_namespace != PidNamespace()) return false;
   return StartTime(mark.pid) != mark.started;
 }
 

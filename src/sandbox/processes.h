@@ -10,9 +10,9 @@ namespace sandbox {
 // A process that can be recognised later, even when its number has been given to another one.
 struct ProcessMark {
   int pid = 0;
-  std::string started;     // in clock ticks since boot
-  std::string boot;        // id of the boot
-  std::string namespace_;  // of process numbers; a container has its own
+  std::string started;        // in clock ticks since boot
+  std::string boot;           // id of the boot
+  std::string pid_namespace;  // of process numbers; a container has its own
 };
 
 // Throws kInternal where there is no such process.

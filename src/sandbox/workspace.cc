@@ -81,7 +81,7 @@ std::optional<ProcessMark> ReadMarker(const fs::path& workspace) {
   return ProcessMark{.pid = json.at("pid"),
                      .started = json.at("started"),
                      .boot = json.at("boot"),
-                     .namespace_ = json.at("pid_namespace")};
+                     .pid_namespace = json.at("pid_namespace")};
 }
 
 void SweepOne(const fs::path& path) {
@@ -109,7 +109,7 @@ Workspace::Workspace(const std::string& purpose, int owner) : remove_(owner == :
     throw base::Error(base::Code::kFileWrite, "cannot make " + path_.string()).Detail(std::strerror(errno));
   }
   const base::Json json = {
-      {"pid", mark.pid}, {"started", mark.started}, {"boot", mark.boot}, {"pid_namespace", mark.namespace_}};
+      {"pid", mark.pid}, {"started", mark.started}, {"boot", mark.boot}, {"pid_namespace", mark.pid_namespace}};
   base::WriteFile(path_ / kMarker, json.dump());
   if (account && ::lchown(path_.c_str(), account->uid, account->gid) != 0) {
     throw base::Error(base::Code::kFileWrite, "cannot give " + path_.string() + " to " + account->name)

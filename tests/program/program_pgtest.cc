@@ -65,6 +65,19 @@ TEST_F(ProgramOnPostgresTest, InitNamesTheRightsThatARoleLacks) {
   EXPECT_TRUE(Names(target["missing"], "remedy", "ALTER ROLE \"an \"\"App\" REPLICATION;")) << target;
 }
 
+TEST_F(ProgramOnPostgresTest, InitNamesTheOwnerOfASchemaThatIsNotTheRoles) {
+  ASSERT_EQ(On({"init"})["exit"], 0);
+  pg::Connection connection = Connect();
+  connection.Exec("DROP ROLE IF EXISTS deployer; CREATE ROLE deployer LOGIN");
+  const base::Json envelope = Envelope(dir(), {"init"}, {{"DATABASE_URL", url()}, {"PGOPTIONS", "-c role=deployer"}});
+  const std::string owner = connection.Exec("SELECT current_user").Text(0, 0);
+  connection.Exec("DROP ROLE deployer");
+  ASSERT_EQ(envelope["exit"], 0) << envelope;
+  EXPECT_TRUE(
+      Names(envelope["result"]["target"]["missing"], "text", "the schema switchback belongs to the role " + owner))
+      << envelope;
+}
+
 TEST_F(ProgramOnPostgresTest, InitWorksWithoutADatabase) {
   const base::Json none = Envelope(dir(), {"init", "p"});
   EXPECT_EQ(none["exit"], 0);

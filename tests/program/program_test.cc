@@ -59,6 +59,9 @@ TEST_F(ProgramTest, WrongCommandLinesAreRefusedWithARemedy) {
     EXPECT_TRUE(envelope["result"].is_null());
   }
   EXPECT_EQ(Envelope(dir(), {"new", "a", "b"})["exit"], 2);
+  // A release may have the name of a command.
+  EXPECT_EQ(Envelope(dir(), {"plan", "note"})["error"]["code"], "SB2301");
+  EXPECT_EQ(Envelope(dir(), {"note", "a", "run", "again"})["error"]["code"], "SB2301");
   EXPECT_EQ(Envelope(dir(), {"new", "a", "--nonsense"})["exit"], 2);
 }
 

@@ -54,16 +54,17 @@ std::string CommandLine(const sandbox::Binaries& binaries, const WalRange& range
 }  // namespace
 
 bool ParseWalRecord(std::string_view line, WalRecord& record) {
-  constexpr std::string_view kStart = "rmgr: ";
+  constexpr std::string_view kManagerLabel = "rmgr: ";
   constexpr std::string_view kLsnLabel = ", lsn: ";
-  constexpr std::string_view kDescription = ", desc: ";
+  constexpr std::string_view kDescriptionLabel = ", desc: ";
   const std::size_t lsn = line.find(kLsnLabel);
-  const std::size_t description = line.find(kDescription);
-  if (!line.starts_with(kStart) || lsn == std::string_view::npos || description == std::string_view::npos) return false;
+  const std::size_t description = line.find(kDescriptionLabel);
+  if (!line.starts_with(kManagerLabel) || lsn == std::string_view::npos || description == std::string_view::npos)
+    return false;
   const std::size_t comma = line.find(',', lsn + kLsnLabel.size());
-  record.manager = line.substr(kStart.size(), line.find(' ', kStart.size()) - kStart.size());
+  record.manager = line.substr(kManagerLabel.size(), line.find(' ', kManagerLabel.size()) - kManagerLabel.size());
   record.lsn = Lsn::Parse(line.substr(lsn + kLsnLabel.size(), comma - lsn - kLsnLabel.size()));
-  record.description = line.substr(description + kDescription.size());
+  record.description = line.substr(description + kDescriptionLabel.size());
   constexpr std::string_view kLengths = "len (rec/tot):";
   const std::size_t lengths = line.find(kLengths);
   return lengths != std::string_view::npos && NumberAfter(line.substr(lengths + kLengths.size()), "/", record.length) &&
