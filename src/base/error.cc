@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -28,6 +29,22 @@ void AddLine(std::string& out, std::string_view label, std::string_view text) {
     out += c;
     if (c == '\n') out += indent;
   }
+}
+
+// The beginning of a statement, without the remarks before it: whole ones fill the screen, and JSON has them.
+std::string Beginning(std::string_view statement) {
+  constexpr std::size_t kLines = 8;
+  std::string out;
+  std::size_t lines = 0;
+  for (std::size_t at = 0; at < statement.size();) {
+    const std::size_t end = std::min(statement.find('\n', at), statement.size());
+    const std::string_view line = statement.substr(at, end - at);
+    at = end + 1;
+    if (line.empty() || (lines == 0 && line.starts_with("--"))) continue;
+    if (lines == kLines) return out + "\n...";
+    out += (lines++ == 0 ? "" : "\n") + std::string(line);
+  }
+  return out;
 }
 
 }  // namespace
@@ -91,7 +108,7 @@ std::string Error::Text() const {
   }
   if (!detail_.empty()) AddLine(out, "detail: ", detail_);
   if (!sqlstate_.empty()) AddLine(out, "SQLSTATE: ", sqlstate_);
-  if (!statement_.empty()) AddLine(out, "statement: ", statement_);
+  if (!statement_.empty()) AddLine(out, "statement: ", Beginning(statement_));
   for (const std::string& context : context_) AddLine(out, "", context);
   if (changed_ == Changed::kYes) AddLine(out, "", "the target database was changed before this happened");
   if (changed_ == Changed::kUnknown) AddLine(out, "", "whether the target database was changed is not known");

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -139,6 +140,9 @@ struct Catalog {
   std::map<std::string, Type> types = {};  // by written name, and every read column's type by its own
   std::map<std::pair<std::string, std::string>, Cast> casts = {};  // by canonical names, (from, to)
   std::map<pg::QualifiedName, pg::QualifiedName> indexes = {};     // index -> its table
+  // Names that relations (indexes too) and constraints have in the schemas of the tables.
+  std::set<pg::QualifiedName> taken_relations = {};
+  std::set<pg::QualifiedName> taken_constraints = {};
 
   // Resolves a name as written through search_path; null: no such table.
   [[nodiscard]] const Table* Find(const std::string& schema, const std::string& name) const;

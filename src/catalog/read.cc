@@ -75,12 +75,17 @@ Catalog ReadWithin(pg::Connection& connection, const Request& request) {
   catalog.search_path = SchemasOf(connection, search_path);
 
   SizedTypes column_types;
-  auto tables = ReadTables(connection, Resolve(connection, request, catalog), column_types);
+  const std::vector<std::uint32_t> oids = Resolve(connection, request, catalog);
+  auto tables = ReadTables(connection, oids, column_types);
   ReadDependents(connection, tables);
   for (auto& [oid, table] : tables) {
     for (const auto& index : table.indexes) catalog.indexes[{table.name.schema, index.name}] = table.name;
     catalog.tables[table.name] = std::move(table);
   }
+  ForEachRow(connection, sql_text::kReadTakenNames, {OidArray(oids)}, [&](const Row& row) {
+    (row.Bool("constraint") ? catalog.taken_constraints : catalog.taken_relations)
+        .insert({row.Text("schema"), row.Text("name")});
+  });
   const auto asked = ResolveTypes(connection, request.types, search_path);
   ReadTypes(connection, request.types, asked, column_types, catalog);
   pinned.PutBack();

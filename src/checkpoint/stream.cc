@@ -73,11 +73,24 @@ Stream::Stream(pg::Connection& connection, const StreamRequest& request) : conne
 }
 
 Stream::~Stream() {
-  if (kept_ || slot_.empty()) return;
+  if (kept_) return;
   try {
-    connection_.Query("SELECT pg_drop_replication_slot($1)", {slot_});
+    if (!slot_.empty()) connection_.Query("SELECT pg_drop_replication_slot($1)", {slot_});
   } catch (const std::exception& error) {
     base::Warn("the slot {} is left on the server: {}; drop it, it keeps WAL", slot_, error.what());
+  }
+  DropUnusedPublications();
+}
+
+// The slot of an earlier checkpoint goes on reading its publications by their names.
+void Stream::DropUnusedPublications() {
+  try {
+    const pg::Result others = connection_.Query("SELECT 1 FROM pg_replication_slots WHERE starts_with(slot_name, $1)",
+                                                {fmt::format("switchback_{}_", request_.hex)});
+    if (others.rows() > 0) return;
+    for (const std::string& name : publications_) connection_.Exec("DROP PUBLICATION IF EXISTS " + pg::Ident(name));
+  } catch (const std::exception& error) {
+    base::Warn("publications are left in the database: {}", error.what());
   }
 }
 

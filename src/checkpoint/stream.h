@@ -40,6 +40,7 @@ class Stream {
 
  private:
   void Publish();
+  void DropUnusedPublications();
   bool Publish(const std::string& name, const std::vector<std::string>& tables, const std::string& operations);
   [[nodiscard]] bool LimitIsSet();
   void MakeSlot();

@@ -10,13 +10,13 @@
 namespace plan {
 
 Builder::Builder(const release::Release& release, const catalog::Catalog& catalog)
-    : release_(release), catalog_(catalog) {
+    : release_(release), catalog_(catalog), names_(catalog) {
   plan_.release = release.name;
   plan_.title = release.title;
   plan_.hex = base::Sha256Hex(release.name).substr(0, 8);
 }
 
-std::string Builder::NewName() { return fmt::format("sbr_{}_{}", plan_.hex, ++names_); }
+std::string Builder::NewName() { return fmt::format("sbr_{}_{}", plan_.hex, ++generated_); }
 
 std::string Builder::AuthorsPath() const {
   return catalog_.search_path.empty() ? "pg_catalog" : pg::IdentList(catalog_.search_path);
@@ -40,6 +40,15 @@ void Builder::Notice(Phase phase, std::string text) {
 
 void Builder::Block(std::string object, std::string reason, std::string remedy, const sql::Location& at) {
   plan_.blockers.push_back({std::move(object), std::move(reason), std::move(remedy), at.line, at.column});
+}
+
+bool Builder::Stands(const sql::Name& relation, const sql::Location& at) {
+  const pg::QualifiedName name = Resolve(catalog_, relation);
+  // The system's own are in no catalog of ours.
+  const bool system = name.schema == "information_schema" || relation.name.starts_with("pg_");
+  if (system || catalog_.Find(relation.schema, relation.name) != nullptr || names_.MayBeCreated(name)) return true;
+  Block(name.Text(), "there is no such table", "correct the name, or create it in a statement before this one", at);
+  return false;
 }
 
 void Builder::Touch(const pg::QualifiedName& table) {

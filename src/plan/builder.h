@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "catalog/catalog.h"
+#include "plan/names.h"
 #include "plan/plan.h"
 #include "release/release.h"
 #include "sql/parse.h"
@@ -38,12 +39,15 @@ class Builder {
   [[nodiscard]] const std::string& hex() const { return plan_.hex; }
   // "sbr_<hex>_<n>": a name that nothing else has, at most 63 bytes.
   std::string NewName();
+  TakenNames& names() { return names_; }
   // The author's search_path, for his own statements and expressions.
   [[nodiscard]] std::string AuthorsPath() const;
 
   Step& Add(Phase phase, Rank rank, StepKind kind, std::string title, std::string why);
   void Notice(Phase phase, std::string text);
   void Block(std::string object, std::string reason, std::string remedy, const sql::Location& at);
+  // Blocks where there is no such relation, neither in the target nor made by the release before this action.
+  bool Stands(const sql::Name& relation, const sql::Location& at);
   void Touch(const pg::QualifiedName& table);
 
   // The plan, with its steps in order and their ids given; no steps where something blocks.
@@ -58,7 +62,8 @@ class Builder {
   const catalog::Catalog& catalog_;
   Plan plan_;
   std::map<Phase, std::vector<Ranked>> steps_;
-  int names_ = 0;
+  TakenNames names_;
+  int generated_ = 0;
 };
 
 // The author's name in the target: as the catalog has it, or where it would be created.

@@ -51,9 +51,10 @@ std::string ConstraintIsValid(const pg::QualifiedName& table, const std::string&
   return Constraint(table, constraint, " AND convalidated");
 }
 
-std::string IndexIsValid(const pg::QualifiedName& index) {
-  return fmt::format("SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = {} AND indisvalid)",
-                     Regclass(index));
+std::string IndexIsValid(const pg::QualifiedName& table, const pg::QualifiedName& index) {
+  return fmt::format(
+      "SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = {} AND indrelid = {} AND indisvalid)",
+      Regclass(index), Regclass(table));
 }
 
 std::string TriggerExists(const pg::QualifiedName& table, const std::string& trigger) {

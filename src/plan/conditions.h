@@ -14,7 +14,7 @@ std::string ColumnHasType(const pg::QualifiedName& table, const std::string& col
 std::string ColumnHasDefault(const pg::QualifiedName& table, const std::string& column);
 std::string ConstraintExists(const pg::QualifiedName& table, const std::string& constraint);
 std::string ConstraintIsValid(const pg::QualifiedName& table, const std::string& constraint);
-std::string IndexIsValid(const pg::QualifiedName& index);
+std::string IndexIsValid(const pg::QualifiedName& table, const pg::QualifiedName& index);
 std::string TriggerExists(const pg::QualifiedName& table, const std::string& trigger);
 // SELECT NOT (...): of one of the above.
 std::string Not(const std::string& condition);

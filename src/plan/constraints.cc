@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "plan/conditions.h"
@@ -18,24 +19,6 @@ const ColumnChange* ChangeOf(const std::vector<ColumnChange>& changes, const cat
   return found == changes.end() ? nullptr : &*found;
 }
 
-// The columns are there in contract; says so by name where one is not.
-bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Table& table,
-                  const std::vector<ColumnChange>& changes, const std::vector<std::string>& columns) {
-  for (const std::string& column : columns) {
-    const ColumnChange* change = ChangeOf(changes, table, column);
-    const bool renamed_away = std::any_of(changes.begin(), changes.end(), [&](const ColumnChange& c) {
-      return c.table == &table && c.old_name == column && (c.Renamed() || c.dropped);
-    });
-    if (change != nullptr && !change->dropped) continue;
-    if (change == nullptr && !renamed_away && table.FindColumn(column) != nullptr) continue;
-    builder.Block(table.name.Text() + "." + column,
-                  renamed_away ? "this release renames or drops it" : "there is no such column",
-                  "name the column as it is called after the release", action.at);
-    return false;
-  }
-  return true;
-}
-
 // Rows can be looked at in migrate only where all columns are there by their names already.
 bool ReadableInMigrate(const std::vector<ColumnChange>& changes, const catalog::Table& table,
                        const std::vector<std::string>& columns) {
@@ -45,20 +28,22 @@ bool ReadableInMigrate(const std::vector<ColumnChange>& changes, const catalog::
   });
 }
 
-std::string NameFor(const catalog::Table* table, const sql::Action& action, const std::vector<std::string>& columns,
-                    const std::string& suffix) {
-  if (!action.constraint.empty()) return action.constraint;
-  std::string stem = action.relation.name;
-  if (columns.size() == 1 || suffix != "check") {
-    for (const std::string& column : columns) stem += "_" + column;
+// The author's name for it, else the server's; nothing, and said so, where that is taken.
+std::optional<std::string> TakeName(Builder& builder, const pg::QualifiedName& table, const sql::Action& action,
+                                    const std::vector<std::string>& columns, const std::string& kind) {
+  const bool named = !action.constraint.empty();
+  std::string name = named ? action.constraint : builder.names().Choose(table, columns, kind);
+  if (!builder.names().TakeConstraint(table, name)) {
+    builder.Block(fmt::format("{} on {}", name, table.Text()), "the table has a constraint of this name",
+                  "take another name", action.at);
+    return std::nullopt;
   }
-  // The server cuts at 63 bytes; a cut inside a character is avoided.
-  std::size_t length = std::min<std::size_t>(stem.size(), 60 - suffix.size());
-  while (length < stem.size() && (static_cast<unsigned char>(stem[length]) & 0xC0U) == 0x80U) --length;
-  stem.resize(length);
-  std::string name = stem + "_" + suffix;
-  for (int n = 1; table != nullptr && table->FindConstraint(name) != nullptr; ++n)
-    name = fmt::format("{}_{}{}", stem, suffix, n);
+  if (kind == "key" && !builder.names().TakeRelation({table.schema, name})) {
+    builder.Block(fmt::format("{} on {}", name, table.Text()),
+                  "a relation of this name exists, and a key gives its name to its index", "take another name",
+                  action.at);
+    return std::nullopt;
+  }
   return name;
 }
 
@@ -97,10 +82,28 @@ void AddConstraint(Builder& builder, const pg::QualifiedName& table, const std::
 
 }  // namespace
 
+bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Table& table,
+                  const std::vector<ColumnChange>& changes, const std::vector<std::string>& columns) {
+  for (const std::string& column : columns) {
+    const ColumnChange* change = ChangeOf(changes, table, column);
+    const bool renamed_away = std::any_of(changes.begin(), changes.end(), [&](const ColumnChange& c) {
+      return c.table == &table && c.old_name == column && (c.Renamed() || c.dropped);
+    });
+    if (change != nullptr && !change->dropped) continue;
+    if (change == nullptr && !renamed_away && table.FindColumn(column) != nullptr) continue;
+    builder.Block(table.name.Text() + "." + column,
+                  renamed_away ? "this release renames or drops it" : "there is no such column",
+                  "name the column as it is called after the release", action.at);
+    return false;
+  }
+  return true;
+}
+
 void AddCheck(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
   const pg::QualifiedName name = Resolve(builder.catalog(), action.relation);
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   builder.Touch(name);
+  if (!builder.Stands(action.relation, action.at)) return;
   std::vector<std::string> columns;
   try {
     columns = sql::ExpressionColumns(action.expression);
@@ -111,12 +114,15 @@ void AddCheck(Builder& builder, const sql::Action& action, const std::vector<Col
     return;
   }
   if (table != nullptr && !ColumnsStand(builder, action, *table, changes, columns)) return;
-  const std::string constraint = NameFor(table, action, columns, "check");
+  // The server names a check after its column where it reads just one.
+  const auto constraint =
+      TakeName(builder, name, action, columns.size() == 1 ? columns : std::vector<std::string>(), "check");
+  if (!constraint) return;
   if (table != nullptr && ReadableInMigrate(changes, *table, columns)) {
-    Precheck(builder, constraint, NoRow(name, fmt::format("NOT ({})", action.expression)),
+    Precheck(builder, *constraint, NoRow(name, fmt::format("NOT ({})", action.expression)),
              fmt::format("no row of {} breaks CHECK ({})", name.Text(), action.expression));
   }
-  AddConstraint(builder, name, constraint, fmt::format("CHECK ({})", action.expression),
+  AddConstraint(builder, name, *constraint, fmt::format("CHECK ({})", action.expression),
                 {{name, "ACCESS EXCLUSIVE", LockWork::kNone}});
 }
 
@@ -126,22 +132,25 @@ void AddForeignKey(Builder& builder, const sql::Action& action, const std::vecto
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   const catalog::Table* target = builder.catalog().Find(action.referenced.schema, action.referenced.name);
   builder.Touch(name);
+  if (!builder.Stands(action.relation, action.at) || !builder.Stands(action.referenced, action.at)) return;
   if (table != nullptr && !ColumnsStand(builder, action, *table, changes, action.columns)) return;
+  if (target != nullptr && !ColumnsStand(builder, action, *target, changes, action.referenced_columns)) return;
   if (table != nullptr && table->kind == 'p' && builder.catalog().server_version < 180000) {
     builder.Block(name.Text(),
                   "a foreign key of a partitioned table cannot be added without a long lock before PostgreSQL 18",
                   "add it to each partition", action.at);
     return;
   }
-  const std::string constraint = NameFor(table, action, action.columns, "fkey");
+  const auto constraint = TakeName(builder, name, action, action.columns, "fkey");
+  if (!constraint) return;
   const std::vector<std::string> keys =
       !action.referenced_columns.empty() || target == nullptr ? action.referenced_columns : target->KeyColumns();
   if (table != nullptr && target != nullptr && keys.size() == action.columns.size() &&
       ReadableInMigrate(changes, *table, action.columns)) {
-    Precheck(builder, constraint, NoOrphan(name, action.columns, referenced, keys),
+    Precheck(builder, *constraint, NoOrphan(name, action.columns, referenced, keys),
              fmt::format("every {} of {} is in {}", fmt::join(action.columns, ", "), name.Text(), referenced.Text()));
   }
-  AddConstraint(builder, name, constraint, action.definition,
+  AddConstraint(builder, name, *constraint, action.definition,
                 {{name, "SHARE ROW EXCLUSIVE", LockWork::kNone}, {referenced, "SHARE ROW EXCLUSIVE", LockWork::kNone}});
 }
 
@@ -156,7 +165,9 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
     return;
   }
   if (!ColumnsStand(builder, action, *table, changes, action.columns)) return;
-  const std::string constraint = NameFor(table, action, action.columns, "key");
+  const auto taken = TakeName(builder, name, action, action.columns, "key");
+  if (!taken) return;
+  const std::string& constraint = *taken;
   const pg::QualifiedName index{name.schema, constraint};
   const std::string columns = pg::IdentList(action.columns);
   if (ReadableInMigrate(changes, *table, action.columns)) {
@@ -171,7 +182,8 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
                             fmt::format("build the unique index {}", constraint),
                             "concurrently; only now, because it would bind the old version");
   build.forward = {
-      {fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})", pg::Ident(constraint), name.Sql(), columns)}};
+      {fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})", pg::Ident(constraint), name.Sql(), columns),
+       Not(IndexIsValid(name, index))}};
   build.reverse = {{fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", index.Sql())}};
   build.reverse_title = "drop the index concurrently";
   build.index = index.Sql();

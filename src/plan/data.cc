@@ -38,6 +38,7 @@ class DataRule {
       return;
     }
     builder_.Touch(table->name);
+    if (!NamesWhatStands(*table)) return;
     if (const std::string reason = WhyOpaque(*table); !reason.empty()) return RunOpaque(builder_, action_, reason);
     if (!ReadsWhatStands(*table) || !Collect(*table)) return;
     data_.capture_id = builder_.NewName();
@@ -54,6 +55,16 @@ class DataRule {
       if (action_.kind == sql::Kind::kUpdate && Contains(key, column)) return "it changes the primary key";
     }
     return "";
+  }
+
+  // The columns that it sets, and what it reads and writes besides its table.
+  bool NamesWhatStands(const catalog::Table& table) {
+    for (const auto* relations : {&action_.reads, &action_.writes}) {
+      for (const sql::Name& relation : *relations) {
+        if (!builder_.Stands(relation, action_.at)) return false;
+      }
+    }
+    return ColumnsStand(builder_, action_, table, changes_, action_.columns);
   }
 
   // Columns that this release replaces have another name or type by then: the statement would mean something else.

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -12,18 +11,23 @@ void CreateIndex(Builder& builder, const sql::Action& action, const std::vector<
   const pg::QualifiedName table_name = Resolve(builder.catalog(), action.relation);
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   builder.Touch(table_name);
+  if (!builder.Stands(action.relation, action.at)) return;
+  if (table != nullptr && !ColumnsStand(builder, action, *table, changes, action.columns)) return;
   if (table != nullptr && table->kind == 'p') {
     builder.Block(table_name.Text(), "an index of a partitioned table cannot be built concurrently",
                   "build it on each partition", action.at);
     return;
   }
-  const std::string name = action.index.name.empty()
-                               ? fmt::format("{}_{}_idx", action.relation.name, fmt::join(action.columns, "_"))
-                               : action.index.name;
+  if (action.index.name.empty() && action.over_expression) {
+    builder.Block(table_name.Text(), "an index over an expression has no name here, and the server would make one up",
+                  "give it a name: CREATE INDEX name ON ...", action.at);
+    return;
+  }
+  const std::string name =
+      action.index.name.empty() ? builder.names().Choose(table_name, action.key_columns, "idx") : action.index.name;
   const pg::QualifiedName index{table_name.schema, name};
-  if (name.size() > 63 || builder.catalog().FindIndex(index.schema, name) != nullptr) {
-    builder.Block(index.Text(), name.size() > 63 ? "the name is longer than 63 bytes" : "an index of this name exists",
-                  "take another name", action.at);
+  if (!builder.names().TakeRelation(index)) {
+    builder.Block(index.Text(), "a relation of this name exists", "take another name", action.at);
     return;
   }
   bool waits_for_fill = false;
@@ -51,7 +55,7 @@ void CreateIndex(Builder& builder, const sql::Action& action, const std::vector<
   step.reverse_title = "drop the index concurrently";
   step.search_path = builder.AuthorsPath();
   step.index = index.Sql();
-  step.postcondition = {IndexIsValid(index), "the index is valid"};
+  step.postcondition = {IndexIsValid(table_name, index), "the index is valid"};
   step.reverse_postcondition = {Not(TableExists(index)), "the index is gone"};
   step.locks = {{table_name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
 }

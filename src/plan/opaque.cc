@@ -5,6 +5,7 @@
 namespace plan {
 
 void RunOpaque(Builder& builder, const sql::Action& action, const std::string& reason) {
+  builder.names().TakeUnknown();
   // What creates something is harmless to the old version; anything else stands with the data changes.
   const bool creates = action.kind == sql::Kind::kCreateObject;
   const std::string what = action.object_kind.empty()

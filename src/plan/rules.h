@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "plan/builder.h"
@@ -11,6 +12,10 @@ namespace plan {
 
 // A column that keeps its name and storage: type without rewrite, default, NOT NULL.
 void ChangeInPlace(Builder& builder, const ColumnChange& change);
+
+// The columns are there at the end of the release, by the names that they have then; blocks by name where one is not.
+bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Table& table,
+                  const std::vector<ColumnChange>& changes, const std::vector<std::string>& columns);
 
 // ADD CHECK, ADD FOREIGN KEY, ADD UNIQUE, DROP CONSTRAINT. `changes`: the columns of the release.
 void AddCheck(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);

@@ -64,7 +64,7 @@ class Successors {
     step.reverse = {{fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", qualified.Sql())}};
     step.reverse_title = "drop the index concurrently";
     step.index = qualified.Sql();
-    step.postcondition = {IndexIsValid(qualified), "the index is valid"};
+    step.postcondition = {IndexIsValid(table_.name, qualified), "the index is valid"};
     step.reverse_postcondition = {Not(TableExists(qualified)), "the index is gone"};
     step.locks = {{table_.name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
     const bool owned = !index.constraint.empty();

@@ -9,8 +9,10 @@ namespace {
 constexpr const char* kRetiredSchema = "switchback_retired";
 
 // Hides a table under a generated name in a schema of ours. Its foreign keys would go on restricting the tables they
-// refer to: they are dropped and remembered. Its indexes take generated names, so that two retired ones never collide.
-// What the table has at this moment decides, so it is done by a block, not by a list made at plan time.
+// refer to: they are dropped and remembered. Its indexes and sequences take generated names, so that those of two
+// retired tables never collide. It moves between the schemas under its generated name: the server then finds its row
+// type a free name there. What the table has at this moment decides, so it is done by a block, not by a list made at
+// plan time.
 std::string RetireTable(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
   const std::string body =
       fmt::format(R"sql(
@@ -23,24 +25,30 @@ BEGIN
     n := n + 1;
     INSERT INTO switchback.retired (release, generated_name, schema, kind, former_schema, former_name, definition)
     VALUES ({1}, {2} || '_f' || n, {3}, 'foreign key', {4}, entry.conname, entry.definition);
-    EXECUTE pg_catalog.format('ALTER TABLE {5} DROP CONSTRAINT %I', entry.conname);
+    EXECUTE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', {0}, entry.conname);
   END LOOP;
   n := 0;
-  FOR entry IN SELECT c.relname, s.nspname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-               JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
-               WHERE i.indrelid = pg_catalog.to_regclass({0}) ORDER BY c.relname LOOP
+  FOR entry IN SELECT c.relname, s.nspname, owned.kind
+               FROM (SELECT indexrelid AS oid, 'index' AS kind FROM pg_catalog.pg_index
+                     WHERE indrelid = pg_catalog.to_regclass({0})
+                     UNION ALL
+                     SELECT d.objid, 'sequence' FROM pg_catalog.pg_depend d
+                     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = d.classid
+                       AND d.refobjid = pg_catalog.to_regclass({0}) AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')) owned
+               JOIN pg_catalog.pg_class c ON c.oid = owned.oid AND (owned.kind = 'index' OR c.relkind = 'S')
+               JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace ORDER BY c.relname LOOP
     n := n + 1;
     INSERT INTO switchback.retired (release, generated_name, schema, kind, former_schema, former_name, definition)
-    VALUES ({1}, {2} || '_i' || n, {3}, 'index', {4}, entry.relname, '');
-    EXECUTE pg_catalog.format('ALTER INDEX %I.%I RENAME TO %I', entry.nspname, entry.relname, {2} || '_i' || n);
+    VALUES ({1}, {2} || '_i' || n, {3}, entry.kind, {4}, entry.relname, '');
+    EXECUTE pg_catalog.format('ALTER %s %I.%I RENAME TO %I', entry.kind, entry.nspname, entry.relname, {2} || '_i' || n);
   END LOOP;
   CREATE SCHEMA IF NOT EXISTS {6};
-  ALTER TABLE {5} SET SCHEMA {6};
-  ALTER TABLE {7} RENAME TO {8};
+  ALTER TABLE {5} RENAME TO {8};
+  ALTER TABLE {7} SET SCHEMA {6};
 END)sql",
                   pg::Literal(table.Sql()), pg::Literal(builder.release().name), pg::Literal(retired),
                   pg::Literal(kRetiredSchema), pg::Literal(table.schema), table.Sql(), pg::Ident(kRetiredSchema),
-                  pg::Ident(kRetiredSchema, table.name), pg::Ident(retired));
+                  pg::Ident(table.schema, retired), pg::Ident(retired));
   return "DO " + pg::DollarQuote(body);
 }
 
@@ -50,20 +58,20 @@ std::string BringTableBack(const Builder& builder, const pg::QualifiedName& tabl
 DECLARE
   entry record;
 BEGIN
-  ALTER TABLE {0} RENAME TO {1};
-  ALTER TABLE {2} SET SCHEMA {3};
+  ALTER TABLE {0} SET SCHEMA {3};
+  ALTER TABLE {2} RENAME TO {1};
   FOR entry IN SELECT * FROM switchback.retired WHERE release = {4} AND pg_catalog.starts_with(generated_name, {5} || '_') LOOP
-    IF entry.kind = 'index' THEN
-      EXECUTE pg_catalog.format('ALTER INDEX %I.%I RENAME TO %I', {6}, entry.generated_name, entry.former_name);
+    IF entry.kind IN ('index', 'sequence') THEN
+      EXECUTE pg_catalog.format('ALTER %s %I.%I RENAME TO %I', entry.kind, {6}, entry.generated_name, entry.former_name);
     ELSE
-      EXECUTE pg_catalog.format('ALTER TABLE {7} ADD CONSTRAINT %I %s NOT VALID', entry.former_name, pg_catalog.regexp_replace(entry.definition, ' NOT VALID$', ''));
+      EXECUTE pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s NOT VALID', {7}, entry.former_name, pg_catalog.regexp_replace(entry.definition, ' NOT VALID$', ''));
     END IF;
   END LOOP;
   DELETE FROM switchback.retired WHERE release = {4} AND (generated_name = {5} OR pg_catalog.starts_with(generated_name, {5} || '_'));
 END)sql",
-                  pg::Ident(kRetiredSchema, retired), pg::Ident(table.name), pg::Ident(kRetiredSchema, table.name),
+                  pg::Ident(kRetiredSchema, retired), pg::Ident(table.name), pg::Ident(table.schema, retired),
                   pg::Ident(table.schema), pg::Literal(builder.release().name), pg::Literal(retired),
-                  pg::Literal(table.schema), table.Sql());
+                  pg::Literal(table.schema), pg::Literal(table.Sql()));
   return "DO " + pg::DollarQuote(body);
 }
 
@@ -76,13 +84,13 @@ BEGIN
   FOR entry IN SELECT conname FROM pg_catalog.pg_constraint
                WHERE conrelid = pg_catalog.to_regclass({0}) AND contype = 'f' AND NOT convalidated ORDER BY conname LOOP
     BEGIN
-      EXECUTE pg_catalog.format('ALTER TABLE {1} VALIDATE CONSTRAINT %I', entry.conname);
+      EXECUTE pg_catalog.format('ALTER TABLE %s VALIDATE CONSTRAINT %I', {0}, entry.conname);
     EXCEPTION WHEN foreign_key_violation THEN
       RAISE WARNING '% stays NOT VALID: %', entry.conname, SQLERRM;
     END;
   END LOOP;
 END)sql",
-                                             pg::Literal(table.Sql()), table.Sql()));
+                                             pg::Literal(table.Sql())));
 }
 
 void PurgeTable(Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
@@ -123,6 +131,11 @@ void CreateTable(Builder& builder, const sql::Action& action) {
   const pg::QualifiedName table = Resolve(builder.catalog(), action.relation);
   if (builder.catalog().Find(action.relation.schema, action.relation.name) != nullptr) {
     builder.Block(table.Text(), "a table of this name exists", "take another name, or alter the table", action.at);
+    return;
+  }
+  if (!builder.names().TakeRelation(table)) {
+    builder.Block(table.Text(), "an index, a sequence or another table of this release has this name",
+                  "take another name", action.at);
     return;
   }
   builder.Touch(table);

@@ -59,6 +59,11 @@ fs::path FindRelease(const Project& project, const std::string& argument) {
   const std::vector<std::string> names = Releases(project);
   if (std::ranges::find(names, argument) != names.end()) return project.root / "releases" / argument;
   const std::vector<std::string> matches = Matches(names, argument);
+  std::error_code ignored;
+  if (matches.empty() && !argument.empty() && argument != ".." &&
+      fs::is_directory(project.root / "releases" / argument, ignored)) {
+    return project.root / "releases" / argument;
+  }
   if (matches.size() == 1) return project.root / "releases" / matches.front();
   if (matches.size() > 1) {
     throw base::Error(base::Code::kNoRelease, fmt::format("\"{}\" stands for {} releases", argument, matches.size()))

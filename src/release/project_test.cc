@@ -95,7 +95,7 @@ TEST_F(ProjectTest, RefusesBadInputWithItsPlace) {
   };
   const std::vector<Bad> cases = {
       {"version: 1\npolcy: {}\n", 2, 1, "unknown key \"polcy\""},
-      {"version: 3\n", 1, 10, "version must be between 1 and 1, and is 3"},
+      {"version: 3\n", 1, 10, "version must be 1, and is 3"},
       {"version: 1\npolicy: {lock_timeout: 0s}\n", 2, 24, "policy.lock_timeout must be above 0"},
       {"version: 1\npolicy: {lock_retries: -1}\n", 2, 24, "policy.lock_retries must be between 0 and 1000, and is -1"},
       {"version: 1\npolicy: {slot_max_bytes: 4 XB}\n", 2, 26, "policy.slot_max_bytes must be a size, and is \"4 XB\""},

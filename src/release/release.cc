@@ -158,6 +158,10 @@ std::map<int, std::string> ReadDowns(const YamlValue& value) {
 Release LoadRelease(const fs::path& given) {
   std::error_code error;
   const fs::path directory = fs::canonical(given, error);
+  if (!error && fs::is_directory(directory, error) && !fs::exists(directory / "release.yaml", error)) {
+    throw base::Error(base::Code::kNoRelease, fmt::format("{} has no release.yaml", ShownPath(directory).string()))
+        .Hint("Take it from Git, or write one; `switchback new NAME` shows what belongs into it.");
+  }
   if (error || !fs::is_regular_file(directory / "release.yaml", error)) {
     throw base::Error(base::Code::kNoRelease, fmt::format("there is no release at {}", given.string()))
         .Hint("A release is a directory with release.yaml; `switchback new NAME` makes one.");
@@ -179,6 +183,9 @@ Release LoadRelease(const fs::path& given) {
   const fs::path change = directory / FileInside(directory, map.Require("change"));
   release.change_path = ShownPath(change);
   release.change_sql = base::ReadFile(change);
+  // Some editors begin a file with a byte order mark, which is no SQL.
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (release.change_sql.starts_with(kMark)) release.change_sql.erase(0, kMark.size());
   if (const auto value = map.Find("transforms")) release.transforms = ReadTransforms(*value);
   if (const auto value = map.Find("applications")) {
     for (const auto& [name, body] : value->NamedMap().entries())

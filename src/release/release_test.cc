@@ -168,7 +168,7 @@ TEST_F(ReleaseTest, RefusesBadInputWithItsPlace) {
 
 TEST_F(ReleaseTest, RefusesOtherVersionsAndMissingParts) {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"version: 2\nchange: change.sql\n", "version must be between 1 and 1, and is 2"},
+      {"version: 2\nchange: change.sql\n", "version must be 1, and is 2"},
       {"change: change.sql\n", "the file lacks the key \"version\""},
       {"version: 1\n", "the file lacks the key \"change\""},
       {"version: 1\nchange: no.sql\n", "change names no.sql, which is no file here"},

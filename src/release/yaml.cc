@@ -103,6 +103,7 @@ long YamlValue::Integer(long least, long most) const {
   const std::string text = Text();
   const std::optional<long> number = Parse<long>(text);
   if (!number) Fail(fmt::format("{} must be a whole number, and is \"{}\"", Shown(), text));
+  if (least == most && *number != least) Fail(fmt::format("{} must be {}, and is {}", Shown(), least, *number));
   if (*number < least || *number > most) {
     Fail(fmt::format("{} must be between {} and {}, and is {}", Shown(), least, most, *number));
   }

@@ -57,7 +57,10 @@ std::string What(const plan::Step& step, Direction direction) {
 
 [[noreturn]] void Fail(const plan::Step& step, Direction direction, const base::Error& error) {
   if (error.code() == Code::kStepRefused || error.code() == Code::kStepUnproven || error.Retryable()) throw error;
+  const std::string way_on = "run the command again, or go back with `switchback rollback`.";
   throw base::Error(Code::kStepFailed, fmt::format("{} failed: {}", What(step, direction), error.message()))
+      .Hint(error.code() == Code::kPrivilege ? fmt::format("{} Then {}", error.hint(), way_on)
+                                             : fmt::format("Correct the cause and {}", way_on))
       .Detail(error.detail())
       .Sqlstate(error.sqlstate())
       .TargetChanged(journal::InOneTransaction(step, direction) ? base::Changed::kNo : base::Changed::kYes);

@@ -130,7 +130,9 @@ struct Server::State {
     WriteConfiguration(options.data, Settings(), options.account);
     std::error_code ignored;
     const std::size_t log_start = fs::exists(Log(), ignored) ? fs::file_size(Log()) : 0;
+    // The server reads PGPORT too, and stops at an empty one.
     child = base::Child::Start({.argv = {options.binaries.Program("postgres"), "-D", options.data.string()},
+                                .env = {{"PGPORT", std::to_string(port)}},
                                 .cwd = "/",
                                 .account = options.account},
                                Log());

@@ -36,6 +36,13 @@ Actions CreateIndex(const Statement& statement) {
   action.if_exists = Flag(node, "if_not_exists");
   action.only = !Flag(relation, "inh");
   action.columns = IndexColumns(node);
+  for (const char* list : {"indexParams", "indexIncludingParams"}) {
+    for (const auto& wrapped : At(node, list)) {
+      const auto name = Str(As(wrapped, "IndexElem"), "name");
+      action.over_expression = action.over_expression || name.empty();
+      if (!name.empty()) action.key_columns.push_back(name);
+    }
+  }
   const auto& source = statement.source;
   const auto after = source.From(statement.range, Number(relation, "location"));
   action.definition = source.Slice({std::min(source.Find(after, "USING"), source.Find(after, "(")), after.last});

@@ -38,7 +38,7 @@ enum class Kind {
   kAddUnique,       // relation, constraint, columns, definition; using_index where it names one
   kAddPrimaryKey,   // as kAddUnique
   kDropConstraint,  // relation, constraint, cascade
-  kCreateIndex,     // relation, index, unique, columns, definition
+  kCreateIndex,     // relation, index, unique, columns, key_columns, over_expression, definition
   kDropIndex,       // index, cascade
   kCreateTable,     // relation, reads (LIKE, REFERENCES, AS); temporary ones, partitions and children of INHERITS are
                     // kOther
@@ -79,6 +79,8 @@ struct Action {
   std::string definition = {};
   Name index = {};
   std::string using_index = {};
+  std::vector<std::string> key_columns = {};  // of an index: its plain columns, in order, with the included ones
+  bool over_expression = false;               // an index that has expressions for columns
   bool unique = false;
   bool concurrently = false;
   bool only = false;       // ALTER TABLE ONLY
