@@ -220,14 +220,14 @@ TEST_F(BadInputTest, AnArchiveThatDoesNotArchive) {
   pg::Connection connection = project_.Connect();
   connection.Exec("ALTER SYSTEM SET archive_command = 'false'");
   connection.Exec("SELECT pg_reload_conf()");
-  Refused({"checkpoint", "r"}, 20, {"SB2703", "did not reach the archive within", "archive_command fails"});
+  Refused({"checkpoint", "r"}, 20, {"SB2703", "did not reach the archive", "archive_command fails"});
   EXPECT_FALSE(fs::exists(project_.State("r") / "checkpoint.json"));
   EXPECT_EQ(Leftovers(), 0);
   Refused({"expand", "r"}, 11, {"There is no checkpoint to go back to"});
 
   connection.Exec("ALTER SYSTEM SET archive_mode = off");
   project_.Restart();
-  Refused({"checkpoint", "r"}, 2, {"SB2702", "switchback init"});
+  Refused({"checkpoint", "r"}, 2, {"SB2702", "set archive_mode = on"});
 }
 
 // A disk of its own for the repository; only root can make one.

@@ -61,8 +61,9 @@ bool IsArchived(const fs::path& repository, const std::string& segment) {
 }
 
 void AwaitSegment(const fs::path& repository, pg::Connection& source, const std::string& segment,
-                  std::chrono::milliseconds deadline) {
-  const auto until = std::chrono::steady_clock::now() + deadline;
+                  std::chrono::milliseconds patience) {
+  auto until = std::chrono::steady_clock::now() + patience;
+  std::string last_archived;
   std::chrono::milliseconds pause(5);
   while (!IsArchived(repository, segment)) {
     const Archiver archiver = ReadArchiver(source);
@@ -76,9 +77,14 @@ void AwaitSegment(const fs::path& repository, pg::Connection& source, const std:
                                     WalDirectory(repository).string()))
           .Detail("archive_command is: " + archiver.command);
     }
+    if (archiver.last_archived != last_archived) {
+      last_archived = archiver.last_archived;
+      until = std::chrono::steady_clock::now() + patience;
+    }
     if (std::chrono::steady_clock::now() >= until) {
-      throw base::Error(base::Code::kArchiveStuck, fmt::format("segment {} did not reach the archive within {}",
-                                                               segment, base::FormatDuration(deadline)))
+      throw base::Error(base::Code::kArchiveStuck,
+                        fmt::format("segment {} did not reach the archive, nor did any other within {}", segment,
+                                    base::FormatDuration(patience)))
           .Detail(LastFailure(archiver));
     }
     std::this_thread::sleep_for(pause);

@@ -13,10 +13,10 @@ namespace backup::local {
 
 bool IsArchived(const std::filesystem::path& repository, const std::string& segment);
 
-// Returns when the segment is there. Throws kArchiveOff, kArchiveElsewhere, kArchiveStuck (the archiver's last failure
-// in the detail).
+// Returns when the segment is there, however long the archiver's queue is. Throws kArchiveOff, kArchiveElsewhere, and
+// kArchiveStuck (the archiver's last failure in the detail) where it archived nothing at all for `patience`.
 void AwaitSegment(const std::filesystem::path& repository, pg::Connection& source, const std::string& segment,
-                  std::chrono::milliseconds deadline);
+                  std::chrono::milliseconds patience);
 
 // Throws kPointNotArchived or kArchiveGap, with the first segment that is missing or short, where the WAL from the
 // backup's start to the point is not complete.

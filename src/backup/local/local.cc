@@ -99,6 +99,9 @@ void CheckSource(const fs::path& repository, pg::Connection& source) {
   }
 }
 
+// How long the archiver may stand still while a backup waits for its last segments.
+constexpr std::chrono::milliseconds kArchivePatience = std::chrono::seconds(60);
+
 void CopyServer(pg::Connection& source, const sandbox::Binaries& binaries, const std::string& id, const fs::path& data,
                 const std::optional<base::Account>& account, std::chrono::milliseconds deadline) {
   const pg::ChildConnection child = pg::ForChild(source.options().conninfo);
@@ -155,7 +158,7 @@ Backup LocalProvider::Take(pg::Connection& source, std::chrono::milliseconds dea
   VerifyData(data, binaries, account, id);
   Backup backup = DescribeBackup(data, binaries, account);
   for (const std::string& segment : SegmentsBetween(backup.timeline, backup.start, backup.end, backup.segment_bytes)) {
-    AwaitSegment(repository_, source, segment, deadline);
+    AwaitSegment(repository_, source, segment, std::min(deadline, kArchivePatience));
   }
   backup.id = id;
   backup.taken = base::Now();
