@@ -66,17 +66,36 @@ enum class Group {
   kSession,  // outlives this process
 };
 
-// What Boost is told beyond streams, environment and directory. Its own arguments take an empty string or a quote
-// amiss.
+// This process's environment with `more` in it, as "NAME=value". Not Boost's: its look-up reads past short entries.
+std::vector<std::string> EnvironmentWith(const std::map<std::string, std::string>& more) {
+  std::vector<std::string> entries;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (!more.contains(text.substr(0, text.find('=')))) entries.push_back(text);
+  }
+  for (const auto& [name, value] : more) entries.push_back(name + "=" + value);
+  return entries;
+}
+
+// The null-terminated list that exec takes; it points into `texts`.
+std::vector<char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));  // exec's old type
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// What Boost is told beyond streams and directory. Its own arguments take an empty string or a quote amiss.
 struct ChildSetup : bp::extend::handler {
-  ChildSetup(const char* program_path, char* const* program_argv, const std::optional<Account>& run_as,
-             Group child_group)
-      : program(program_path), argv(program_argv), account(run_as), group(child_group) {}
+  ChildSetup(const char* program_path, char* const* program_argv, char** program_env,
+             const std::optional<Account>& run_as, Group child_group)
+      : program(program_path), argv(program_argv), env(program_env), account(run_as), group(child_group) {}
 
   template <typename Executor>
   void on_setup(Executor& executor) const {
     executor.exe = program;
     executor.cmd_line = argv;
+    executor.env = env;
   }
 
   // Runs in the child between fork and exec.
@@ -99,6 +118,7 @@ struct ChildSetup : bp::extend::handler {
 
   const char* program;
   char* const* argv;
+  char** env;
   const std::optional<Account>& account;
   Group group;
 };
@@ -114,17 +134,14 @@ boost::filesystem::path FindProgram(const Command& command) {
 
 pid_t Spawn(const Command& command, const File& in, const File& out, const File& err, Group group) {
   const boost::filesystem::path program = FindProgram(command);
-  bp::environment env = boost::this_process::environment();
-  for (const auto& [name, value] : command.env) env[name] = value;
+  const std::vector<std::string> environment = EnvironmentWith(command.env);
+  std::vector<char*> env = Pointers(environment);
+  const std::vector<char*> argv = Pointers(command.argv);
   // The account may have no right to enter the directory that this process stands in.
   const std::string cwd = !command.cwd.empty() ? command.cwd.string() : command.account ? "/" : ".";
-  std::vector<char*> argv;
-  for (const std::string& argument : command.argv)
-    argv.push_back(const_cast<char*>(argument.c_str()));  // exec's old type
-  argv.push_back(nullptr);
   try {
-    bp::child child(env, bp::start_dir = cwd, bp::std_in<in.get(), bp::std_out> out.get(), bp::std_err > err.get(),
-                    ChildSetup(program.c_str(), argv.data(), command.account, group));
+    bp::child child(bp::start_dir = cwd, bp::std_in<in.get(), bp::std_out> out.get(), bp::std_err > err.get(),
+                    ChildSetup(program.c_str(), argv.data(), env.data(), command.account, group));
     const pid_t pid = child.id();
     child.detach();
     return pid;
