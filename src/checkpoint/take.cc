@@ -42,6 +42,7 @@ class Taking {
     Stream stream(source_, {.hex = plan_.hex,
                             .stamp = Stamp(base::Now()),
                             .slot_bytes_max = options_.policy.slot_max_bytes,
+                            .lock_retries = options_.policy.lock_retries,
                             .slot_deadline = options_.slot_deadline});
     Checkpoint checkpoint = CutAt();
     try {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "checkpoint/stream.h"
 #include "cli/facts.h"
 #include "cli/standing.h"
@@ -14,6 +15,7 @@ namespace cli {
 namespace {
 
 constexpr const char* kAccept = "--accept-point-of-no-return";
+constexpr const char* kTerminate = "--terminate-blockers-after";
 
 // A person's word, bound to this plan and this step.
 void Accept(Work& work) {
@@ -33,11 +35,26 @@ base::Json PhaseResult(plan::Phase phase, const gate::Verdict& verdict, base::Ti
 
 }  // namespace
 
+Option TerminateOption() {
+  return {.name = kTerminate,
+          .value = "DURATION",
+          .help =
+              "end sessions that block a step for so long, in transactions that are open for so long; kept in the "
+              "journal (default: never)"};
+}
+
+void ReadTerminate(const Invocation& invocation, Work& work) {
+  if (!invocation.Has(kTerminate)) return;
+  work.session().limits.terminate_blockers_after = base::ParseDuration(invocation.Option(kTerminate));
+}
+
 std::vector<Option> ForwardOptions() {
-  return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"}};
+  return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"},
+          TerminateOption()};
 }
 
 Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until) {
+  ReadTerminate(invocation, work);
   run::EnterRelease(work.connection(), work.session());
   if (invocation.Has(kAccept)) Accept(work);
   base::Json phases = base::Json::array();

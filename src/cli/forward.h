@@ -17,4 +17,8 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
 // The options that Forward reads.
 std::vector<Option> ForwardOptions();
 
+// --terminate-blockers-after, of every command that takes locks; and its reading. Throws kBadDuration.
+Option TerminateOption();
+void ReadTerminate(const Invocation& invocation, Work& work);
+
 }  // namespace cli

@@ -25,6 +25,7 @@ void Tell(const run::Progress& progress) {
     case What::kRetries:
       base::Warn("{}: {}", which, progress.text);
       break;
+    case What::kWaits:
     case What::kEnds:
     case What::kBackfill:
       base::Info("{}: {}", which, progress.text);
@@ -36,6 +37,7 @@ run::Limits LimitsOf(const release::Policy& policy) {
   run::Limits limits;
   limits.lock_timeout = policy.lock_timeout;
   limits.lock_retries = policy.lock_retries;
+  limits.concurrent_lock_timeout = policy.index_lock_timeout;
   return limits;
 }
 

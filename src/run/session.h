@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "journal/journal.h"
@@ -18,11 +19,13 @@ struct Limits {
   int lock_retries = 10;
   // A concurrent index build waits for old transactions and blocks nobody meanwhile.
   std::chrono::milliseconds concurrent_lock_timeout = std::chrono::minutes(10);
+  // Sessions that block a step for so long, and are in their transaction for so long, are ended. None: never.
+  std::optional<std::chrono::milliseconds> terminate_blockers_after = {};
   int backfill_workers = 0;  // 0: as many as there are cores, at most 4
 };
 
 struct Progress {
-  enum class What { kBegins, kEnds, kRetries, kBackfill };
+  enum class What { kBegins, kEnds, kRetries, kWaits, kBackfill };
   What what = What::kBegins;
   const plan::Step* step = nullptr;
   journal::Direction direction = journal::Direction::kForward;
