@@ -135,8 +135,6 @@ Outcome RunInit(const Invocation& invocation) {
   const std::string given = invocation.Argument("DIR");
   fs::path directory = fs::absolute(given.empty() ? "." : given).lexically_normal();
   if (!directory.has_filename()) directory = directory.parent_path();
-  // Refused before anything is written.
-  if (invocation.database) ChooseDatabase(invocation, nullptr);
   if (invocation.Has("--print-grants")) return PrintGrants(invocation, directory);
   if (invocation.Has("--role")) throw base::Error(base::Code::kUsage, "--role goes with --print-grants");
   const std::string repository = invocation.Option("--repository");
