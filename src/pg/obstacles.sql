@@ -22,5 +22,7 @@ SELECT 'vacuum', l.name, a.pid::text, a.query, (extract(epoch FROM clock_timesta
 UNION ALL
 SELECT 'prepared', l.name, p.gid, p.owner, (extract(epoch FROM clock_timestamp() - p.prepared) * 1000)::bigint
   FROM locks AS l
-  JOIN pg_prepared_xacts AS p ON l.virtualtransaction = '-1/' || p.transaction::text
+  JOIN pg_locks AS own ON own.virtualtransaction = l.virtualtransaction AND own.pid IS NULL AND own.locktype = 'transactionid'
+  JOIN pg_prepared_xacts AS p ON p.transaction = own.transactionid
+ WHERE l.pid IS NULL
  ORDER BY 1, 2, 3

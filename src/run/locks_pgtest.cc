@@ -128,7 +128,7 @@ TEST_F(Locks, APreparedTransactionIsNamedWhenTheStepGivesUp) {
 TEST_F(Locks, AConcurrentBuildSaysForWhomItWaitsAndRecordsItsLock) {
   ASSERT_EQ(Go(plan::Phase::kExpand), std::nullopt);
   auto blocker = Connect("a long report");
-  blocker.Exec("BEGIN; UPDATE " + kUserTable + " SET age = 1 WHERE id = 1");
+  blocker.Exec("BEGIN; UPDATE " + kUserTable + " SET age = 1 WHERE id = 0");  // no row, so the backfill passes
   auto run = std::async(std::launch::async, [&] { return Go(plan::Phase::kMigrate); });
   WaitUntilTold("pid " + std::to_string(blocker.BackendPid()) + " (a long report");
   EXPECT_THAT(told(), HasSubstr("waits for"));
@@ -236,7 +236,7 @@ TEST(Wraparound, AVacuumAgainstItIsNamedBeforeTheStepBegins) {
   connection.Exec("ALTER TABLE " + kUserTable +
                   " SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)");
   connection.Exec(
-      "CREATE TABLE burnt (i int); DO $$ BEGIN FOR i IN 1..101000 LOOP BEGIN INSERT INTO burnt VALUES (i); "
+      "CREATE TABLE public.burnt (i int); DO $$ BEGIN FOR i IN 1..101000 LOOP BEGIN INSERT INTO public.burnt VALUES (i); "
       "EXCEPTION WHEN others THEN NULL; END; END LOOP; END $$");
   std::vector<pg::Obstacle> found;
   for (int i = 0; i < 400 && found.empty(); ++i) {
