@@ -31,10 +31,15 @@ void SetPath(pg::Connection& connection, const Job& job) {
                    {job.search_path.empty() ? "pg_catalog, pg_temp" : job.search_path});
 }
 
+void SetLockTimeout(pg::Connection& connection, const Job& job) {
+  connection.Exec(fmt::format("SET LOCAL lock_timeout = {}", job.lock_timeout.count()));
+}
+
 // Lays out the parts of a pass, unless an interrupted one left its own.
 std::vector<Part> Parts(pg::Connection& connection, const Job& job) {
   pg::Transaction transaction(connection);
   job.begin(connection);
+  SetLockTimeout(connection, job);
   const auto leaves = connection.Query(std::string(sql_text::kLeaves), {job.backfill.table.Sql()});
   const bool resumed = connection.Query(std::string(sql_text::kHasCursors), {job.release, job.step}).Bool(0, 0);
   std::map<std::string, Part> by_text;
@@ -68,6 +73,7 @@ std::vector<Part> Parts(pg::Connection& connection, const Job& job) {
 bool AnyPending(pg::Connection& connection, const Job& job) {
   pg::Transaction transaction(connection, pg::Transaction::Isolation::kReadCommitted, true);
   SetPath(connection, job);
+  SetLockTimeout(connection, job);
   connection.Exec("SET LOCAL row_security = off");
   return connection.Exec(AnyPendingSql(job.backfill)).Bool(0, 0);
 }

@@ -33,8 +33,8 @@ struct Report {
 struct Pause {
   std::string fact;  // as in Reason
   std::string text;  // the last reason
-  base::Time since;
-  base::Time until;
+  base::Time since = {};
+  base::Time until = {};
   int times = 0;
   std::chrono::milliseconds waited{0};
 };

@@ -162,6 +162,7 @@ TEST_F(BackfillTest, MissesNoRowWhileALoadUpdatesEveryOne) {
 }
 
 TEST_F(BackfillTest, LeavesALockedRowForLaterAndFillsTheOthers) {
+  connection_->Exec("UPDATE " + kTable + " SET \"The New\" = NULL WHERE id = 7");
   auto application = Connect("application");
   application.Exec("BEGIN; UPDATE " + kTable + " SET \"The Old\" = 'mine' WHERE id = 5");
   std::thread end([&] {
@@ -210,11 +211,8 @@ TEST_F(BackfillTest, RefusesByNameWhatItCannotSkipUnlessThePlanLetsIt) {
                     " FOR EACH ROW EXECUTE FUNCTION public.note();"
                     "CREATE TRIGGER mine AFTER UPDATE ON public.low FOR EACH ROW EXECUTE FUNCTION public.note();"
                     "CREATE TABLE public.parent (name text PRIMARY KEY);"
-                    "ALTER TABLE " +
-                    kTable +
-                    " ADD FOREIGN KEY (\"The New\") REFERENCES public.parent NOT VALID;"
-                    "INSERT INTO public.parent SELECT upper(\"The Old\") FROM " +
-                    kTable);
+                    "INSERT INTO public.parent SELECT 'former' UNION SELECT upper(\"The Old\") FROM " +
+                    kTable + "; ALTER TABLE " + kTable + " ADD FOREIGN KEY (\"The New\") REFERENCES public.parent");
   try {
     Fill(MakeJob());
     FAIL() << "it fires them";
@@ -222,6 +220,9 @@ TEST_F(BackfillTest, RefusesByNameWhatItCannotSkipUnlessThePlanLetsIt) {
     EXPECT_EQ(error.code(), base::Code::kStepRefused);
     EXPECT_EQ(error.detail(), "trigger an audit on public.\"the orders\"\ntrigger mine on public.low");
   }
+  backfill_.triggers = {"trigger an audit on public.\"the orders\"", "trigger mine on public.low"};
+  EXPECT_EQ(Fill(MakeJob()), 10);
+  EXPECT_EQ(connection_->Exec("SELECT count(*) FROM public.audit").Int(0, 0), 20);
 }
 
 TEST_F(BackfillTest, WaitsWhileAPersonSaysSoAndTellsOfItOnce) {
@@ -266,7 +267,7 @@ TEST_F(BackfillTest, StopsWhenItWasHeldBackForTooLong) {
 }
 
 TEST_F(BackfillTest, MeasuresWhatTheServerShows) {
-  connection_->Exec("SELECT pg_create_logical_replication_slot('backfill_test', 'pgoutput', false)");
+  connection_->Exec("SELECT pg_create_physical_replication_slot('backfill_test', true)");
   Job job = MakeJob();
   job.slot = "backfill_test";
   job.throttle.slot_retained = 0;

@@ -25,6 +25,7 @@ std::string Array(const std::vector<int>& numbers) { return fmt::format("{{{}}}"
 
 pg::Connection Connect(pg::ConnectOptions options) {
   options.statement_timeout = kDeadline;
+  options.lock_timeout = kDeadline / 5;
   return pg::Connection::Open(options);
 }
 
@@ -153,7 +154,7 @@ void Sampler::Probe(Facts& facts) {
       connection_.Query(limits_.latency_query);
       facts.latency = took();
     } catch (const base::Error& error) {
-      if (error.code() != Code::kDeadline) throw;
+      if (error.code() != Code::kDeadline && error.code() != Code::kLockTimeout) throw;
       facts.latency = std::max(took(), longest);
     }
   });

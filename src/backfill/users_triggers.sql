@@ -24,4 +24,4 @@ FROM origin
 JOIN pg_trigger AS t ON t.oid = origin.at AND t.tgparentid = 0
 JOIN pg_class AS c ON c.oid = t.tgrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-ORDER BY 2, 3, 1
+ORDER BY 1, 2, 3

@@ -31,7 +31,10 @@ TEST(Progress, ABarKeepsToItsLineAndSendsTheTerminalNoCommands) {
 TEST(Progress, AsJsonItIsOneObject) {
   plan::Step step;
   step.id = "migrate.1";
-  run::Progress progress{.what = run::Progress::What::kBackfill, .step = &step, .filling = HalfWay()};
+  run::Progress progress;
+  progress.what = run::Progress::What::kBackfill;
+  progress.step = &step;
+  progress.filling = HalfWay();
   EXPECT_EQ(
       FillingJson(progress).dump(),
       "{\"all_blocks\":100,\"blocks\":50,\"left_ms\":4000,\"progress\":\"backfill\",\"rows\":1200,\"rows_per_s\":300,"

@@ -17,13 +17,13 @@ struct Throttle {
   std::optional<std::int64_t> replica_lag_bytes = 256L << 20;  // of the replica that is furthest behind
   std::optional<std::chrono::milliseconds> replica_lag = std::chrono::seconds(10);
   std::optional<std::int64_t> archive_backlog = 64;    // segments that wait for the archive
-  std::optional<std::int64_t> slot_retained;           // WAL that the checkpoint's slot holds back, bytes
+  std::optional<std::int64_t> slot_retained = {};      // WAL that the checkpoint's slot holds back, bytes
   std::optional<std::int64_t> slot_room = 256L << 20;  // WAL until the server gives that slot up, bytes
   std::optional<std::int64_t> lock_waiters = 0;        // sessions that wait for a lock on the table for over 0.5 s
   std::optional<std::chrono::milliseconds> oldest_transaction = std::chrono::hours(1);
-  std::optional<std::int64_t> free_disk = 1L << 30;  // of a server on this machine, bytes
-  std::optional<std::chrono::milliseconds> latency;  // of latency_query, else the mean of pg_stat_statements
-  std::string latency_query;
+  std::optional<std::int64_t> free_disk = 1L << 30;       // of a server on this machine, bytes
+  std::optional<std::chrono::milliseconds> latency = {};  // of latency_query, else the mean of pg_stat_statements
+  std::string latency_query = {};
   std::optional<double> table_growth = 0.5;  // dead rows for each live one, of leaves above 1 GB
   std::optional<std::chrono::milliseconds> longest_pause = std::chrono::hours(1);  // then the run stops
 };
