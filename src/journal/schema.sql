@@ -108,6 +108,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DO UPDATE SET direction = excluded.direction, reason = excluded.reason, at = excluded.at
 $$;
 
+CREATE OR REPLACE FUNCTION switchback.forget_unconverted(release text, relation text, col text, key jsonb) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM switchback.unconverted AS u
+  WHERE u.release = $1 AND u.relation = $2 AND u."column" = $3 AND u.key = $4
+$$;
+
 CREATE OR REPLACE FUNCTION switchback.note_both_changed(release text, relation text, col text, key jsonb) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO switchback.both_changed (release, relation, "column", key)
@@ -137,4 +143,5 @@ LEFT JOIN switchback.pause AS p ON p.release = c.release;
 GRANT SELECT ON switchback.progress TO pg_monitor;
 GRANT USAGE ON SCHEMA switchback TO PUBLIC;
 GRANT EXECUTE ON FUNCTION switchback.note_unconverted(text, text, text, jsonb, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION switchback.forget_unconverted(text, text, text, jsonb) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION switchback.note_both_changed(text, text, text, jsonb) TO PUBLIC;
