@@ -31,10 +31,16 @@ void Pace::Took(std::int64_t blocks, std::int64_t rows, std::chrono::microsecond
     block_us_ = us / static_cast<double>(blocks);
   } else {
     const double row_us = us / static_cast<double>(rows);
-    // A dear batch counts at once, a cheap one by and by. A few rows say nothing about the price of many.
-    if (rows * 8 > density_ * static_cast<double>(blocks) || row_us < row_us_) {
-      row_us_ = row_us > row_us_ ? row_us : (row_us_ + row_us) / 2;
+    // A few rows say nothing about the price of many.
+    const bool many = static_cast<double>(rows) * 8 > density_ * static_cast<double>(blocks);
+    if (!measured_ && many) {
+      row_us_ = row_us;
+    } else if (row_us < row_us_) {
+      row_us_ = (row_us_ + row_us) / 2;
+    } else if (many) {
+      row_us_ = std::min(row_us, row_us_ * 2);  // a hiccup of the machine in a short batch is no price
     }
+    measured_ = measured_ || many;
     density_ = std::max(density_, static_cast<double>(rows) / static_cast<double>(blocks));
   }
   grown_ = std::min(std::max(blocks, grown_ / 2) * 2, kMostBlocks);

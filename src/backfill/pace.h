@@ -8,8 +8,9 @@
 namespace backfill {
 
 // The size of one worker's batches. A batch holds the locks of its rows until it commits, so the next one is predicted
-// from the dearest row and the densest block seen so far, as if all its rows were pending: a stretch without pending
-// rows never makes the batch after it long.
+// from what rows cost and the densest block seen so far, as if all its rows were pending: a stretch without pending
+// rows never makes the batch after it long. The price of a row falls by and by, and at most doubles from one batch to
+// the next.
 class Pace {
  public:
   // `rows_per_block`: an estimate; 0: not known.
@@ -26,8 +27,9 @@ class Pace {
   void Limit(double rows);
 
  private:
-  double density_ = 0;   // rows in a block
-  double row_us_;        // of a pending row
+  double density_ = 0;  // rows in a block
+  double row_us_;       // of a pending row
+  bool measured_ = false;
   double block_us_ = 0;  // of a block without pending rows
   double rows_max_ = 0;  // 0: no limit
   std::int64_t grown_;

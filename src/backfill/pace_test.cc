@@ -34,10 +34,20 @@ TEST(Pace, AStretchWithoutPendingRowsMakesNoLongBatchAfterIt) {
   EXPECT_LT(Cost(pace.Blocks(), 50, 20), microseconds(300'000));
 }
 
-TEST(Pace, ADearBatchCountsAtOnce) {
+TEST(Pace, TheFirstPriceCountsAtOnceAndALaterHiccupOnce) {
   Pace pace(50);
   pace.Took(128, 128 * 50, Cost(128, 50, 100));
-  EXPECT_LT(Cost(pace.Blocks(), 50, 100), microseconds(250'000));
+  const std::int64_t settled = pace.Blocks();
+  EXPECT_LT(Cost(settled, 50, 100), microseconds(250'000));
+  pace.Took(settled, settled * 50, Cost(settled, 50, 5000));
+  EXPECT_GE(pace.Blocks() * 2 + 1, settled);
+  EXPECT_LE(pace.Blocks() * 2 - 1, settled);
+  for (int i = 0; i < 6; ++i) pace.Took(pace.Blocks(), pace.Blocks() * 50, Cost(pace.Blocks(), 50, 100));
+  EXPECT_GT(pace.Blocks() * 10, settled * 9);
+}
+
+TEST(Pace, WhatWasGivenUpIsHalved) {
+  Pace pace(50);
   pace.GaveUp(10);
   EXPECT_LE(pace.Blocks(), 5);
   pace.GaveUp(1);

@@ -13,6 +13,9 @@ class ProgressPrinter {
  public:
   enum class Form { kBar, kLines, kJson };
   explicit ProgressPrinter(Form form) : form_(form) {}
+  ~ProgressPrinter() { ClearBar(); }
+  ProgressPrinter(const ProgressPrinter&) = delete;
+  ProgressPrinter& operator=(const ProgressPrinter&) = delete;
   // kJson where asked for, kBar on a terminal.
   static Form FormFor(bool json);
 
