@@ -10,6 +10,7 @@
 #include "backfill/statements.h"
 #include "backfill/workers.h"
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "pg/transaction.h"
 
 namespace backfill {
@@ -54,6 +55,7 @@ std::vector<Part> Parts(pg::Connection& connection, const Job& job) {
     if (leaf == by_text.end()) continue;  // a partition that was dropped meanwhile
     result.push_back({leaf->second, open.Int(i, 1), open.Int(i, 2), open.Int(i, 3)});
   }
+  base::Failpoint(base::FailpointId::kBackfillBeforeLayOut);
   transaction.Commit();
   return result;
 }
@@ -71,6 +73,7 @@ std::int64_t Fill(const Job& job) {
   std::int64_t rows = 0;
   for (int pass = 1; pass <= kPasses; ++pass) {
     rows += Workers(job, Parts(connection, job)).Run(Threads(job));
+    base::Failpoint(base::FailpointId::kBackfillBeforeCheck);
     if (!AnyPending(connection, job)) return rows;
     pg::Transaction transaction(connection);
     job.begin(connection);

@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/failpoint.h"
 
 namespace base {
 
@@ -138,6 +139,7 @@ void FileWriter::Commit() {
   if (state.done) throw Error(Code::kInternal, "second commit of " + state.path.string());
   if (fsync(state.fd.get()) != 0) state.Fail(errno);
   if (state.replace) {
+    Failpoint(FailpointId::kFileBeforeRename);
     if (rename(state.written.c_str(), state.path.c_str()) != 0) state.Fail(errno);
     state.done = true;
   }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -67,6 +68,7 @@ Journal Journal::Rebuild(const std::filesystem::path& directory, const std::vect
   const ChainCheck check = CheckChain(text, static_cast<std::int64_t>(lines.size()));
   if (check.broken != Break::kNone) Broken("mirror of " + path.string(), check);
   base::MakeDirectories(directory);
+  base::Failpoint(base::FailpointId::kJournalBeforeRebuild);
   base::WriteFile(path, text, 0600);
   Journal journal = Open(directory);
   journal.Append("rebuilt", {{"lines", lines.size()}});
@@ -86,6 +88,7 @@ void Journal::ReadOn() {
 
 void Journal::CutTornTail() {
   if (seen_bytes_ == whole_bytes_) return;
+  base::Failpoint(base::FailpointId::kJournalBeforeCut);
   base::Warn("the last line of {} was torn by a crash and is cut off", path_.string());
   std::filesystem::resize_file(path_, whole_bytes_);
   seen_bytes_ = whole_bytes_;
@@ -107,7 +110,9 @@ const Event& Journal::Append(std::string_view kind, base::Json body) {
   const std::string line = ToLine(event) + "\n";
   try {
     auto writer = base::FileWriter::Append(path_);
+    base::Failpoint(base::FailpointId::kJournalBeforeWrite);
     writer.Write(line);
+    base::Failpoint(base::FailpointId::kJournalBeforeSync);
     writer.Commit();
   } catch (const base::Error&) {
     std::error_code ignored;  // where this fails too, the half line is the torn tail of the next Open
@@ -117,6 +122,7 @@ const Event& Journal::Append(std::string_view kind, base::Json body) {
   whole_bytes_ += line.size();
   seen_bytes_ = whole_bytes_;
   events_.push_back(std::move(event));
+  base::Failpoint(base::FailpointId::kJournalAfterSync);
   return events_.back();
 }
 

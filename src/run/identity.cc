@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "journal/mirror.h"
 #include "pg/transaction.h"
 #include "run/own.h"
@@ -69,7 +70,9 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
   pg::Transaction transaction(connection);
   MarkAsOwn(connection, session.tag_secret, plan.release);
   journal::EnterRelease(connection, {plan.release, plan.digest, identity.system_identifier, plan.hex});
+  base::Failpoint(base::FailpointId::kRunBeforeEnter);
   transaction.Commit();
+  base::Failpoint(base::FailpointId::kRunAfterEnter);
   if (opened != nullptr && opened->body.at("plan") == plan.digest) return;
   session.journal.Append("opened", {{"release", plan.release},
                                     {"plan", plan.digest},

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -71,7 +72,7 @@ Lease::~Lease() {
   if (heart_.joinable()) heart_.join();
   try {
     auto connection = pg::Connection::Open(options_);
-    Write(connection, sql_text::kLeaseRelease);
+    Write(connection, sql_text::kLeaseRelease, base::FailpointId::kLeaseBeforeReturn);
   } catch (const base::Error& error) {
     base::Debug("the lease runs out by itself: {}", error.message());
   }
@@ -107,13 +108,16 @@ void Lease::Take(pg::Connection& connection) {
                       {release_, options_.application_name, host, std::to_string(::getpid()), BootId()})
                .Int(0, 0);
   taken_["token"] = token_;
+  base::Failpoint(base::FailpointId::kLeaseBeforeTake);
   transaction.Commit();
+  base::Failpoint(base::FailpointId::kLeaseAfterTake);
 }
 
-void Lease::Write(pg::Connection& connection, std::string_view sql) const {
+void Lease::Write(pg::Connection& connection, std::string_view sql, base::FailpointId before_commit) const {
   pg::Transaction transaction(connection);
   MarkAsOwn(connection, tag_secret_, release_);
   connection.Query(Sql(sql), {release_, std::to_string(token_)});
+  base::Failpoint(before_commit);
   transaction.Commit();
 }
 
@@ -122,7 +126,7 @@ void Lease::Renew(const std::stop_token& stop) {
   while (SleepUnlessStopped(stop, kBeat)) {
     try {
       if (!connection || connection->Broken()) connection.emplace(pg::Connection::Open(options_));
-      Write(*connection, sql_text::kLeaseRenew);
+      Write(*connection, sql_text::kLeaseRenew, base::FailpointId::kLeaseBeforeRenew);
     } catch (const base::Error& error) {
       // Hold() decides, not the heart: a lease that could not be renewed is lost only when someone else took it.
       base::Debug("the lease could not be renewed: {}", error.message());

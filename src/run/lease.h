@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "pg/connection.h"
 
@@ -35,7 +36,7 @@ class Lease {
   void Take(pg::Connection& connection);
   void Renew(const std::stop_token& stop);
   // One statement in a transaction of its own, marked as the release's.
-  void Write(pg::Connection& connection, std::string_view sql) const;
+  void Write(pg::Connection& connection, std::string_view sql, base::FailpointId before_commit) const;
 
   pg::ConnectOptions options_;
   std::string release_;

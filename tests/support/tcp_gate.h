@@ -23,9 +23,12 @@ class TcpGate {
 
   [[nodiscard]] int port() const { return port_; }
   void Arm(Fault fault) { fault_ = fault; }
+  // True where the fault has not happened yet.
+  [[nodiscard]] bool Armed() const { return fault_ != Fault::kNone; }
 
  private:
   void Serve();
+  void Pass(int client);
 
   int server_port_;
   int listener_ = -1;
