@@ -53,6 +53,8 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
     phases.push_back(PhaseResult(phase, verdict, began));
     base::Info("{} is done", Name(phase));
   }
+  // All is done, and yet a step may be on record as begun: one that was on its way back when its run ended.
+  if (const auto at = work.Position(); at.in_flight && !at.failed) run::RunTo(work.session(), until);
   const journal::Position position = work.Position();
   if (position.done == work.plan().steps.size()) checkpoint::DropStream(work.connection(), work.plan().hex);
   return {.result = {{"phases", phases}, {"position", PositionFacts(work.plan(), position)}},

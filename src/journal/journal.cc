@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/file.h"
+#include "base/file_calls.h"
 #include "base/log.h"
 
 namespace journal {
@@ -56,6 +57,9 @@ Journal Journal::Open(const std::filesystem::path& directory) {
   if (check.broken != Break::kNone) Broken(journal.path_, check);
   journal.events_ = std::move(check.events);
   journal.torn_tail_ = check.torn_tail;
+  if (check.torn_tail) {
+    base::Warn("the last line of {} was torn by a crash; what stands before it counts", journal.path_.string());
+  }
   journal.seen_bytes_ = text.size();
   for (const Event& event : journal.events_) journal.whole_bytes_ += ToLine(event).size() + 1;
   return journal;
@@ -89,8 +93,10 @@ void Journal::ReadOn() {
 void Journal::CutTornTail() {
   if (seen_bytes_ == whole_bytes_) return;
   base::Failpoint(base::FailpointId::kJournalBeforeCut);
-  base::Warn("the last line of {} was torn by a crash and is cut off", path_.string());
-  std::filesystem::resize_file(path_, whole_bytes_);
+  if (base::Files().Truncate(path_, whole_bytes_) != 0) {
+    throw base::Error(base::Code::kFileWrite, fmt::format("cannot write {}", path_.string()))
+        .Detail(std::strerror(errno));
+  }
   seen_bytes_ = whole_bytes_;
   torn_tail_ = false;
 }
@@ -115,8 +121,8 @@ const Event& Journal::Append(std::string_view kind, base::Json body) {
     base::Failpoint(base::FailpointId::kJournalBeforeSync);
     writer.Commit();
   } catch (const base::Error&) {
-    std::error_code ignored;  // where this fails too, the half line is the torn tail of the next Open
-    std::filesystem::resize_file(path_, whole_bytes_, ignored);
+    // Where this fails too, the half line is the torn tail of the next Open.
+    [[maybe_unused]] const int ignored = base::Files().Truncate(path_, whole_bytes_);
     throw;
   }
   whole_bytes_ += line.size();

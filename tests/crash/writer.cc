@@ -11,7 +11,7 @@
 namespace crash {
 namespace {
 
-constexpr auto kPause = std::chrono::milliseconds(4);
+constexpr auto kPause = std::chrono::milliseconds(15);
 
 // The columns whose version may be deployed as the table stands: the new one from the triggers on that keep both in
 // step, and alone behind contract.
