@@ -67,8 +67,9 @@ struct Readiness {
 struct RestoreRequest {
   Point point;
   std::filesystem::path directory;    // of the new server, where the provider makes directories; must not exist
-  std::string database = "postgres";  // that the url names
-  bool throwaway = false;             // durability is switched off: never for a server that may be cut over to
+  std::string database = "postgres";  // that the url names, with the role: both are there at the point
+  std::string role = "postgres";
+  bool throwaway = false;  // durability is switched off: never for a server that may be cut over to
   std::chrono::milliseconds deadline = std::chrono::hours(12);
 };
 

@@ -109,6 +109,9 @@ struct Table {
   std::int64_t bytes = 0;  // pg_total_relation_size
   std::uint32_t oid = 0;
   std::uint32_t relfilenode = 0;
+  bool owned = true;           // the connected role may do what its owner may
+  bool all_rows_shown = true;  // no row security applies to it
+  bool subscribed = false;     // rows arrive by logical replication
 
   [[nodiscard]] const Column* FindColumn(const std::string& column) const;
   [[nodiscard]] const Constraint* FindConstraint(const std::string& constraint) const;
@@ -135,6 +138,7 @@ struct Catalog {
   int server_version = 0;  // 150020
   std::string database = {};
   std::string system_identifier = {};
+  std::string role = {};                      // the connected one
   std::vector<std::string> search_path = {};  // the role's, existing schemas, in which unqualified names are looked for
   std::map<pg::QualifiedName, Table> tables = {};
   std::map<std::string, Type> types = {};  // by written name, and every read column's type by its own
@@ -143,6 +147,8 @@ struct Catalog {
   // Names that relations (indexes too) and constraints have in the schemas of the tables.
   std::set<pg::QualifiedName> taken_relations = {};
   std::set<pg::QualifiedName> taken_constraints = {};
+  // What the server says against those of the asked statements that it does not understand, by their text.
+  std::map<std::string, std::string> refused = {};
 
   // Resolves a name as written through search_path; null: no such table.
   [[nodiscard]] const Table* Find(const std::string& schema, const std::string& name) const;

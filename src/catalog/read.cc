@@ -1,8 +1,10 @@
 #include "catalog/read.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
+#include "base/error.h"
 #include "catalog/parts.h"
 #include "catalog/rows.h"
 #include "catalog/sql_text.h"
@@ -62,6 +64,24 @@ std::vector<std::uint32_t> Resolve(pg::Connection& connection, const Request& re
   return oids;
 }
 
+std::map<std::string, std::string> Refused(pg::Connection& connection, const std::vector<std::string>& statements,
+                                           const std::string& search_path) {
+  std::map<std::string, std::string> refused;
+  SetSearchPath(connection, search_path);
+  for (const std::string& statement : statements) {
+    connection.Exec("SAVEPOINT understood");
+    try {
+      connection.CheckPrepares(statement);
+    } catch (const base::Error& error) {
+      if (error.code() != base::Code::kStatementFailed) throw;
+      refused[statement] = error.message();
+    }
+    connection.Exec("ROLLBACK TO SAVEPOINT understood; RELEASE SAVEPOINT understood");
+  }
+  SetSearchPath(connection, kPinned);
+  return refused;
+}
+
 Catalog ReadWithin(pg::Connection& connection, const Request& request) {
   PinnedSearchPath pinned(connection);
   Catalog catalog;
@@ -69,6 +89,7 @@ Catalog ReadWithin(pg::Connection& connection, const Request& request) {
   catalog.server_version = connection.ServerVersion();
   ForEachRow(connection, sql_text::kReadSetting, {}, [&](const Row& row) {
     catalog.database = row.Text("database");
+    catalog.role = row.Text("role");
     catalog.system_identifier = row.Text("system_identifier");
     search_path = row.Text("search_path");
   });
@@ -88,6 +109,7 @@ Catalog ReadWithin(pg::Connection& connection, const Request& request) {
   });
   const auto asked = ResolveTypes(connection, request.types, search_path);
   ReadTypes(connection, request.types, asked, column_types, catalog);
+  catalog.refused = Refused(connection, request.statements, search_path);
   pinned.PutBack();
   return catalog;
 }

@@ -12,6 +12,8 @@ struct Request {
   // Tables or indexes (an index brings its table). Schema empty: looked for in the role's own search path.
   std::vector<pg::QualifiedName> relations = {};
   std::vector<std::string> types = {};  // written type names
+  // SELECT, INSERT, UPDATE, DELETE: the server is asked whether it understands them. None is run.
+  std::vector<std::string> statements = {};
 };
 
 // Reads what the request names, and nothing else: names that do not exist are simply absent. Also read: tables that

@@ -16,6 +16,9 @@ Table TableOf(const Row& row) {
   table.kind = row.Char("kind");
   table.persistence = row.Char("persistence");
   table.owner = row.Text("owner");
+  table.owned = row.Bool("owned");
+  table.all_rows_shown = row.Bool("all_rows_shown");
+  table.subscribed = row.Bool("subscribed");
   table.replica_identity = row.Char("replica_identity");
   table.row_security = row.Bool("row_security");
   table.grants = row.Names("grants");

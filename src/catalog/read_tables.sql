@@ -1,6 +1,8 @@
 -- $1 oids. A partitioned table's own storage is empty: its estimates are those of its leaves.
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
-       pg_get_userbyid(c.relowner) AS owner, c.relreplident AS replica_identity, c.relrowsecurity AS row_security,
+       pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS owned,
+       NOT row_security_active(c.oid) AS all_rows_shown,
+       EXISTS (SELECT FROM pg_subscription_rel AS r WHERE r.srrelid = c.oid) AS subscribed, c.relreplident AS replica_identity, c.relrowsecurity AS row_security,
        (SELECT coalesce(json_agg(a::text ORDER BY a::text COLLATE "C"), '[]') FROM unnest(c.relacl) AS a) AS grants,
        (CASE WHEN c.relkind = 'p' THEN coalesce(leaves.tuples, 0) ELSE greatest(c.reltuples, 0) END)::bigint AS tuples,
        CASE WHEN c.relkind = 'p' THEN coalesce(leaves.bytes, 0) ELSE pg_total_relation_size(c.oid) END::bigint AS bytes,

@@ -48,6 +48,7 @@ Json Body(const Checkpoint& checkpoint) {
           {"environment", checkpoint.environment},
           {"database", checkpoint.database},
           {"database_oid", checkpoint.database_oid},
+          {"role", checkpoint.role},
           {"time", base::FormatTime(checkpoint.time)},
           {"system_identifier", checkpoint.point.system_identifier},
           {"timeline", checkpoint.point.timeline},
@@ -76,6 +77,7 @@ Checkpoint Read(const Json& json) {
   checkpoint.environment = json.at("environment");
   checkpoint.database = json.at("database");
   checkpoint.database_oid = json.at("database_oid");
+  checkpoint.role = json.at("role");
   checkpoint.time = base::ParseTime(json.at("time").get<std::string>());
   checkpoint.point = {.name = TextOrEmpty(json.at("restore_point")),
                       .lsn = backup::Lsn::Parse(json.at("lsn").get<std::string>()),

@@ -33,6 +33,7 @@ struct Checkpoint {
   std::string environment;
   std::string database;
   std::uint32_t database_oid = 0;
+  std::string role;  // may log in to a restored server: a superuser where there is one, else the one that took this
   base::Time time;
   backup::Point point;  // name (empty: by LSN only), R, timeline, system identifier
   std::string segment;  // archived when this file is written: replay to the point needs nothing after it

@@ -23,6 +23,12 @@ using testing::Not;
 
 std::string Text(pg::Connection& connection, const std::string& sql) { return connection.Query(sql).Text(0, 0); }
 
+// The same database, as another role.
+std::string As(std::string url, const std::string& role) {
+  const std::size_t begin = url.find("//") + 2;
+  return url.replace(begin, url.find('@') - begin, role);
+}
+
 class CheckpointPgTest : public testing::Test {
  protected:
   // Each test says which wal_level it needs.
@@ -167,8 +173,7 @@ TEST_F(CheckpointPgTest, WorksForARoleWithFewRights) {
       "CREATE ROLE migrator LOGIN; ALTER TABLE public.keyed OWNER TO migrator; ALTER TABLE \"Sales.x\".\"user\" OWNER "
       "TO "
       "migrator; GRANT CREATE ON SCHEMA public TO migrator; GRANT USAGE ON SCHEMA \"Sales.x\" TO migrator");
-  std::string url = made_->server.Url();
-  options_.conninfo = url.replace(url.find("postgres@"), 9, "migrator@");
+  options_.conninfo = As(made_->server.Url(), "migrator");
   options_.content_hash = true;
   options_.prove = true;
   const Checkpoint checkpoint = TakeOne();
@@ -226,8 +231,7 @@ TEST_F(CheckpointPgTest, HashesContentNotItsOrderOrPlace) {
 
   source_->Exec(
       "CREATE ROLE reader LOGIN; GRANT SELECT ON public.a TO reader; ALTER TABLE public.a ENABLE ROW LEVEL SECURITY");
-  std::string url = made_->server.Url();
-  auto reader = made_->Connect(url.replace(url.find("postgres@"), 9, "reader@"));
+  auto reader = made_->Connect(As(made_->server.Url(), "reader"));
   EXPECT_THROW(HashTable(reader, {"public", "a"}), base::Error) << "a part of the rows is not the content";
 }
 

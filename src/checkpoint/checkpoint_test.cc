@@ -16,6 +16,7 @@ Checkpoint Example() {
   made.environment = "production";
   made.database = "shop \"one\"";
   made.database_oid = 4294967290;
+  made.role = "the \"owner\"";
   made.time = base::ParseTime("2026-11-22T15:48:30.123456Z");
   made.point = {.name = "sb_1a2b3c4d_20261122154830123456",
                 .lsn = backup::Lsn::Parse("16/B374D848"),

@@ -90,6 +90,7 @@ class Taking {
     system_identifier_ = server.Text(0, 1);
     database_ = server.Text(0, 6);
     database_oid_ = static_cast<std::uint32_t>(server.Int(0, 7));
+    role_ = server.Text(0, 8);
   }
 
   // The newest one that is young enough, if it still is what its manifest says.
@@ -132,6 +133,7 @@ class Taking {
     checkpoint.environment = options_.environment;
     checkpoint.database = database_;
     checkpoint.database_oid = database_oid_;
+    checkpoint.role = role_;
     const catalog::Catalog catalog = catalog::Read(source_, {.relations = plan_.tables, .types = {}});
     checkpoint.tables = plan_.tables;
     checkpoint.touched = catalog::Describe(catalog, plan_.tables);
@@ -161,6 +163,7 @@ class Taking {
   std::string system_identifier_;
   std::string database_;
   std::uint32_t database_oid_ = 0;
+  std::string role_;
 };
 
 milliseconds Since(std::chrono::steady_clock::time_point start) {
@@ -174,6 +177,7 @@ Proof Prove(const Checkpoint& checkpoint, backup::BackupProvider& provider) {
   request.point = checkpoint.point;
   request.directory = workspace.path() / "server";
   request.database = checkpoint.database;
+  request.role = checkpoint.role;
   request.throwaway = true;
   const backup::Restored restored = backup::Await(*provider.StartRestore(request));
   const auto start = std::chrono::steady_clock::now();

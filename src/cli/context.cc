@@ -25,12 +25,14 @@ bool LibpqIsTold() {
 
 }  // namespace
 
+void RefusePassword(const Invocation& invocation) {
+  if (invocation.database && pg::HasPassword(*invocation.database))
+    throw base::Error(base::Code::kPasswordOnCommandLine, "--database holds a password");
+}
+
 pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment) {
   pg::ConnectOptions options;
   if (invocation.database) {
-    if (pg::HasPassword(*invocation.database)) {
-      throw base::Error(base::Code::kPasswordOnCommandLine, "--database holds a password");
-    }
     options.conninfo = *invocation.database;
     return options;
   }

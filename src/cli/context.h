@@ -26,8 +26,7 @@ class Context {
   // ROOT/.switchback/ENVIRONMENT/RELEASE; not created.
   std::filesystem::path StateDirectory();
 
-  // --database > DATABASE_URL > the variable that the environment names > PG* variables. Throws kPasswordOnCommandLine,
-  // kBadConnectionString, kNoDatabase.
+  // --database > DATABASE_URL > the variable that the environment names > PG* variables. Throws kNoDatabase.
   pg::ConnectOptions Database();
   // Connects to it, for reading: no statement or lock timeout.
   pg::Connection Connect();
@@ -38,6 +37,10 @@ class Context {
   std::optional<release::Project> project_;
   std::optional<release::Release> release_;
 };
+
+// For every command, also one that connects to nothing: the process list shows what --database says. Throws
+// kPasswordOnCommandLine, kBadConnectionString.
+void RefusePassword(const Invocation& invocation);
 
 // The rule of Context::Database; `environment` may be null, where there is no project.
 pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment);

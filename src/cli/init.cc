@@ -113,8 +113,6 @@ Outcome RunInit(const Invocation& invocation) {
   const std::string given = invocation.Argument("DIR");
   fs::path directory = fs::absolute(given.empty() ? "." : given).lexically_normal();
   if (!directory.has_filename()) directory = directory.parent_path();
-  // Refused before anything is written.
-  if (invocation.database) ChooseDatabase(invocation, nullptr);
   const std::string repository = invocation.Option("--repository");
   const std::vector<std::string> made =
       WriteFiles(directory, repository.empty() ? DefaultRepository(directory) : repository);

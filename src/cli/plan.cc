@@ -37,7 +37,16 @@ Outcome UnderWay(const release::Release& release, const journal::Journal& journa
 std::vector<std::string> Changes(const release::Release& release, const plan::Plan& plan) {
   try {
     const std::optional<plan::Plan> before = LoadPlan(release);
-    if (before && before->digest != plan.digest) return catalog::Differences(before->touched, plan.touched);
+    if (!before || before->digest == plan.digest) return {};
+    base::Json was = base::Json::object();
+    base::Json is = base::Json::object();
+    for (const auto& [table, described] : plan.touched.items()) {
+      // A change.sql that was edited may touch others; they did not change for that.
+      if (!before->touched.contains(table)) continue;
+      was[table] = before->touched.at(table);
+      is[table] = described;
+    }
+    return catalog::Differences(was, is);
   } catch (const base::Error& error) {
     // A broken lock file is about to be replaced.
     if (error.code() != base::Code::kBadJson && error.code() != base::Code::kPlanTampered) throw;

@@ -32,7 +32,9 @@ void StorePlan(const release::Release& release, const plan::Plan& plan) {
 
 plan::Plan CompileAgainst(const release::Release& release, pg::Connection& connection) {
   const plan::Needs needs = plan::NeedsOf(release);
-  return plan::Compile(release, catalog::Read(connection, {.relations = needs.relations, .types = needs.types}));
+  return plan::Compile(
+      release,
+      catalog::Read(connection, {.relations = needs.relations, .types = needs.types, .statements = needs.statements}));
 }
 
 }  // namespace cli

@@ -93,6 +93,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DO UPDATE SET direction = excluded.direction, reason = excluded.reason, at = excluded.at
 $$;
 
+CREATE OR REPLACE FUNCTION switchback.forget_unconverted(release text, relation text, col text, key jsonb) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM switchback.unconverted AS u
+  WHERE u.release = $1 AND u.relation = $2 AND u."column" = $3 AND u.key = $4
+$$;
+
 CREATE OR REPLACE FUNCTION switchback.note_both_changed(release text, relation text, col text, key jsonb) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO switchback.both_changed (release, relation, "column", key)
@@ -102,4 +108,5 @@ $$;
 
 GRANT USAGE ON SCHEMA switchback TO PUBLIC;
 GRANT EXECUTE ON FUNCTION switchback.note_unconverted(text, text, text, jsonb, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION switchback.forget_unconverted(text, text, text, jsonb) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION switchback.note_both_changed(text, text, text, jsonb) TO PUBLIC;

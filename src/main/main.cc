@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/command.h"
+#include "cli/context.h"
 #include "cli/reference.h"
 #include "main/parse.h"
 #include "main/render.h"
@@ -36,6 +37,7 @@ int PrintError(const std::string& command, const cli::Invocation& invocation, bo
 }
 
 int RunCommand(const parse::CommandLine& line) {
+  cli::RefusePassword(line.invocation);
   const cli::Outcome outcome = line.command->verb(line.invocation);
   const bool printed =
       Print(line.invocation.json ? render::Text(render::Envelope(line.command->name, line.invocation, outcome))

@@ -24,10 +24,12 @@ class CompileTest : public test::PostgresTest {
     release_.change_sql = change;
     const Needs needs = NeedsOf(release_);
     pg::Connection connection = Connect();
-    return Compile(release_, catalog::Read(connection, {needs.relations, needs.types}));
+    if (!role_.empty()) connection.Exec("SET SESSION AUTHORIZATION " + pg::Ident(role_));
+    return Compile(release_, catalog::Read(connection, {needs.relations, needs.types, needs.statements}));
   }
 
   release::Release release_;
+  std::string role_;
 };
 
 struct Case {
@@ -60,6 +62,10 @@ const Case kBlocked[] = {
      "policy", "reads"},
     {"GeneratedColumn", "CREATE TABLE t (n int, twice int GENERATED ALWAYS AS (n * 2) STORED)",
      "ALTER TABLE t RENAME COLUMN n TO m", "generated column", "reads"},
+    {"Inherited", "CREATE TABLE t (n int); CREATE TABLE c () INHERITS (t)", "ALTER TABLE t RENAME COLUMN n TO m", "t.n",
+     "public.c inherits from this table"},
+    {"Heir", "CREATE TABLE p (n int); CREATE TABLE t () INHERITS (p)", "ALTER TABLE t RENAME COLUMN n TO m", "public.t",
+     "inherits from public.p"},
     {"PartitionKey", "CREATE TABLE t (n int, v int) PARTITION BY RANGE (n)", "ALTER TABLE t RENAME COLUMN n TO m",
      "t.n", "partition key"},
     {"TriggerOnColumn",
@@ -100,6 +106,10 @@ const Case kBlocked[] = {
      "no such column"},
     {"NoTableRead", "CREATE TABLE t (id int PRIMARY KEY, n int)", "UPDATE t SET n = (SELECT max(a) FROM missing)",
      "public.missing", "no such table"},
+    {"NoColumnInAnExpression", "CREATE TABLE t (id int PRIMARY KEY, n int)", "UPDATE t SET n = n + gone", "statement 1",
+     "column \"gone\" does not exist"},
+    {"NoColumnInACondition", "CREATE TABLE t (id int PRIMARY KEY)", "DELETE FROM t WHERE gone", "statement 1",
+     "column \"gone\" does not exist"},
     {"RenamedTable", "CREATE TABLE t (n int)", "ALTER TABLE t RENAME TO u", "t", "renaming a table"},
     {"Transaction", "", "BEGIN", "statement 1", "transactions are made by the steps"},
     {"Empty", "", "-- nothing", "change.sql", "no statement"},
@@ -129,6 +139,28 @@ TEST_P(BlockedTest, IsNamedWithARemedy) {
 
 INSTANTIATE_TEST_SUITE_P(All, BlockedTest, testing::ValuesIn(kBlocked),
                          [](const auto& rule) { return rule.param.name; });
+
+TEST_F(CompileTest, ATableOfAnotherOwnerBlocksWithTheGrant) {
+  Setup(
+      "CREATE ROLE \"plan's owner\"; CREATE ROLE \"plan's guest\"; CREATE TABLE t (id int PRIMARY KEY, n int); "
+      "ALTER TABLE t OWNER TO \"plan's owner\"; GRANT ALL ON t TO \"plan's guest\"");
+  role_ = "plan's guest";
+  for (const char* change :
+       {"ALTER TABLE t ADD COLUMN m int", "UPDATE t SET n = 1", "CREATE INDEX i ON t (n)", "DROP TABLE t"}) {
+    const Plan plan = Compiled(change);
+    ASSERT_EQ(plan.blockers.size(), 1U) << change;
+    EXPECT_EQ(plan.blockers[0].object, "public.t");
+    EXPECT_TRUE(plan.blockers[0].remedy.starts_with("GRANT \"plan's owner\" TO \"plan's guest\"; or")) << change;
+  }
+  Setup("GRANT \"plan's owner\" TO \"plan's guest\"");
+  EXPECT_TRUE(Compiled("ALTER TABLE t ADD COLUMN m int").blockers.empty());
+  Setup("ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY");
+  const Plan hidden = Compiled("ALTER TABLE t ADD COLUMN m int");
+  ASSERT_EQ(hidden.blockers.size(), 1U);
+  EXPECT_TRUE(hidden.blockers[0].remedy.starts_with("ALTER ROLE \"plan's guest\" BYPASSRLS; or"));
+  role_.clear();
+  Setup("DROP OWNED BY \"plan's owner\", \"plan's guest\"; DROP ROLE \"plan's owner\", \"plan's guest\"");
+}
 
 TEST_F(CompileTest, AnUnknownStatementIsOpaqueAndAPointOfNoReturn) {
   Setup("CREATE TABLE t (id int)");

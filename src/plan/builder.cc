@@ -51,6 +51,22 @@ bool Builder::Stands(const sql::Name& relation, const sql::Location& at) {
   return false;
 }
 
+void Builder::MustMaster(const catalog::Table& table, const sql::Location& at) {
+  if ((table.owned && table.all_rows_shown) || !not_mastered_.insert(table.name).second) return;
+  const std::string role = pg::Ident(catalog_.role);
+  if (!table.owned) {
+    Block(table.name.Text(),
+          fmt::format("it belongs to {}, and the role {} may not change it", table.owner, catalog_.role),
+          fmt::format("GRANT {} TO {}; or run switchback as its owner", pg::Ident(table.owner), role), at);
+  } else {
+    Block(table.name.Text(),
+          fmt::format("row security hides rows from the role {}, which would stay as they are", catalog_.role),
+          fmt::format("ALTER ROLE {} BYPASSRLS; or ALTER TABLE {} NO FORCE ROW LEVEL SECURITY where the role owns it",
+                      role, table.name.Sql()),
+          at);
+  }
+}
+
 void Builder::Touch(const pg::QualifiedName& table) {
   const auto place = std::lower_bound(plan_.tables.begin(), plan_.tables.end(), table);
   if (place == plan_.tables.end() || *place != table) plan_.tables.insert(place, table);

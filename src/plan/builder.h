@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ class Builder {
   void Block(std::string object, std::string reason, std::string remedy, const sql::Location& at);
   // Blocks where there is no such relation, neither in the target nor made by the release before this action.
   bool Stands(const sql::Name& relation, const sql::Location& at);
+  // Blocks, once for each table, where the role may not do what its owner may, or does not see all rows.
+  void MustMaster(const catalog::Table& table, const sql::Location& at);
   void Touch(const pg::QualifiedName& table);
 
   // The plan, with its steps in order and their ids given; no steps where something blocks.
@@ -64,6 +67,7 @@ class Builder {
   std::map<Phase, std::vector<Ranked>> steps_;
   TakenNames names_;
   int generated_ = 0;
+  std::set<pg::QualifiedName> not_mastered_;
 };
 
 // The author's name in the target: as the catalog has it, or where it would be created.

@@ -73,7 +73,35 @@ void CompileColumns(Builder& builder, const std::vector<ColumnChange>& changes,
   }
 }
 
-void CompileAction(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
+bool ChangesData(sql::Kind kind) {
+  return kind == sql::Kind::kUpdate || kind == sql::Kind::kDelete || kind == sql::Kind::kInsertSelect;
+}
+
+void CheckUnderstood(Builder& builder, const sql::Action& action) {
+  const auto refused = builder.catalog().refused.find(action.text);
+  if (refused == builder.catalog().refused.end()) return;
+  builder.Block(fmt::format("statement {}", action.statement),
+                fmt::format("the server does not understand it: {}", refused->second), "correct the statement",
+                action.at);
+}
+
+// The table that only its owner may change so; null: nobody need own one, or it is not there yet.
+const catalog::Table* Altered(const catalog::Catalog& catalog, const sql::Action& action) {
+  switch (action.kind) {
+    case sql::Kind::kDropIndex: {
+      const auto* index = catalog.FindIndex(action.index.schema, action.index.name);
+      return index == nullptr ? nullptr : catalog.Find(index->second.schema, index->second.name);
+    }
+    case sql::Kind::kCreateObject:
+    case sql::Kind::kOther:
+      return nullptr;
+    default:
+      return catalog.Find(action.relation.schema, action.relation.name);
+  }
+}
+
+// `alone`: the release does nothing but change data.
+void CompileAction(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes, bool alone) {
   switch (action.kind) {
     case sql::Kind::kAddCheck:
       return AddCheck(builder, action, changes);
@@ -95,6 +123,8 @@ void CompileAction(Builder& builder, const sql::Action& action, const std::vecto
     case sql::Kind::kUpdate:
     case sql::Kind::kDelete:
     case sql::Kind::kInsertSelect:
+      // What the release makes or renames, the server cannot know yet.
+      if (alone) CheckUnderstood(builder, action);
       return ChangeData(builder, action, changes);
     case sql::Kind::kRenameTable:
       builder.Block(Resolve(builder.catalog(), action.relation).Text(), "renaming a table is not compiled into steps",
@@ -128,6 +158,7 @@ Needs NeedsOf(const release::Release& release) {
     name(action.index);
     for (const sql::Name& read : action.reads) name(read);
     for (const sql::Name& written : action.writes) name(written);
+    if (ChangesData(action.kind)) needs.statements.push_back(action.text);
     if (!action.type.empty()) types.insert(action.type);
     if (action.column_def) types.insert(action.column_def->type);
   }
@@ -146,8 +177,11 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
   }
   const std::vector<ColumnChange> changes = FoldColumnChanges(builder, actions);
   CompileColumns(builder, changes, replaced_functions);
+  const bool alone =
+      std::all_of(actions.begin(), actions.end(), [](const sql::Action& action) { return ChangesData(action.kind); });
   for (const sql::Action& action : actions) {
-    if (!IsColumnAction(action.kind)) CompileAction(builder, action, changes);
+    if (const catalog::Table* table = Altered(catalog, action)) builder.MustMaster(*table, action.at);
+    if (!IsColumnAction(action.kind)) CompileAction(builder, action, changes, alone);
   }
   if (actions.empty())
     builder.Block(release.change_path.string(), "it has no statement", "write the change as ordinary SQL", {});

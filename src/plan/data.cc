@@ -131,6 +131,7 @@ class DataRule {
         return Refuse(child->name.Text(), "a cascade reaches its rows, and it has no primary key");
       tables_.push_back(child);
       builder_.Touch(child->name);
+      builder_.MustMaster(*child, action_.at);
     }
     return true;
   }

@@ -29,6 +29,7 @@ void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::ve
   pair.key = change.table->KeyColumns();
   pair.users_before_triggers = std::any_of(change.table->triggers.begin(), change.table->triggers.end(),
                                            [](const catalog::Trigger& t) { return !t.ours && t.before && t.row; });
+  pair.subscribed = change.table->subscribed;
   auto up = FromExpression(builder, change, all, OldWorld(*change.table),
                            transform.up.empty() ? *def.default_text : transform.up, type, "up_" + pair.suffix);
   if (!up) return;

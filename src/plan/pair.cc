@@ -109,10 +109,16 @@ std::string Pending(const Pair& pair, const Stage& stage, const std::string& row
 
 std::vector<std::string> CreateTransforms(const Pair& pair, const std::string& authors_path) {
   std::vector<std::string> statements;
-  for (const Guard guard : GuardsOf(pair.up)) statements.push_back(Create(pair.up, guard, authors_path));
-  if (!pair.OneWay()) {
-    for (const Guard guard : GuardsOf(*pair.down)) statements.push_back(Create(*pair.down, guard, authors_path));
-  }
+  const auto create = [&](const Direction& direction) {
+    for (const Guard guard : GuardsOf(direction)) {
+      statements.push_back(Create(direction, guard, authors_path));
+      // They run as whoever writes, and default privileges may withhold what everyone has otherwise.
+      statements.push_back(fmt::format("GRANT EXECUTE ON FUNCTION {}({}) TO PUBLIC", Function(direction, guard),
+                                       fmt::join(direction.types, ", ")));
+    }
+  };
+  create(pair.up);
+  if (!pair.OneWay()) create(*pair.down);
   return statements;
 }
 

@@ -41,6 +41,7 @@ struct Pair {
   std::string insert_default;          // expression for an INSERT that gives neither side; empty: none
   std::vector<std::string> key;        // primary key columns of the table, for lists of rows
   bool users_before_triggers = false;  // the table has BEFORE ROW triggers of its users
+  bool subscribed = false;             // rows arrive by logical replication, for which ordinary triggers do not fire
   sql::Location at;
 
   [[nodiscard]] bool OneName() const { return !shadow.empty(); }

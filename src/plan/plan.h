@@ -53,6 +53,7 @@ struct Plan {
 struct Needs {
   std::vector<pg::QualifiedName> relations;
   std::vector<std::string> types;
+  std::vector<std::string> statements;  // that change data
 };
 Needs NeedsOf(const release::Release& release);
 

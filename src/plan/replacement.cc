@@ -31,9 +31,14 @@ void CheckTriggerNames(Builder& builder, const ColumnChange& change) {
   for (const catalog::Trigger& trigger : change.table->triggers) {
     if (trigger.ours || !trigger.before || !trigger.row) continue;
     if (trigger.name > "!switchback" && trigger.name < "~switchback") continue;
-    builder.Block(fmt::format("trigger {} on {}", trigger.name, change.table->name.Text()),
-                  "its name sorts outside those of the triggers that keep both columns in step", "rename the trigger",
-                  change.at);
+    builder.Block(
+        fmt::format("trigger {} on {}", trigger.name, change.table->name.Text()),
+        "its name sorts outside those of the triggers that keep both columns in step, so one of them would "
+        "not see what it writes",
+        fmt::format("ALTER TRIGGER {} ON {} RENAME TO a name between '!switchback' and '~switchback', such as "
+                    "one that begins with a letter; it then fires in another order among its fellows",
+                    pg::Ident(trigger.name), change.table->name.Sql()),
+        change.at);
   }
 }
 
@@ -88,6 +93,7 @@ std::optional<Pair> MakePair(Builder& builder, const ColumnChange& change, const
   pair.new_has_equality = change.type.empty() ? old.has_equality : builder.catalog().TypeOf(change.type).has_equality;
   pair.key = change.table->KeyColumns();
   pair.users_before_triggers = HasUsersBeforeTriggers(*change.table);
+  pair.subscribed = change.table->subscribed;
   pair.at = change.at;
   if (change.default_changed && change.new_default) pair.insert_default = *change.new_default;
   auto up = UpOf(builder, change, all, new_type, pair.suffix);
@@ -120,6 +126,12 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
   auto pair = MakePair(builder, change, all);
   if (!pair) return std::nullopt;
   CheckTriggerNames(builder, change);
+  if (change.table->kind == 'r' && !change.table->partitions.empty()) {
+    builder.Block(change.Text(),
+                  fmt::format("{} inherits from this table, and triggers and indexes are not inherited",
+                              change.table->partitions.front().Text()),
+                  "end the inheritance (ALTER TABLE ... NO INHERIT), or make it partitions", change.at);
+  }
   const catalog::Column& old = change.Old();
   if (pair->OneName() && WireFamily(pair->old_type) != WireFamily(pair->new_type)) {
     builder.Block(

@@ -214,10 +214,12 @@ void SwapNames(Builder& builder, const pg::QualifiedName& table, const std::vect
     reverse.push_back({ForgetRetired(builder, pair.retired_old)});
     Append(reverse, FunctionsOf(builder, pair, StageBeforeSwitch(pair)));
     done = pair.retired_old;
-    builder.Notice(Phase::kSwitch, fmt::format("{}: prepared statements that return {} fail once (\"cached plan must "
-                                               "not change result type\") and must be "
-                                               "prepared again; it comes as {} from here on",
-                                               table.Text(), pair.new_name, pair.new_type));
+    builder.Notice(Phase::kSwitch,
+                   fmt::format("{}: prepared statements that return {} fail once (\"cached plan must "
+                               "not change result type\") and must be "
+                               "prepared again; it comes as {} from here on. INSERT without a column list still "
+                               "gives its value to the old column, in the old type",
+                               table.Text(), pair.new_name, pair.new_type));
   }
   step.reverse = std::move(reverse);
   step.reverse_title = "swap them back";

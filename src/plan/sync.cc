@@ -30,15 +30,22 @@ struct Writer {
   [[nodiscard]] std::string NewSideChanged() const { return Changed(stage.new_physical, pair.new_has_equality); }
   [[nodiscard]] std::string OldSideChanged() const { return Changed(stage.old_physical, pair.old_has_equality); }
 
-  // side := value; what cannot be converted leaves NULL and a row in switchback.unconverted, never an error.
+  // side := value; what cannot be converted leaves NULL and a row in switchback.unconverted, never an error. A row that
+  // had nothing on that side may be listed, and is no more.
   [[nodiscard]] std::string Convert(const std::string& side, const std::string& value, bool can_raise,
                                     std::string_view direction) const {
     if (!can_raise) return fmt::format("{} := {};", side, value);
+    const std::string place = fmt::format("{}, {}, {}, {}", pg::Literal(release), pg::Literal(pair.table.Text()),
+                                          pg::Literal(pair.new_name), Key());
+    const std::string forget =
+        pair.key.empty()
+            ? ""
+            : fmt::format("IF TG_OP = 'UPDATE' AND {} IS NULL THEN PERFORM switchback.forget_unconverted({}); END IF; ",
+                          side, place);
     return fmt::format(
-        "BEGIN {0} := {1}; EXCEPTION WHEN OTHERS THEN {0} := NULL; "
-        "PERFORM switchback.note_unconverted({2}, {3}, {4}, {5}, {6}, SQLERRM); END;",
-        side, value, pg::Literal(release), pg::Literal(pair.table.Text()), pg::Literal(pair.new_name), Key(),
-        pg::Literal(direction));
+        "BEGIN {2}{0} := {1}; EXCEPTION WHEN OTHERS THEN {0} := NULL; "
+        "PERFORM switchback.note_unconverted({3}, {4}, SQLERRM); END;",
+        side, value, forget, place, pg::Literal(direction));
   }
   [[nodiscard]] std::string FillNew() const {
     return Convert(NewSide(), Up(pair, stage, "NEW.", Guard::kRaise), pair.up.can_raise, "up");
@@ -54,7 +61,9 @@ struct Writer {
       body += fmt::format("IF {} IS NULL THEN {} := ({}); {} RETURN NEW; END IF; ", OldSide(), NewSide(),
                           pair.insert_default, FillOld());
     }
-    return body + fmt::format("{} ELSIF NOT {} THEN {} END IF;", FillNew(), Consistent(pair, stage, "NEW."), FillOld());
+    // An old side that is NULL may be one that cannot be converted, which has to be listed.
+    return body + fmt::format("{} ELSIF {} IS NULL OR NOT {} THEN {} END IF;", FillNew(), OldSide(),
+                              Consistent(pair, stage, "NEW."), FillOld());
   }
 
   [[nodiscard]] std::string UpdateBody() const {
@@ -143,6 +152,10 @@ std::vector<std::string> CreateSync(const Pair& pair, const std::string& release
     statements.push_back(fmt::format("CREATE TRIGGER {} BEFORE {} ON {} FOR EACH ROW WHEN ({}) EXECUTE FUNCTION {}()",
                                      pg::Ident(TriggerName(pair, kind)), kind.event, pair.table.Sql(),
                                      When(pair, stage, release, kind), FunctionName(pair, kind.tail)));
+    if (pair.subscribed) {
+      statements.push_back(
+          fmt::format("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}", pair.table.Sql(), pg::Ident(TriggerName(pair, kind))));
+    }
   }
   return statements;
 }

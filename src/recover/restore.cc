@@ -128,6 +128,7 @@ RestoreReport Restore(const RestoreOptions& options, backup::BackupProvider& pro
   request.point = report.checkpoint.point;
   request.directory = options.directory;
   request.database = report.checkpoint.database;
+  request.role = report.checkpoint.role;
   request.deadline = options.deadline;
   report.restored = backup::Await(*provider.StartRestore(request), options.tell);
   if (options.tell) options.tell("comparing it with what the checkpoint knows");

@@ -20,7 +20,7 @@ std::string SameRow(const plan::Backfill& backfill) {
   return fmt::format("pg_catalog.jsonb_build_object({}) = u.key", parts);
 }
 
-// A condition over u that holds for notes of this column whose row was corrected or is gone.
+// A condition over u that holds for notes of this column whose row was corrected.
 std::string Corrected(const plan::Backfill& backfill, const std::string& still) {
   return fmt::format(
       "(u.direction = 'up' AND u.relation = {} AND u.\"column\" = {} AND NOT EXISTS (SELECT FROM {} AS t WHERE {} AND "
@@ -28,13 +28,19 @@ std::string Corrected(const plan::Backfill& backfill, const std::string& still) 
       pg::Literal(backfill.table.Text()), pg::Literal(backfill.column), backfill.table.Sql(), SameRow(backfill), still);
 }
 
-std::string Query(const std::string& corrected) {
+// A condition over u that holds for notes of this table whose row was deleted.
+std::string Deleted(const plan::Backfill& backfill) {
+  return fmt::format("(u.relation = {} AND NOT EXISTS (SELECT FROM {} AS t WHERE {}))",
+                     pg::Literal(backfill.table.Text()), backfill.table.Sql(), SameRow(backfill));
+}
+
+std::string Query(const std::string& settled) {
   return fmt::format(
       "SELECT u.relation, u.\"column\", u.key::text, coalesce(u.reason, ''), u.direction, count(*) OVER (), "
       "count(*) FILTER (WHERE u.direction = 'up') OVER () FROM switchback.unconverted AS u "
       "WHERE u.release = $1 AND NOT ({}) ORDER BY u.direction DESC, u.at, u.relation, u.\"column\", u.key::text LIMIT "
       "{}",
-      corrected, kListed);
+      settled, kListed);
 }
 
 bool Understood(pg::Connection& connection, const std::string& sql) {
@@ -57,18 +63,25 @@ std::string CorrectedOf(pg::Connection& connection, const plan::Backfill& backfi
   return Corrected(backfill, fmt::format("t.{} IS NULL", pg::Ident(backfill.column)));
 }
 
+// A condition over u for the notes that no longer count.
+std::string Settled(pg::Connection& connection, const plan::Backfill& backfill) {
+  const std::string deleted = Deleted(backfill);
+  // Not so where the table, or a column of its key, has another name at the moment.
+  return (Understood(connection, Query(deleted)) ? deleted + " OR " : "") + CorrectedOf(connection, backfill);
+}
+
 }  // namespace
 
 Unconverted ReadUnconverted(pg::Connection& connection, const std::string& release, const plan::Plan* plan) {
   Unconverted found;
   if (!journal::SchemaInstalled(connection)) return found;
-  std::string corrected = "false";
+  std::string settled = "false";
   if (plan != nullptr) {
     for (const plan::Step& step : plan->steps) {
-      if (step.backfill) corrected += " OR " + CorrectedOf(connection, *step.backfill);
+      if (step.backfill) settled += " OR " + Settled(connection, *step.backfill);
     }
   }
-  const pg::Result rows = connection.Query(Query(corrected), {release});
+  const pg::Result rows = connection.Query(Query(settled), {release});
   for (int i = 0; i < rows.rows(); ++i) {
     found.count = rows.Int(i, 5);
     found.up = rows.Int(i, 6);

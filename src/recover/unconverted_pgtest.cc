@@ -64,6 +64,13 @@ TEST_F(UnconvertedTest, RowsThatWereCorrectedOrDeletedDoNotCount) {
   EXPECT_EQ(Keys(nullptr).size(), 5U);
 }
 
+TEST_F(UnconvertedTest, ARowThatIsGoneCountsInNoDirection) {
+  Note(4, "down");
+  Note(5, "down");
+  connection_->Exec("DELETE FROM public.\"us\"\"ers\" WHERE \"I d\" = 4");
+  EXPECT_THAT(Keys(&plan_), ElementsAre("up{\"I d\": 1}", "up{\"I d\": 2}", "up{\"I d\": 3}", "down{\"I d\": 5}"));
+}
+
 TEST_F(UnconvertedTest, WhereTheOldNameIsGoneTheNewColumnSpeaks) {
   connection_->Exec(
       "ALTER TABLE public.\"us\"\"ers\" RENAME COLUMN age TO retired; DROP FUNCTION public.why(text); "

@@ -1,13 +1,12 @@
 #include "run/identity.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
-#include <array>
 #include <set>
 
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/host.h"
 #include "journal/mirror.h"
 #include "pg/transaction.h"
 #include "run/own.h"
@@ -23,12 +22,6 @@ void CheckSame(const std::string& what, const std::string& began, const std::str
 }
 
 }  // namespace
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 Identity ReadIdentity(pg::Connection& connection) {
   const auto row = connection.Exec(std::string(sql_text::kIdentity));
@@ -79,7 +72,7 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
                                     {"system_identifier", identity.system_identifier},
                                     {"database", identity.database},
                                     {"timeline", identity.timeline},
-                                    {"host", HostName()},
+                                    {"host", base::HostName()},
                                     {"version", session.program_version}});
 }
 

@@ -16,9 +16,6 @@ struct Identity {
 };
 Identity ReadIdentity(pg::Connection& connection);
 
-// Of the machine on which the tool runs.
-std::string HostName();
-
 // Installs schema `switchback` where it is missing, and opens the release in the journal and in the database where it
 // is not open; opened before, it must have begun with this plan, on this database and timeline: throws kOtherInputs. As
 // long as nothing of a release is done, another plan opens it anew.

@@ -7,14 +7,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
-#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <optional>
 
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "base/file.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "pg/transaction.h"
@@ -31,15 +30,10 @@ constexpr auto kTakeoverWait = std::chrono::seconds(5);
 std::string Sql(std::string_view text) { return std::string(text); }
 
 // The same text only where process ids mean the same processes: one boot of one machine, one namespace of processes.
-std::string BootId() {
-  std::string id = base::ReadFileIfExists("/proc/sys/kernel/random/boot_id").value_or("");
-  while (!id.empty() && id.back() == '\n') id.pop_back();
-  std::error_code ignored;
-  return id + "/" + std::filesystem::read_symlink("/proc/self/ns/pid", ignored).string();
-}
+std::string WhereIdsHold() { return base::BootId() + "/" + base::PidNamespace(); }
 
 bool IsDead(const std::string& host, const std::string& boot_id, std::int64_t pid) {
-  if (host != HostName() || boot_id != BootId()) return false;
+  if (host != base::HostName() || boot_id != WhereIdsHold()) return false;
   return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
 }
 
@@ -79,7 +73,7 @@ Lease::~Lease() {
 }
 
 void Lease::Take(pg::Connection& connection) {
-  const std::string host = HostName();
+  const std::string host = base::HostName();
   pg::Transaction transaction(connection);
   MarkAsOwn(connection, tag_secret_, release_);
   connection.Query(Sql(sql_text::kLeaseEnter), {release_});
@@ -105,7 +99,7 @@ void Lease::Take(pg::Connection& connection) {
   }
   token_ = connection
                .Query(Sql(sql_text::kLeaseTake),
-                      {release_, options_.application_name, host, std::to_string(::getpid()), BootId()})
+                      {release_, options_.application_name, host, std::to_string(::getpid()), WhereIdsHold()})
                .Int(0, 0);
   taken_["token"] = token_;
   base::Failpoint(base::FailpointId::kLeaseBeforeTake);

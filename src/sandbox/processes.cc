@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/host.h"
 
 namespace sandbox {
 namespace {
@@ -32,9 +33,6 @@ std::optional<std::string> StartTime(int pid) {
   if (position == std::string::npos) return std::nullopt;
   return stat->substr(position + 1, stat->find(' ', position + 1) - position - 1);
 }
-
-std::string BootId() { return base::ReadFileIfExists("/proc/sys/kernel/random/boot_id").value_or(""); }
-std::string PidNamespace() { return LinkTarget("/proc/self/ns/pid"); }
 
 std::vector<int> ServersIn(const fs::path& directory) {
   const std::string prefix = directory.string() + "/";
@@ -65,12 +63,12 @@ bool EndedWithin(const fs::path& directory, std::chrono::milliseconds limit) {
 ProcessMark MarkOf(int pid) {
   auto started = StartTime(pid);
   if (!started) throw base::Error(base::Code::kInternal, "there is no process " + std::to_string(pid));
-  return {.pid = pid, .started = *started, .boot = BootId(), .pid_namespace = PidNamespace()};
+  return {.pid = pid, .started = *started, .boot = base::BootId(), .pid_namespace = base::PidNamespace()};
 }
 
 bool Gone(const ProcessMark& mark) {
-  if (mark.boot != BootId()) return true;
-  if (mark.pid_namespace != PidNamespace()) return false;
+  if (mark.boot != base::BootId()) return true;
+  if (mark.pid_namespace != base::PidNamespace()) return false;
   return StartTime(mark.pid) != mark.started;
 }
 

@@ -75,6 +75,7 @@ bool LeftRecovery(const fs::path& data, const std::string& url) {
     auto connection = pg::Connection::Open({.conninfo = url, .connect_timeout = std::chrono::seconds(5)});
     return !connection.Exec("SELECT pg_is_in_recovery()").Bool(0, 0);
   } catch (const base::Error& error) {
+    if (error.code() == Code::kAuthentication || error.code() == Code::kUnknownDatabase) throw;
     base::Debug("not out of recovery yet: {}", error.message());
     return false;
   }
@@ -100,7 +101,7 @@ struct Server::State {
   }
 
   [[nodiscard]] std::string Url(const std::string& database) const {
-    return fmt::format("postgresql://postgres@localhost:{}/{}?host={}", port, Encoded(database),
+    return fmt::format("postgresql://{}@localhost:{}/{}?host={}", Encoded(options.role), port, Encoded(database),
                        Encoded(options.socket_directory.string()));
   }
 
@@ -140,7 +141,7 @@ struct Server::State {
     while (child->Running()) {
       const std::string status = StatusOf(options.data, child->pid());
       const bool up = status == "ready" || status == "standby";
-      if (up && (!wait_for_promotion || LeftRecovery(options.data, Url("postgres")))) return true;
+      if (up && (!wait_for_promotion || LeftRecovery(options.data, Url(options.database)))) return true;
       if (std::chrono::steady_clock::now() > until) {
         Stop(StopMode::kImmediate);
         throw base::Error(Code::kServerStart,
@@ -193,7 +194,7 @@ Server Server::Initialize(const ServerOptions& options) {
   auto state = std::make_unique<State>(options);
   const auto& data = state->options.data;
   if (fs::exists(data)) throw base::Error(Code::kFileWrite, data.string() + " exists already");
-  base::RunOrThrow({.argv = {options.binaries.Program("initdb"), "--pgdata", data.string(), "--username", "postgres",
+  base::RunOrThrow({.argv = {options.binaries.Program("initdb"), "--pgdata", data.string(), "--username", options.role,
                              "--auth", "trust", "--encoding", "UTF8", "--locale", HaveUtf8Locale() ? "C.UTF-8" : "C",
                              "--no-sync", "--no-instructions"},
                     .cwd = "/",
@@ -226,6 +227,7 @@ int Server::pid() const { return state_->child ? state_->child->pid() : 0; }
 const fs::path& Server::data() const { return state_->options.data; }
 fs::path Server::log() const { return state_->Log(); }
 
+std::string Server::Url() const { return Url(state_->options.database); }
 std::string Server::Url(const std::string& database) const { return state_->Url(database); }
 
 }  // namespace sandbox

@@ -34,15 +34,19 @@ struct ServerOptions {
   std::optional<int> port;                 // none: a free one, kept over restarts
   bool listen_tcp = true;                  // on 127.0.0.1
   std::optional<base::Account> account;    // see ServerAccount
+  // Of its own connections, and what Url() names; Initialize makes this superuser. Of a restored backup they must
+  // exist.
+  std::string role = "postgres";
+  std::string database = "postgres";
   // Into switchback.conf, included last by postgresql.conf, rewritten at each Start. They win: what ALTER SYSTEM set
   // for the same names (a backup brings the old server's along) is taken out of postgresql.auto.conf.
   std::map<std::string, std::string> settings;
 };
 
-// A PostgreSQL server of ours: `postgres` itself as a child (not pg_ctl, which holds pipes open), superuser `postgres`,
-// trust authentication on its own socket directory and on loopback. It uses its own data directory, port and files
-// whatever the configuration that came with a backup says. A crash of this process leaves it running; the Workspace
-// around it is what the next SweepStale() finds it by.
+// A PostgreSQL server of ours: `postgres` itself as a child (not pg_ctl, which holds pipes open), trust authentication
+// on its own socket directory and on loopback. It uses its own data directory, port and files whatever the
+// configuration that came with a backup says. A crash of this process leaves it running; the Workspace around it is
+// what the next SweepStale() finds it by.
 class Server {
  public:
   // initdb (UTF8, C.UTF-8 or C locale, --no-sync), not started.
@@ -56,7 +60,8 @@ class Server {
   ~Server();
 
   // Starts and waits until it accepts connections. Throws kServerStart with the end of its log. `wait_for_promotion`:
-  // also waits until it left recovery, or died.
+  // also waits until it left recovery, or died; throws kAuthentication or kUnknownDatabase where it lets nobody in by
+  // that role and database.
   void Start(std::chrono::milliseconds deadline = std::chrono::seconds(60), bool wait_for_promotion = false);
   enum class StopMode { kSmart, kFast, kImmediate };
   void Stop(StopMode mode = StopMode::kFast);
@@ -66,8 +71,9 @@ class Server {
   [[nodiscard]] int pid() const;
   [[nodiscard]] const std::filesystem::path& data() const;
   [[nodiscard]] std::filesystem::path log() const;  // server's stderr, DATA.log beside the data directory
-  // "postgresql://postgres@localhost:PORT/DATABASE?host=SOCKETDIR", percent-encoded.
-  [[nodiscard]] std::string Url(const std::string& database = "postgres") const;
+  // "postgresql://ROLE@localhost:PORT/DATABASE?host=SOCKETDIR", percent-encoded.
+  [[nodiscard]] std::string Url() const;
+  [[nodiscard]] std::string Url(const std::string& database) const;
 
  private:
   struct State;

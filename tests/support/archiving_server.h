@@ -31,6 +31,7 @@ struct ArchivingServer {
     options.binaries = sandbox::FindBinaries();
     options.account = sandbox::ServerAccount();
     options.data = workspace.path() / "source";
+    options.role = "the boss";  // nothing may rely on a superuser called postgres
     options.settings = {{"wal_level", wal_level},
                         {"archive_mode", "on"},
                         {"archive_command", backup::local::ArchiveCommand(repository)},

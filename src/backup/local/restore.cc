@@ -173,15 +173,18 @@ Restored Recover(const Job& job, const std::function<void(const std::string&)>& 
                                                    .port = {},
                                                    .listen_tcp = false,
                                                    .account = job.account,
+                                                   .role = job.request.role,
+                                                   .database = job.request.database,
                                                    .settings = RecoverySettings(job)});
   try {
     server.Start(job.request.deadline, true);
   } catch (const base::Error& error) {
-    throw base::Error(base::Code::kRestoreFailed, "the new server did not come up").Detail(error.detail());
+    throw base::Error(base::Code::kRestoreFailed, "the new server did not come up")
+        .Detail(error.detail().empty() ? error.message() : error.message() + "\n" + error.detail());
   }
   restored.recover = Since(start);
   base::Failpoint(base::FailpointId::kRestoreUp);
-  restored.url = server.Url(job.request.database);
+  restored.url = server.Url();
   restored.stop = PgCtl(job, "fast");
   CheckEnd(job, server.log(), restored);
   server.Detach();
