@@ -223,11 +223,12 @@ Look Ground::LookAt(pg::Connection connection) const {
   };
   const std::string all = content(true);
   const std::string net = content(false);
-  const std::string ours = connection
-                               .Exec(
-                                   "SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class WHERE "
-                                   "relnamespace = 'switchback'::regnamespace AND relkind = 'r'")
-                               .Text(0, 0);
+  const std::string ours =
+      connection
+          .Exec(
+              "SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class WHERE relnamespace = "
+              "to_regnamespace('switchback') AND relname ~ '^sbr_'")
+          .Text(0, 0);
   const std::vector<std::string> lines = test::SchemaLines(std::move(connection));
   return {Joined(lines, true) + all + ours, Joined(lines, false) + net};
 }
