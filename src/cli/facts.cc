@@ -129,7 +129,10 @@ gate::Facts CollectFacts(Context& context, Work& work) {
     facts.begun_digest = TextOf(opened, "plan");
     facts.begun_system_identifier = TextOf(opened, "system_identifier");
   } else {
-    facts.compiled_digest = CompileAgainst(release, work.connection()).digest;
+    const plan::Plan compiled = CompileAgainst(release, work.connection());
+    facts.compiled_digest = compiled.digest;
+    // A plan that was made is not blocked; what blocks now came after it, or is this role's alone.
+    if (!compiled.blockers.empty()) facts.blockers = Blockers(compiled);
   }
   facts.system_identifier = run::ReadIdentity(work.connection()).system_identifier;
   if (const std::optional<std::size_t> half = work.Position().half) {

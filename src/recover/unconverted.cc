@@ -75,6 +75,8 @@ std::string Settled(pg::Connection& connection, const plan::Backfill& backfill) 
 Unconverted ReadUnconverted(pg::Connection& connection, const std::string& release, const plan::Plan* plan) {
   Unconverted found;
   if (!journal::SchemaInstalled(connection)) return found;
+  // Without a note no table of the release has to be read, nor may be.
+  if (connection.Query(Query("false"), {release}).rows() == 0) return found;
   std::string settled = "false";
   if (plan != nullptr) {
     for (const plan::Step& step : plan->steps) {

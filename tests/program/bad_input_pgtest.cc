@@ -152,8 +152,12 @@ TEST_F(BadInputTest, ServersAndRolesThatRefuse) {
   Done({"checkpoint", "r"});
   project_.Connect().Exec(
       "GRANT USAGE ON SCHEMA switchback TO weak; GRANT ALL ON ALL TABLES IN SCHEMA switchback TO weak");
-  Refused({"expand", "r"}, 30,
-          {"SB3104: step expand.1", "must be owner of table users", "connect as a role that has it"}, as("weak"));
+  Refused({"expand", "r"}, 10,
+          {"SB3301", "public.users: it belongs to postgres, and the role weak may not change it", "switchback plan r"},
+          as("weak"));
+  const base::Finished planned = project_.Say({"plan", "r"}, as("weak"));
+  EXPECT_EQ(planned.exit, 10);
+  EXPECT_THAT(planned.out, HasSubstr("GRANT \"postgres\" TO \"weak\"; or run switchback as its owner"));
   EXPECT_EQ(Schema(), before);
   Done({"run", "r"});
 }

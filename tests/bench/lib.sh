@@ -1,0 +1,99 @@
+# Sourced by run: the server, the measured table, clocks and tables of figures.
+export PGHOST=$HOME PGDATABASE=bench PGOPTIONS='-c client_min_messages=warning'
+release=20260101-wider
+
+say() { echo "bench: $*" >&2; }
+ask() { psql -X -qAt -d "$1" -c "$2"; }
+# quietly COMMAND...: its output only where it fails
+quietly() { "$@" >command.log 2>&1 || { say "failed: $*"; cat command.log >&2; exit 1; }; }
+
+stop_server() { pg_ctl -D server -m immediate stop >/dev/null 2>&1 || true; }
+start_server() {
+  quietly initdb -D server -A trust
+  cat >>server/postgresql.conf <<CONF
+listen_addresses = ''
+unix_socket_directories = '$HOME'
+max_wal_size = 4GB
+shared_buffers = 256MB
+checkpoint_timeout = 1h
+autovacuum = off
+CONF
+  quietly pg_ctl -D server -l server.log -w start
+  quietly createdb bench
+  quietly switchback init --apply
+  quietly pg_ctl -D server -l server.log -w restart
+}
+
+# write_release SQL: the release that is measured
+write_release() {
+  mkdir -p "releases/$release"
+  echo "$1" >"releases/$release/change.sql"
+  printf 'version: 1\ntitle: wider\nowner: bench\nrollback_window: 1h\nchange: change.sql\n' >"releases/$release/release.yaml"
+}
+wider='ALTER TABLE measured RENAME COLUMN amount TO total; ALTER TABLE measured ALTER COLUMN total TYPE bigint;'
+
+# make_start ROWS: database `start`, 10 columns and 3 indexes, of which `fresh` makes copies
+make_start() {
+  [ "${start_rows:-}" = "$1" ] && return
+  dropdb --if-exists start
+  createdb start
+  psql -X -q -d start >/dev/null <<SQL
+CREATE TABLE measured (id bigint, account int, amount int, kind int, note text, made timestamptz, changed timestamptz,
+  flag boolean, code text, rest text);
+INSERT INTO measured SELECT g, g % 10000, g, g % 7, 'note ' || g, now(), now(), g % 2 = 0, md5(g::text), repeat('x', 40)
+  FROM generate_series(1, $1) AS g;
+ALTER TABLE measured ADD PRIMARY KEY (id);
+CREATE INDEX ON measured (account);
+CREATE INDEX ON measured (code);
+VACUUM ANALYZE measured;
+SQL
+  start_rows=$1
+}
+# fresh: database `bench` as a copy of `start`, and nothing left of an earlier release
+fresh() {
+  ask postgres 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots' >/dev/null
+  rm -rf .switchback/default "releases/$release/plan.lock.json"
+  dropdb --if-exists bench
+  createdb -T start --strategy file_copy bench
+  ask bench 'CHECKPOINT'
+}
+# begin_release: planned, checkpointed, expanded
+begin_release() {
+  quietly switchback init
+  quietly switchback plan "$release"
+  quietly switchback checkpoint "$release"
+  quietly switchback expand "$release"
+}
+# step_ms STEP: the duration that the journal has of the step's last run
+step_ms() {
+  sed -n 's/.*"duration_ms":\([0-9]*\).*"step":"'"$1"'".*/\1/p' ".switchback/default/$release/journal.jsonl" | tail -n 1
+}
+
+# timed COMMAND...: milliseconds in $took
+timed() {
+  local begin
+  begin=$(date +%s%N)
+  quietly "$@"
+  took=$((($(date +%s%N) - begin) / 1000000))
+}
+# record NAME MS: one more measurement of it
+declare -A measured=()
+record() { measured[$1]="${measured[$1]:-} $2"; }
+median() { printf '%s\n' $1 | sort -g | sed -n "$((($(wc -w <<<"$1") + 1) / 2))p"; }
+of() { median "${measured[$1]}"; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+
+# figures_of PART BASELINE GOALS... : a table of NAME=GOAL, each against the baseline, and the same for the JSON
+figures_of() {
+  local part=$1 baseline=$2 entry name goal json
+  shift 2
+  printf '%-46s %10s %7s %6s  %s\n' "" median ratio goal "each round"
+  printf '%-46s %10s %7s %6s  %s\n' "$baseline" "$(of "$baseline")" 1.00 "" "${measured[$baseline]}"
+  json="\"$baseline\": {\"median\": $(of "$baseline")}"
+  for entry in "$@"; do
+    name=${entry%=*} goal=${entry##*=}
+    printf '%-46s %10s %7s %6s  %s\n' "$name" "$(of "$name")" "$(ratio "$(of "$name")" "$(of "$baseline")")" "$goal" "${measured[$name]}"
+    json+=", \"$name\": {\"median\": $(of "$name"), \"ratio\": $(ratio "$(of "$name")" "$(of "$baseline")"), \"goal\": ${goal:-null}}"
+  done
+  figures+=("\"$part\": {$json}")
+}

@@ -1,0 +1,51 @@
+# The longest ACCESS EXCLUSIVE hold of a release, and how long each way back takes: of schema steps at two sizes of the
+# table, of a data step against the time that it took forward.
+
+# hold_ms: the longest hold of an ACCESS EXCLUSIVE lock that the journal recorded
+hold_ms() {
+  grep -o '{[^{}]*"mode":"ACCESS EXCLUSIVE"[^{}]*}' ".switchback/default/$release/journal.jsonl" |
+    sed -n 's/.*"hold_ms":\([0-9.]*\).*/\1/p' | sort -g | tail -n 1
+}
+# back_from PHASE ROWS
+back_from() {
+  fresh
+  quietly switchback init
+  quietly switchback run "$release" --until "$1"
+  timed switchback rollback "$release" --to start
+  record "undo after $1, $2 rows" "$took"
+  record "longest exclusive hold, $2 rows" "$(hold_ms)"
+}
+
+measure_ways_back() {
+  local size phase round
+  for size in 100000 $((rows * 2)); do
+    make_start "$size"
+    write_release 'ALTER TABLE measured ALTER COLUMN amount TYPE bigint;'
+    for ((round = 1; round <= rounds; ++round)); do
+      for phase in expand migrate switch contract; do back_from "$phase" "$size"; done
+    done
+    say "ways_back: $size rows done"
+  done
+  printf '\nways back; milliseconds of the whole command `rollback --to start` (goal under 500, and equal at both sizes)\n'
+  for phase in expand migrate switch contract; do
+    figures_of "undo after $phase" "undo after $phase, 100000 rows" "undo after $phase, $((rows * 2)) rows="
+  done
+  for size in 100000 $((rows * 2)); do
+    echo "longest ACCESS EXCLUSIVE hold at $size rows: $(of "longest exclusive hold, $size rows") ms (goal 50)"
+    figures+=("\"longest exclusive hold, $size rows\": $(of "longest exclusive hold, $size rows")")
+  done
+
+  make_start "$((rows / 10))"
+  write_release "UPDATE measured SET note = upper(note);"
+  for ((round = 1; round <= rounds; ++round)); do
+    fresh
+    begin_release
+    timed switchback migrate "$release"
+    record 'a data step forward' "$took"
+    timed switchback rollback "$release" --to start
+    record 'its undo' "$took"
+  done
+  printf '\nUPDATE of %d rows with images; milliseconds\n' "$((rows / 10))"
+  figures_of 'undo of a data step' 'a data step forward' 'its undo='
+}
+measure_ways_back
