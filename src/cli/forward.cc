@@ -40,6 +40,9 @@ std::vector<Option> ForwardOptions() {
 Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until) {
   run::EnterRelease(work.connection(), work.session());
   if (invocation.Has(kAccept)) Accept(work);
+  // What an earlier run left without its end is brought to the books first: the gate would take it for a change made
+  // beside the release, and where nothing is left to do, nobody else would.
+  if (const auto at = work.Position(); at.in_flight && !at.failed) run::RunTo(work.session(), plan::Phase::kStart);
   base::Json phases = base::Json::array();
   for (const plan::Phase phase : work.plan().Phases()) {
     const std::size_t end = work.plan().EndOf(phase);
@@ -53,8 +56,6 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
     phases.push_back(PhaseResult(phase, verdict, began));
     base::Info("{} is done", Name(phase));
   }
-  // All is done, and yet a step may be on record as begun: one that was on its way back when its run ended.
-  if (const auto at = work.Position(); at.in_flight && !at.failed) run::RunTo(work.session(), until);
   const journal::Position position = work.Position();
   if (position.done == work.plan().steps.size()) checkpoint::DropStream(work.connection(), work.plan().hex);
   return {.result = {{"phases", phases}, {"position", PositionFacts(work.plan(), position)}},

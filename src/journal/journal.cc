@@ -26,7 +26,7 @@ namespace {
 
 bool IsRunners(const std::string& kind) {
   return kind == "opened" || kind == "lease" || kind == "intent" || kind == "outcome" || kind == "failed" ||
-         kind == "rebuilt";
+         kind == "rebuilt" || kind == "timeline";
 }
 
 class FileLock {

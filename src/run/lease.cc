@@ -105,6 +105,22 @@ void Lease::Take(pg::Connection& connection) {
   base::Failpoint(base::FailpointId::kLeaseBeforeTake);
   transaction.Commit();
   base::Failpoint(base::FailpointId::kLeaseAfterTake);
+  EndFormer(connection);
+}
+
+// A former runner that sleeps, or whose statement still runs, could write outside every transaction that the token
+// guards. Its session is ended; it gets no other one that does so.
+void Lease::EndFormer(pg::Connection& connection) {
+  std::string detail = "its session did not end";
+  try {
+    const auto ended = connection.Query(Sql(sql_text::kLeaseEndFormer), {release_});
+    if (ended.rows() > 0) taken_["sessions_ended"] = ended.rows();
+    if (connection.Query(Sql(sql_text::kLeaseStand), {release_}).Bool(0, 0)) return;
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kPrivilege) throw;
+    detail = error.message();
+  }
+  Refuse("its session is still there", detail);
 }
 
 void Lease::Write(pg::Connection& connection, std::string_view sql, base::FailpointId before_commit) const {

@@ -83,18 +83,19 @@ Runner::Runner(const Session& session) : session_(session), connection_(Connect(
 
 void Runner::Conclude() {
   const plan::Step& step = session_.plan.steps[*position_.in_flight];
-  const auto intent = position_.intent;
+  // Before the outcome line: a crash between the two is found by the next run as it was found by this one.
+  if (!journal::InOneTransaction(step, Direction::kForward) && step.kind != plan::StepKind::kBackfill) {
+    pg::Transaction transaction(connection_);
+    Prologue(connection_);
+    journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
+    transaction.Commit();
+  }
   base::Failpoint(base::FailpointId::kRunBeforeConclude);
   session_.journal.Append("outcome", {{"step", step.id},
                                       {"direction", journal::Name(position_.direction)},
-                                      {"intent", intent},
+                                      {"intent", position_.intent},
                                       {"concluded", "after the run that did it ended without a word"}});
   position_ = WhereItStands(connection_, session_.plan, session_.journal);
-  if (journal::InOneTransaction(step, Direction::kForward) || step.kind == plan::StepKind::kBackfill) return;
-  pg::Transaction transaction(connection_);
-  Prologue(connection_);
-  journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
-  transaction.Commit();
 }
 
 // The lease is ours, so whatever transaction the former runner had is over, and it did not commit.

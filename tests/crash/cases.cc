@@ -29,6 +29,7 @@ const std::vector<Place>& Places() {
       {"run.before_enter", Scene::kCheckpoint, 1, true},
       {"run.after_enter", Scene::kCheckpoint},
       {"run.before_conclude", Scene::kConclude},
+      {"run.before_conclude", Scene::kConcludeIndex},
       {"run.before_write_off", Scene::kWriteOff},
       {"run.before_intent", Scene::kForward, 2},
       {"run.after_intent", Scene::kForward, 3},
@@ -99,9 +100,9 @@ std::vector<Case> Cases() {
 }
 
 std::string NameOf(const Case& which) {
-  static constexpr const char* kScenes[] = {"Plan",    "Checkpoint", "Install",  "FirstBackup", "Prove",
-                                            "Forward", "Conclude",   "WriteOff", "Invalid",     "Blocked",
-                                            "Torn",    "Rebuild",    "Undo",     "Purge",       "Restore"};
+  static constexpr const char* kScenes[] = {
+      "Plan",     "Checkpoint", "Install", "FirstBackup", "Prove",   "Forward", "Conclude", "ConcludeIndex",
+      "WriteOff", "Invalid",    "Blocked", "Torn",        "Rebuild", "Undo",    "Purge",    "Restore"};
   std::string name = which.place.failpoint;
   std::ranges::replace(name, '.', '_');
   return fmt::format("{}_{}_{}_{}{}{}", name, which.place.nth, kScenes[static_cast<int>(which.place.scene)],

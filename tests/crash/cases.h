@@ -10,21 +10,22 @@ namespace crash {
 
 // What is done when the accident comes.
 enum class Scene {
-  kPlan,         // plan
-  kCheckpoint,   // checkpoint, by a backup that is there
-  kInstall,      // the same where schema switchback is missing
-  kFirstBackup,  // the same where no backup is there
-  kProve,        // checkpoint --prove
-  kForward,      // run --until contract
-  kConclude,     // the same after a run was killed behind a COMMIT
-  kWriteOff,     // the same after a run was killed before a COMMIT
-  kInvalid,      // the same after a run was killed while it built an index
-  kBlocked,      // the same while an application holds the table
-  kTorn,         // the same with a torn journal
-  kRebuild,      // the same with the journal gone
-  kUndo,         // rollback, from the end of contract
-  kPurge,        // purge
-  kRestore       // restore
+  kPlan,           // plan
+  kCheckpoint,     // checkpoint, by a backup that is there
+  kInstall,        // the same where schema switchback is missing
+  kFirstBackup,    // the same where no backup is there
+  kProve,          // checkpoint --prove
+  kForward,        // run --until contract
+  kConclude,       // the same after a run was killed behind a COMMIT
+  kConcludeIndex,  // the same behind the build of an index
+  kWriteOff,       // the same after a run was killed before a COMMIT
+  kInvalid,        // the same after a run was killed while it built an index
+  kBlocked,        // the same while an application holds the table
+  kTorn,           // the same with a torn journal
+  kRebuild,        // the same with the journal gone
+  kUndo,           // rollback, from the end of contract
+  kPurge,          // purge
+  kRestore         // restore
 };
 
 // Where a failpoint is passed.

@@ -51,7 +51,7 @@ class Crash : public testing::TestWithParam<Case> {
   void ExpectStands(std::size_t steps, const std::string& net);
   void ExpectRestored(const base::Json& envelope);
 
-  void Killed(const std::string& failpoint);
+  void Killed(const std::string& failpoint, int nth = 2);
   void LeaveInvalidIndex();
   void HideBackups();
   void ShowBackups();
@@ -104,17 +104,15 @@ Ground::Stage StageOf(Scene scene) {
   }
 }
 
-void Crash::Killed(const std::string& failpoint) {
-  Meet(Command(Scene::kForward), failpoint, 2, Accident::kKill);
+void Crash::Killed(const std::string& failpoint, int nth) {
+  Meet(Command(Scene::kForward), failpoint, nth, Accident::kKill);
   ASSERT_TRUE(fired_);
 }
 
 // A build waits for a transaction that is older than itself; then its tool and its session end.
 void Crash::LeaveInvalidIndex() {
-  Met met;
-  std::jthread run([&] { met = ground().Run(Command(Scene::kForward), "lease.fenced", 1, Accident::kKill); });
-  run.join();
-  ASSERT_TRUE(met.fired);
+  Meet(Command(Scene::kForward), "lease.fenced", 1, Accident::kKill);
+  ASSERT_TRUE(fired_);
   auto holder = ground().project().Connect();
   holder.Exec("BEGIN; LOCK TABLE public.items IN ROW EXCLUSIVE MODE");
   auto builder = ground().project().Connect();
@@ -152,6 +150,9 @@ void Crash::Begin(const Place& place) {
       break;
     case Scene::kConclude:
       Killed("run.after_commit");
+      break;
+    case Scene::kConcludeIndex:
+      Killed("run.after_statement", 1);
       break;
     case Scene::kWriteOff:
       Killed("run.before_commit");
@@ -285,10 +286,13 @@ INSTANTIATE_TEST_SUITE_P(Every, Crash, testing::ValuesIn(Cases()),
 // Each accident by turns, during the run and again during the resume.
 std::vector<Case> Subset() {
   std::vector<Case> cases;
+  std::set<std::string> taken;
   for (const Case& each : Cases()) {
+    const std::string place = fmt::format("{}@{}", each.place.failpoint, each.place.nth);
     auto accident = static_cast<Accident>(cases.size() % 4);
     if (accident == Accident::kCut && !each.place.commit) accident = Accident::kDisk;
-    if (each.place.subset && each.twice && each.accident == accident) cases.push_back(each);
+    if (!each.place.subset || !each.twice || each.accident != accident || !taken.insert(place).second) continue;
+    cases.push_back(each);
   }
   return cases;
 }

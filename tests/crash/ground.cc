@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "base/error.h"
@@ -163,45 +164,112 @@ base::Json Ground::On(const std::vector<std::string>& words, const std::map<std:
   return project_.On(words, all);
 }
 
-Met Ground::Run(const std::vector<std::string>& words, const std::string& failpoint, int nth, Accident accident) {
-  const fs::path log = project_.path().parent_path() / "said";
-  fs::remove(log);
+base::Child Ground::Begin(const std::vector<std::string>& words, const std::string& failpoint) const {
   base::Command command{.argv = {SB_PROGRAM}, .cwd = project_.path()};
   command.argv.insert(command.argv.end(), words.begin(), words.end());
-  command.env = {
-      {"DATABASE_URL", fmt::format("postgresql://postgres@127.0.0.1:{}/shop", gate_.port())},
-      {"SWITCHBACK_FAILPOINT", fmt::format("{}@{}={}", failpoint, nth, accident == Accident::kKill ? "kill" : "stop")}};
-  auto child = base::Child::Start(command, log);
+  command.env = {{"DATABASE_URL", fmt::format("postgresql://postgres@127.0.0.1:{}/shop", gate_.port())},
+                 {"SWITCHBACK_FAILPOINT", failpoint}};
+  const fs::path log = project_.path().parent_path() / "said";
+  fs::remove(log);
+  return base::Child::Start(command, log);
+}
+
+Met Ground::End(base::Child& child) const {
   Met met;
-  if (accident != Accident::kKill && AwaitStop(child)) {
-    met.fired = true;
-    if (accident == Accident::kServer) {
-      project_.server().Stop(sandbox::Server::StopMode::kImmediate);
-      project_.server().Start();
-    } else if (accident == Accident::kCut) {
-      gate_.Arm(test::TcpGate::Fault::kLoseAnswer);
-    } else {
-      std::error_code none;
-      const std::uintmax_t size =
-          fs::exists(State() / "journal.jsonl", none) ? fs::file_size(State() / "journal.jsonl") : 0;
-      const rlimit limit{size + 10, size + 10};  // the next line is torn
-      EXPECT_EQ(::prlimit(child.pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
-    }
-    child.Signal(SIGCONT);
-  }
   const std::optional<int> exit = child.Wait(seconds(90));
   if (!exit) {
     child.Signal(SIGKILL);
     child.Wait(seconds(10));
   }
   met.exit = exit.value_or(-1);
-  met.said = base::ReadFileIfExists(log).value_or("");
-  if (accident == Accident::kKill) met.fired = met.exit == 128 + SIGKILL;
-  if (accident == Accident::kCut) {
-    met.fired = met.fired && !gate_.Armed();
-    gate_.Arm(test::TcpGate::Fault::kNone);
-  }
+  met.said = base::ReadFileIfExists(project_.path().parent_path() / "said").value_or("");
   return met;
+}
+
+Sleeper Ground::Sleep(const std::vector<std::string>& words, const std::string& failpoint) {
+  Sleeper sleeper{Begin(words, failpoint + "=stop")};
+  sleeper.stopped = AwaitStop(sleeper.child);
+  return sleeper;
+}
+
+Met Ground::Wake(Sleeper& sleeper) {
+  sleeper.child.Signal(SIGCONT);
+  return End(sleeper.child);
+}
+
+Met Ground::Run(const std::vector<std::string>& words, const std::string& failpoint, int nth, Accident accident) {
+  const std::string place = fmt::format("{}@{}", failpoint, nth);
+  if (accident == Accident::kKill) {
+    base::Child child = Begin(words, place + "=kill");
+    Met met = End(child);
+    met.fired = met.exit == 128 + SIGKILL;
+    return met;
+  }
+  Sleeper sleeper = Sleep(words, place);
+  if (!sleeper.stopped) return Wake(sleeper);
+  if (accident == Accident::kServer) {
+    project_.server().Stop(sandbox::Server::StopMode::kImmediate);
+    project_.server().Start();
+  } else if (accident == Accident::kCut) {
+    gate_.Arm(test::TcpGate::Fault::kLoseAnswer);
+  } else {
+    const fs::path journal = State() / "journal.jsonl";
+    const std::uintmax_t size = fs::exists(journal) ? fs::file_size(journal) : 0;
+    const rlimit limit{size + 10, size + 10};  // the next line is torn
+    EXPECT_EQ(::prlimit(sleeper.child.pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
+  }
+  Met met = Wake(sleeper);
+  met.fired = accident != Accident::kCut || !gate_.Armed();
+  gate_.Arm(test::TcpGate::Fault::kNone);
+  return met;
+}
+
+void Ground::MakeStandby() {
+  const fs::path data = project_.path().parent_path() / "standby";
+  const sandbox::Binaries binaries = sandbox::FindBinaries();
+  const auto account = sandbox::ServerAccount();
+  base::RunOrThrow({.argv = {binaries.Program("pg_basebackup"), "--dbname", project_.server().Url(), "--pgdata",
+                             data.string(), "--write-recovery-conf", "--checkpoint=fast"},
+                    .cwd = "/",
+                    .account = account});
+  sandbox::ServerOptions options;
+  options.binaries = binaries;
+  options.data = data;
+  options.account = account;
+  options.settings = {{"fsync", "off"}, {"autovacuum", "off"}};
+  standby_.emplace(sandbox::Server::Adopt(options));
+  standby_->Start();
+  const std::string end = project_.Connect().Exec("SELECT pg_current_wal_flush_lsn()").Text(0, 0);
+  auto standby = pg::Connection::Open({.conninfo = standby_->Url("shop")});
+  while (!standby.Query("SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn", {end}).Bool(0, 0)) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+}
+
+void Ground::FailOver() {
+  project_.server().Stop(sandbox::Server::StopMode::kImmediate);
+  if (!standby_->Running()) standby_->Start();
+  pg::Connection::Open({.conninfo = standby_->Url()}).Exec("SELECT pg_promote()");
+  gate_.TurnTo(standby_->port());
+  failed_over_ = true;
+}
+
+pg::Connection Ground::Connect() const {
+  return pg::Connection::Open({.conninfo = failed_over_ ? standby_->Url("shop") : project_.url()});
+}
+
+std::string Ground::DoneTwice() const {
+  std::istringstream lines(base::ReadFile(State() / "journal.jsonl"));
+  std::map<std::string, std::string> last;
+  for (std::string line; std::getline(lines, line);) {
+    const base::Json event = base::Json::parse(line);
+    if (event["kind"] != "outcome") continue;
+    const std::string direction = event["body"]["direction"];
+    std::string& before = last[event["body"]["step"]];
+    if (before == direction) return line;
+    before = direction;
+  }
+  return "";
 }
 
 Look Ground::LookAt(pg::Connection connection) const {

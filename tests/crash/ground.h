@@ -2,11 +2,14 @@
 
 #include <filesystem>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "base/process.h"
+#include "pg/connection.h"
+#include "sandbox/server.h"
 #include "served_project.h"
 #include "tcp_gate.h"
 
@@ -26,6 +29,12 @@ struct Met {
   bool fired = false;  // it came to the failpoint, and the accident happened
   int exit = 0;
   std::string said;
+};
+
+// A command that stopped itself at a failpoint.
+struct Sleeper {
+  base::Child child;
+  bool stopped = false;
 };
 
 // How a database looks: by itself, and without what the release retired.
@@ -48,8 +57,18 @@ class Ground {
   // The same, with an accident at the passing `nth` of a failpoint.
   Met Run(const std::vector<std::string>& words, const std::string& failpoint, int nth, Accident accident);
 
+  // The same, asleep at a failpoint ("run.after_intent@2"), and woken up again.
+  Sleeper Sleep(const std::vector<std::string>& words, const std::string& failpoint);
+  Met Wake(Sleeper& sleeper);
+
+  // A standby that streams, stopped again; then it takes the place of the server, on a timeline of its own.
+  void MakeStandby();
+  void StopStandby() { standby_->Stop(); }
+  void FailOver();
+
+  [[nodiscard]] pg::Connection Connect() const;
   [[nodiscard]] Look LookAt(pg::Connection connection) const;
-  [[nodiscard]] Look Now() const { return LookAt(project_.Connect()); }
+  [[nodiscard]] Look Now() const { return LookAt(Connect()); }
   // What stands after each step of a run without a crash.
   struct Reference {
     std::vector<Look> forward;  // by the number of steps done
@@ -61,6 +80,9 @@ class Ground {
   [[nodiscard]] std::size_t steps() const { return steps_.size(); }
   [[nodiscard]] std::size_t contracted() const { return contracted_; }
 
+  // "": no step was done, or taken back, that was so already, as the journal tells.
+  [[nodiscard]] std::string DoneTwice() const;
+
   test::ServedProject& project() { return project_; }
   [[nodiscard]] std::filesystem::path State() const { return project_.State(kRelease); }
   [[nodiscard]] std::filesystem::path PlanFile() const { return project_.path() / "releases/shop/plan.lock.json"; }
@@ -69,12 +91,16 @@ class Ground {
 
  private:
   void Save(Stage stage);
+  [[nodiscard]] base::Child Begin(const std::vector<std::string>& words, const std::string& failpoint) const;
+  Met End(base::Child& child) const;
   void Administer(const std::string& sql);
   void Empty();
   void Record();
 
   test::ServedProject project_{kRelease};
   test::TcpGate gate_{project_.server().port()};
+  std::optional<sandbox::Server> standby_;
+  bool failed_over_ = false;
   std::map<Stage, std::filesystem::path> states_;
   std::vector<base::Json> steps_;
   std::size_t contracted_ = 0;
