@@ -12,6 +12,7 @@
 #include "backfill/users_triggers.h"
 #include "backfill/workers.h"
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "pg/transaction.h"
 
 namespace backfill {
@@ -66,6 +67,7 @@ std::vector<Part> Parts(pg::Connection& connection, const Job& job) {
     part.end = open.Int(i, 3);
     result.push_back(std::move(part));
   }
+  base::Failpoint(base::FailpointId::kBackfillBeforeLayOut);
   transaction.Commit();
   return result;
 }
@@ -90,6 +92,7 @@ std::int64_t Fill(const Job& job) {
     Workers workers(job, Parts(connection, job), pass == 1 ? Take::kEmpty : Take::kAll, skip_triggers, rate);
     overseer.Watch(workers, Threads(job));
     rows += workers.rows();
+    base::Failpoint(base::FailpointId::kBackfillBeforeCheck);
     if (!AnyPending(connection, job)) return rows;
     pg::Transaction transaction(connection);
     job.begin(connection);

@@ -162,6 +162,7 @@ std::int64_t Workers::Batch(pg::Connection& connection, const Part& part, std::i
       {job_.release, job_.step, part.leaf.Text(), std::to_string(part.part), std::to_string(to), std::to_string(rows)});
   base::Failpoint(base::FailpointId::kBackfillBatch);
   transaction.Commit();
+  base::Failpoint(base::FailpointId::kBackfillAfterBatch);
   return rows;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "journal/sql_text.h"
 #include "pg/quote.h"
 #include "pg/transaction.h"
@@ -21,6 +22,7 @@ void InstallSchema(pg::Connection& connection) {
     // Two first runs at once: CREATE ... IF NOT EXISTS alone can collide.
     connection.Exec("SELECT pg_advisory_xact_lock(hashtext('switchback schema'))");
     connection.Exec(Sql(sql_text::kSchema));
+    base::Failpoint(base::FailpointId::kJournalBeforeInstall);
     transaction.Commit();
   } catch (base::Error& error) {
     if (error.code() != base::Code::kPrivilege) throw;
@@ -41,6 +43,7 @@ void MirrorLines(pg::Connection& connection, const std::string& release, const J
     if (event.seq <= have || event.seq > through) continue;
     connection.Query(Sql(sql_text::kMirrorLine), {release, std::to_string(event.seq), ToLine(event)});
   }
+  base::Failpoint(base::FailpointId::kJournalMirrored);
 }
 
 std::vector<std::string> MirroredLines(pg::Connection& connection, const std::string& release) {

@@ -95,7 +95,9 @@ void Runner::DropInvalid(const plan::Step& step) {
   const auto found = connection_.Query(
       "SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1) AND NOT indisvalid",
       {step.index});
-  if (found.rows() == 1) connection_.Exec("DROP INDEX CONCURRENTLY " + step.index);
+  if (found.rows() == 0) return;
+  base::Failpoint(base::FailpointId::kStepBeforeDropInvalid);
+  connection_.Exec("DROP INDEX CONCURRENTLY " + step.index);
 }
 
 Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int64_t intent) {
@@ -105,6 +107,7 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
     pg::Transaction transaction(connection_);
     Prologue(connection_);
     journal::MirrorLines(connection_, session_.plan.release, session_.journal, intent);
+    base::Failpoint(base::FailpointId::kStepBeforeConcurrent);
     transaction.Commit();
   }
   if (forward && !Holds(connection_, step.precondition, step.search_path)) {
@@ -113,6 +116,7 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
   }
   {
     const Fence fence(session_.connect, *lease_);
+    base::Failpoint(base::FailpointId::kLeaseFenced);
     connection_.SetLockTimeout(session_.limits.concurrent_lock_timeout);
     DropInvalid(step);
     const plan::Condition& wanted = forward ? step.postcondition : step.reverse_postcondition;
@@ -122,6 +126,7 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
     connection_.SetLockTimeout(session_.limits.lock_timeout);
     fence.Check();
   }
+  base::Failpoint(base::FailpointId::kStepAfterStatement);
   base::Failpoint(base::FailpointId::kStepBeforeCommit);
   pg::Transaction transaction(connection_);
   Prologue(connection_);
