@@ -11,6 +11,8 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/failpoint.h"
+#include "base/file_calls.h"
 
 namespace base {
 
@@ -44,9 +46,9 @@ namespace fs = std::filesystem;
 fs::path ParentOf(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 void SyncDirectory(const fs::path& directory) {
-  const Descriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor fd(Files().Open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
   // EINVAL: a file system that cannot sync directories.
-  if (!fd.Valid() || (fsync(fd.get()) != 0 && errno != EINVAL)) FailWrite(directory, errno);
+  if (!fd.Valid() || (Files().Sync(fd.get()) != 0 && errno != EINVAL)) FailWrite(directory, errno);
 }
 
 }  // namespace
@@ -78,7 +80,7 @@ std::string ReadFile(const fs::path& path) {
 
 struct FileWriter::State {
   State(fs::path path_to, fs::path written_path, int flags, unsigned mode)
-      : path(std::move(path_to)), written(std::move(written_path)), fd(open(written.c_str(), flags | O_CLOEXEC, mode)) {
+      : path(std::move(path_to)), written(std::move(written_path)), fd(Files().Open(written, flags | O_CLOEXEC, mode)) {
     if (!fd.Valid()) FailWrite(path, errno);
   }
   State(const State&) = delete;
@@ -123,7 +125,7 @@ void FileWriter::Write(std::string_view data) {
   if (state_->failure != 0) FailWrite(state_->path, state_->failure);
   if (state_->done) throw Error(Code::kInternal, "write after commit of " + state_->path.string());
   while (!data.empty()) {
-    const ssize_t size = write(state_->fd.get(), data.data(), data.size());
+    const ssize_t size = Files().Write(state_->fd.get(), data);
     if (size >= 0) {
       data.remove_prefix(static_cast<std::size_t>(size));
     } else if (errno != EINTR) {
@@ -136,9 +138,10 @@ void FileWriter::Commit() {
   State& state = *state_;
   if (state.failure != 0) FailWrite(state.path, state.failure);
   if (state.done) throw Error(Code::kInternal, "second commit of " + state.path.string());
-  if (fsync(state.fd.get()) != 0) state.Fail(errno);
+  if (Files().Sync(state.fd.get()) != 0) state.Fail(errno);
   if (state.replace) {
-    if (rename(state.written.c_str(), state.path.c_str()) != 0) state.Fail(errno);
+    Failpoint(FailpointId::kFileBeforeRename);
+    if (Files().Rename(state.written, state.path) != 0) state.Fail(errno);
     state.done = true;
   }
   if (!state.directory_synced) {

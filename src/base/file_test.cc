@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/power_cut.h"
 
 namespace base {
 namespace {
@@ -89,6 +90,46 @@ TEST_F(FileTest, MakeDirectoriesSetsTheModeOfNewOnesOnly) {
   EXPECT_EQ(fs::status(directory_ / "a" / "b").permissions(), static_cast<fs::perms>(0700));
   WriteFile(path_, "");
   EXPECT_THROW(MakeDirectories(path_ / "below"), Error);
+}
+
+TEST_F(FileTest, APowerCutLeavesTheOldContentOrTheNew) {
+  WriteFile(path_, "long before");
+  PowerCut cut;
+  std::vector<PowerCut::Content> written = {std::nullopt};
+  std::vector<std::size_t> done = {0};
+  for (const char* content : {"one", "the second, longer one", "3"}) {
+    WriteFile(path_, content);
+    written.emplace_back(content);
+    done.push_back(cut.Moments());
+  }
+  for (std::size_t moment = 0, last = 0; moment <= cut.Moments(); ++moment) {
+    if (last + 1 < done.size() && moment >= done[last + 1]) ++last;
+    int seen = 0;
+    cut.AtCut(moment, path_, [&](const PowerCut::Content& content) {
+      ++seen;
+      const bool next = last + 1 < written.size() && content == written[last + 1];
+      EXPECT_TRUE(content == written[last] || next) << moment << ": " << content.value_or("no file");
+    });
+    EXPECT_GT(seen, 0);
+  }
+}
+
+TEST_F(FileTest, APowerCutLeavesAllThatWasCommittedToAnAppendedFile) {
+  PowerCut cut;
+  FileWriter writer = FileWriter::Append(path_);
+  std::string committed;
+  std::vector<std::pair<std::size_t, std::string>> done = {{0, ""}};
+  for (const char* line : {"first\n", "second\n", "third\n"}) {
+    writer.Write(line);
+    writer.Commit();
+    done.emplace_back(cut.Moments(), committed += line);
+  }
+  for (std::size_t moment = 0, last = 0; moment <= cut.Moments(); ++moment) {
+    if (last + 1 < done.size() && moment >= done[last + 1].first) ++last;
+    cut.AtCut(moment, path_, [&](const PowerCut::Content& content) {
+      EXPECT_TRUE(content.value_or("").starts_with(done[last].second)) << moment;
+    });
+  }
 }
 
 }  // namespace

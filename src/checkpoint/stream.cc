@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "checkpoint/sql_text.h"
@@ -38,7 +39,7 @@ void DropSlots(pg::Connection& connection, const std::string& hex, const std::st
   try {
     connection.Query(
         "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
-        "WHERE starts_with(slot_name, $1) AND slot_name <> $2 AND NOT active",
+        "WHERE starts_with(slot_name, $1) AND slot_name <> $2 AND NOT active AND database = current_database()",
         {fmt::format("switchback_{}_", hex), but});
   } catch (const base::Error& error) {
     base::Warn("a slot of a former checkpoint is left on the server: {}", error.what());
@@ -86,8 +87,9 @@ Stream::~Stream() {
 // The slot of an earlier checkpoint goes on reading its publications by their names.
 void Stream::DropUnusedPublications() {
   try {
-    const pg::Result others = connection_.Query("SELECT 1 FROM pg_replication_slots WHERE starts_with(slot_name, $1)",
-                                                {fmt::format("switchback_{}_", request_.hex)});
+    const pg::Result others = connection_.Query(
+        "SELECT 1 FROM pg_replication_slots WHERE starts_with(slot_name, $1) AND database = current_database()",
+        {fmt::format("switchback_{}_", request_.hex)});
     if (others.rows() > 0) return;
     for (const std::string& name : publications_) connection_.Exec("DROP PUBLICATION IF EXISTS " + pg::Ident(name));
   } catch (const std::exception& error) {
@@ -169,6 +171,7 @@ bool Stream::LimitIsSet() {
 }
 
 void Stream::MakeSlot() {
+  base::Failpoint(base::FailpointId::kCheckpointPublished);
   const std::string name = fmt::format("switchback_{}_{}", request_.hex, request_.stamp);
   // It waits for others' transactions as for locks: its own deadline counts, not that of a lock.
   const pg::ConnectOptions before = connection_.options();
@@ -199,7 +202,9 @@ void Stream::Keep() {
 }
 
 void DropStream(pg::Connection& connection, const std::string& hex) {
+  base::Failpoint(base::FailpointId::kPurgeBeforeSlot);
   DropSlots(connection, hex, "");
+  base::Failpoint(base::FailpointId::kPurgeBeforePublications);
   try {
     connection.Exec(
         fmt::format("DROP PUBLICATION IF EXISTS {}, {}", pg::Ident(WithKey(hex)), pg::Ident(WithoutKey(hex))));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "catalog/catalog.h"
 #include "catalog/read.h"
@@ -36,14 +37,17 @@ class Taking {
 
   Checkpoint Run(journal::Journal& journal) {
     ReadServer();
+    base::Failpoint(base::FailpointId::kCheckpointBeforeBackup);
     backup::Backup backup = Reusable().value_or(backup::Backup{});
     const bool reused = !backup.id.empty();
     if (!reused) backup = NewBackup();
+    base::Failpoint(base::FailpointId::kCheckpointBeforeStream);
     Stream stream(source_, {.hex = plan_.hex,
                             .stamp = Stamp(base::Now()),
                             .slot_bytes_max = options_.policy.slot_max_bytes,
                             .lock_retries = options_.policy.lock_retries,
                             .slot_deadline = options_.slot_deadline});
+    base::Failpoint(base::FailpointId::kCheckpointSlotMade);
     Checkpoint checkpoint = CutAt();
     try {
       provider_.CheckRestorable(checkpoint.point);
@@ -59,8 +63,11 @@ class Taking {
     checkpoint.slot = stream.slot();
     checkpoint.scan_from = stream.restart().value_or(backup.start);
     checkpoint.abilities_off.insert(checkpoint.abilities_off.end(), stream.off().begin(), stream.off().end());
+    base::Failpoint(base::FailpointId::kCheckpointArchived);
     Write(options_.state, checkpoint);
+    base::Failpoint(base::FailpointId::kCheckpointWritten);
     Record(checkpoint, journal);
+    base::Failpoint(base::FailpointId::kCheckpointRecorded);
     stream.Keep();
     return checkpoint;
   }
@@ -136,6 +143,7 @@ class Taking {
                                 .hashed = options_.content_hash ? TablesToHash() : std::vector<pg::QualifiedName>{},
                                 .lock_timeout = options_.policy.lock_timeout,
                                 .lock_retries = options_.policy.lock_retries});
+    base::Failpoint(base::FailpointId::kCheckpointPointMade);
     provider_.AwaitArchived(source_, cut.segment, options_.archive_deadline);
     checkpoint.point = cut.point;
     checkpoint.segment = cut.segment;
@@ -176,6 +184,7 @@ Proof Prove(const Checkpoint& checkpoint, backup::BackupProvider& provider) {
   const auto start = std::chrono::steady_clock::now();
   const Verification verification = Verify(restored.url, checkpoint);
   const milliseconds took = Since(start);
+  base::Failpoint(base::FailpointId::kCheckpointProven);
   provider.Discard(restored);
   if (!verification.Good()) {
     throw base::Error(base::Code::kProofFailed,

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "catalog/read.h"
 #include "checkpoint/checkpoint.h"
@@ -151,6 +152,7 @@ gate::Verdict Judge(Context& context, Work& work, gate::Phase phase) {
   const gate::Policy policy = GatePolicy(context.project().environment.policy);
   const gate::Facts facts = CollectFacts(context, work);
   gate::Verdict verdict = gate::Decide(policy, facts, phase);
+  base::Failpoint(base::FailpointId::kGateDecided);
   work.journal().Append("verdict", gate::Record(policy, facts, verdict));
   return verdict;
 }

@@ -16,6 +16,8 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
 
 // The options that Forward reads.
 std::vector<Option> ForwardOptions();
+// The same for commands that may fill rows.
+std::vector<Option> BackfillOptions();
 
 // --terminate-blockers-after, of every command that takes locks; and its reading. Throws kBadDuration.
 Option TerminateOption();

@@ -33,6 +33,9 @@ policy:
 #  index_lock_timeout: {index_minutes}m  # of concurrent index builds, which wait for the transactions of others
 #  slot_max_bytes: {slot_gb}GB      # WAL that the checkpoint's slot may hold back before the server drops it
 
+# What a backfill waits for; docs/formats/project.md has all limits. `off` switches one off.
+# throttle: {{replica_lag: {lag_seconds}s, free_disk: {disk_gb}GB, lock_waiters: {waiters}}}
+
 # state_dir: .switchback     # journals, checkpoints and evidence; not in Git
 )yaml";
 
@@ -48,10 +51,13 @@ std::string ProjectYaml(const std::string& repository) {
   using std::chrono::hours;
   using std::chrono::seconds;
   const release::Policy policy;
+  const release::Throttle throttle;
   return fmt::format(fmt::runtime(kYaml), fmt::arg("repository", Quoted(repository)),
                      fmt::arg("backup_hours", duration_cast<hours>(policy.backup_max_age).count()),
                      fmt::arg("checkpoint_hours", duration_cast<hours>(policy.checkpoint_max_age).count()),
                      fmt::arg("lock_seconds", duration_cast<seconds>(policy.lock_timeout).count()),
+                     fmt::arg("lag_seconds", duration_cast<seconds>(*throttle.replica_lag).count()),
+                     fmt::arg("disk_gb", *throttle.free_disk >> 30), fmt::arg("waiters", *throttle.lock_waiters),
                      fmt::arg("retries", policy.lock_retries),
                      fmt::arg("index_minutes", duration_cast<std::chrono::minutes>(policy.index_lock_timeout).count()),
                      fmt::arg("slot_gb", policy.slot_max_bytes >> 30));

@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/file.h"
+#include "base/file_calls.h"
 #include "base/log.h"
 
 namespace journal {
@@ -24,7 +26,7 @@ namespace {
 
 bool IsRunners(const std::string& kind) {
   return kind == "opened" || kind == "lease" || kind == "intent" || kind == "outcome" || kind == "failed" ||
-         kind == "rebuilt";
+         kind == "rebuilt" || kind == "timeline";
 }
 
 class FileLock {
@@ -55,6 +57,9 @@ Journal Journal::Open(const std::filesystem::path& directory) {
   if (check.broken != Break::kNone) Broken(journal.path_, check);
   journal.events_ = std::move(check.events);
   journal.torn_tail_ = check.torn_tail;
+  if (check.torn_tail) {
+    base::Warn("the last line of {} was torn by a crash; what stands before it counts", journal.path_.string());
+  }
   journal.seen_bytes_ = text.size();
   for (const Event& event : journal.events_) journal.whole_bytes_ += ToLine(event).size() + 1;
   return journal;
@@ -67,6 +72,7 @@ Journal Journal::Rebuild(const std::filesystem::path& directory, const std::vect
   const ChainCheck check = CheckChain(text, static_cast<std::int64_t>(lines.size()));
   if (check.broken != Break::kNone) Broken("mirror of " + path.string(), check);
   base::MakeDirectories(directory);
+  base::Failpoint(base::FailpointId::kJournalBeforeRebuild);
   base::WriteFile(path, text, 0600);
   Journal journal = Open(directory);
   journal.Append("rebuilt", {{"lines", lines.size()}});
@@ -86,8 +92,11 @@ void Journal::ReadOn() {
 
 void Journal::CutTornTail() {
   if (seen_bytes_ == whole_bytes_) return;
-  base::Warn("the last line of {} was torn by a crash and is cut off", path_.string());
-  std::filesystem::resize_file(path_, whole_bytes_);
+  base::Failpoint(base::FailpointId::kJournalBeforeCut);
+  if (base::Files().Truncate(path_, whole_bytes_) != 0) {
+    throw base::Error(base::Code::kFileWrite, fmt::format("cannot write {}", path_.string()))
+        .Detail(std::strerror(errno));
+  }
   seen_bytes_ = whole_bytes_;
   torn_tail_ = false;
 }
@@ -107,16 +116,19 @@ const Event& Journal::Append(std::string_view kind, base::Json body) {
   const std::string line = ToLine(event) + "\n";
   try {
     auto writer = base::FileWriter::Append(path_);
+    base::Failpoint(base::FailpointId::kJournalBeforeWrite);
     writer.Write(line);
+    base::Failpoint(base::FailpointId::kJournalBeforeSync);
     writer.Commit();
   } catch (const base::Error&) {
-    std::error_code ignored;  // where this fails too, the half line is the torn tail of the next Open
-    std::filesystem::resize_file(path_, whole_bytes_, ignored);
+    // Where this fails too, the half line is the torn tail of the next Open.
+    [[maybe_unused]] const int ignored = base::Files().Truncate(path_, whole_bytes_);
     throw;
   }
   whole_bytes_ += line.size();
   seen_bytes_ = whole_bytes_;
   events_.push_back(std::move(event));
+  base::Failpoint(base::FailpointId::kJournalAfterSync);
   return events_.back();
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "journal/sql_text.h"
 #include "pg/quote.h"
 #include "pg/transaction.h"
@@ -15,12 +16,13 @@ std::string Sql(std::string_view text) { return std::string(text); }
 }  // namespace
 
 void InstallSchema(pg::Connection& connection) {
-  if (SchemaInstalled(connection)) return;
+  if (SchemaCurrent(connection)) return;
   try {
     pg::Transaction transaction(connection);
     // Two first runs at once: CREATE ... IF NOT EXISTS alone can collide.
     connection.Exec("SELECT pg_advisory_xact_lock(hashtext('switchback schema'))");
     connection.Exec(Sql(sql_text::kSchema));
+    base::Failpoint(base::FailpointId::kJournalBeforeInstall);
     transaction.Commit();
   } catch (base::Error& error) {
     if (error.code() != base::Code::kPrivilege) throw;
@@ -33,12 +35,15 @@ void InstallSchema(pg::Connection& connection) {
 
 bool SchemaInstalled(pg::Connection& connection) { return connection.Exec(Sql(sql_text::kSchemaInstalled)).Bool(0, 0); }
 
+bool SchemaCurrent(pg::Connection& connection) { return connection.Exec(Sql(sql_text::kSchemaCurrent)).Bool(0, 0); }
+
 void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through) {
   const auto have = connection.Query(Sql(sql_text::kMirroredCount), {release}).Int(0, 0);
   for (const Event& event : journal.events()) {
     if (event.seq <= have || event.seq > through) continue;
     connection.Query(Sql(sql_text::kMirrorLine), {release, std::to_string(event.seq), ToLine(event)});
   }
+  base::Failpoint(base::FailpointId::kJournalMirrored);
 }
 
 std::vector<std::string> MirroredLines(pg::Connection& connection, const std::string& release) {

@@ -22,13 +22,16 @@ bool Print(const std::string& text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
 }
 
+// Where stderr takes nothing, the exit code is all that is left to say.
+void Complain(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
+
 int PrintError(const std::string& command, const cli::Invocation& invocation, bool json, const base::Error& error) {
   base::Exit exit = error.exit();
   if (error.code() == base::Code::kInterrupted) exit = base::InterruptExit();
   if (json) {
     Print(render::Text(render::Envelope(command, invocation, error, exit)));
   } else {
-    fmt::print(stderr, "{}\n", error.Text());
+    Complain(error.Text());
   }
   return static_cast<int>(exit);
 }
@@ -40,7 +43,7 @@ int RunCommand(const parse::CommandLine& line) {
       Print(line.invocation.json ? render::Text(render::Envelope(line.command->name, line.invocation, outcome))
                                  : render::Text(outcome));
   if (!printed) {
-    fmt::print(stderr, "switchback: the output could not be written\n");
+    Complain("switchback: the output could not be written");
     return static_cast<int>(outcome.exit == base::Exit::kDone ? base::Exit::kTransient : outcome.exit);
   }
   return static_cast<int>(outcome.exit);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "backup/local/repository.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "journal/tag.h"
@@ -135,7 +136,9 @@ RestoreReport Restore(const RestoreOptions& options, backup::BackupProvider& pro
   report.took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
   if (options.tell) options.tell("counting the transactions that it leaves behind");
   report.left_behind = CountLeftBehind(options, report.checkpoint, provider, report.left_behind_note);
+  base::Failpoint(base::FailpointId::kRestoreVerified);
   journal.Append("restored", ToJson(report));
+  base::Failpoint(base::FailpointId::kRestoreRecorded);
   if (!report.verification.Good()) {
     throw base::Error(base::Code::kRestoreUnverified, "the restored server differs from what the checkpoint knows")
         .Detail(checkpoint::ToJson(report.verification).at("differences").dump())

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include "base/error.h"
 #include "catalog/read.h"
@@ -189,6 +191,27 @@ TEST_F(SyncTest, AWayBackThatIsClosedForARowOpensAgain) {
   RunTo(plan::Phase::kContract);
   UndoTo(Session(), plan::Phase::kStart);
   EXPECT_EQ(Ask("SELECT string_agg(id || ':' || n, ' ' ORDER BY id) FROM t"), "1:5 2:2");
+}
+
+TEST_F(SyncTest, RowsThatArriveByLogicalReplication) {
+  const std::string table = "CREATE TABLE public.t (id int PRIMARY KEY, a text)";
+  const std::string publisher = Ask("SELECT current_database() || '_publisher'");
+  Do("CREATE DATABASE " + pg::Ident(publisher));
+  pg::ConnectOptions options;
+  options.conninfo = pg::WithDatabase(url(), publisher);
+  pg::Connection source = pg::Connection::Open(options);
+  source.Exec(table + "; CREATE PUBLICATION p FOR TABLE public.t");
+  source.Exec("SELECT pg_create_logical_replication_slot('sync_publisher', 'pgoutput')");
+  Do(table + "; CREATE SUBSCRIPTION s CONNECTION " + pg::Literal(options.conninfo) +
+     " PUBLICATION p WITH (create_slot = false, copy_data = false, slot_name = 'sync_publisher')");
+  CompileAndMigrate("SELECT", kRenamed);
+  source.Exec("INSERT INTO public.t VALUES (1, 'x'), (2, 'y'); UPDATE public.t SET a = 'z' WHERE id = 2");
+  for (int i = 0; i < 200 && Ask("SELECT count(*) FROM t WHERE a IN ('x', 'z')") != "2"; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(Ask(kPairs), "1:xx 2:zz");
+  Application("DROP SUBSCRIPTION s");
+  Application("SELECT pg_terminate_backend(" + std::to_string(source.BackendPid()) + ")");
+  Application("DROP DATABASE " + pg::Ident(publisher) + " WITH (FORCE)");
 }
 
 // What hardened databases do: nobody gets a right by default, rows are guarded, the table belongs to someone else.

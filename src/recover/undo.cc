@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "run/runner.h"
 
 namespace recover {
@@ -16,12 +17,14 @@ Undo UndoTo(const run::Session& session, plan::Phase to) {
     if (step.reverse) continue;
     throw base::Error(base::Code::kNoWayBack, fmt::format("step {} ({}) has no way back", step.id, step.title));
   }
+  base::Failpoint(base::FailpointId::kUndoBegins);
   Undo undo;
   for (std::size_t i = from; i > target; --i) {
     run::Done done = runner.Run(i - 1, journal::Direction::kReverse);
     for (base::Json& row : done.kept) undo.kept.push_back(std::move(row));
     ++undo.steps;
   }
+  base::Failpoint(base::FailpointId::kUndoEnds);
   runner.Finish();
   return undo;
 }

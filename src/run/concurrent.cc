@@ -5,6 +5,7 @@
 #include <future>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "run/attempts.h"
 #include "run/runner.h"
@@ -96,7 +97,9 @@ void Runner::DropInvalid(const plan::Step& step) {
   const auto found = connection_.Query(
       "SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1) AND NOT indisvalid",
       {step.index});
-  if (found.rows() == 1) connection_.Exec("DROP INDEX CONCURRENTLY " + step.index);
+  if (found.rows() == 0) return;
+  base::Failpoint(base::FailpointId::kStepBeforeDropInvalid);
+  connection_.Exec("DROP INDEX CONCURRENTLY " + step.index);
 }
 
 // An INVALID index costs each write its upkeep, and a unique one refuses rows. Where it cannot be dropped now, the next

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/host.h"
 #include "journal/mirror.h"
 #include "pg/transaction.h"
@@ -18,6 +19,47 @@ void CheckSame(const std::string& what, const std::string& began, const std::str
   if (began == now) return;
   throw base::Error(base::Code::kOtherInputs, fmt::format("the release began with another {}", what))
       .Detail(fmt::format("it began with {}, and meets {}", began, now));
+}
+
+// The one that the release was on last.
+std::int64_t TimelineOf(const journal::Journal& journal, const journal::Event& opened) {
+  const journal::Event* moved = journal.Last("timeline");
+  return moved != nullptr && moved->seq > opened.seq ? moved->body.at("now") : opened.body.at("timeline");
+}
+
+std::string History(pg::Connection& connection, std::int64_t timeline) {
+  try {
+    return connection.Query(std::string(sql_text::kTimelineHistory), {std::to_string(timeline)}).Text(0, 0);
+  } catch (const base::Error& error) {
+    throw base::Error(base::Code::kOtherInputs,
+                      fmt::format("the server is on timeline {}, and its history cannot be read", timeline))
+        .Detail(error.message())
+        .Hint(
+            "After a failover: GRANT EXECUTE ON FUNCTION pg_read_file(text) to the role, then run the command again.");
+  }
+}
+
+// A server that was promoted goes on with the release only where its history holds all that was done of it.
+void CheckFailover(pg::Connection& connection, const Session& session, std::int64_t before, std::int64_t now) {
+  const auto other = [&](const std::string& why) {
+    return base::Error(base::Code::kOtherInputs,
+                       fmt::format("the release is on timeline {}, and the server on {}: {}", before, now, why));
+  };
+  if (("\n" + History(connection, now)).find(fmt::format("\n{}\t", before)) == std::string::npos) {
+    throw other("the server's history does not hold that timeline");
+  }
+  std::int64_t last = 0;
+  std::string step;
+  for (const journal::Event& event : session.journal.events()) {
+    if (event.kind != "outcome" || event.body.value("intent", std::int64_t{0}) <= last) continue;
+    last = event.body.at("intent");
+    step = event.body.at("step");
+  }
+  const auto mirrored = static_cast<std::int64_t>(journal::MirroredLines(connection, session.plan.release).size());
+  if (last <= mirrored) return;
+  throw other(fmt::format("the server left it before step {} was done", step))
+      .Detail(fmt::format("the journal has {} lines up to that step, its mirror on this server {}", last, mirrored))
+      .Hint("The standby was behind when it was promoted. Restore to the checkpoint with `switchback restore`.");
 }
 
 }  // namespace
@@ -50,11 +92,12 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
   const Identity identity = ReadIdentity(connection);
   const plan::Plan& plan = session.plan;
   const journal::Event* opened = session.journal.Last("opened");
+  std::int64_t before = identity.timeline;
   if (opened != nullptr) {
     CheckSame("database", opened->body.at("system_identifier"), identity.system_identifier);
     CheckSame("database", opened->body.at("database"), identity.database);
-    CheckSame("timeline", std::to_string(opened->body.at("timeline").get<std::int64_t>()),
-              std::to_string(identity.timeline));
+    before = TimelineOf(session.journal, *opened);
+    if (before != identity.timeline) CheckFailover(connection, session, before, identity.timeline);
     if (opened->body.at("plan") != plan.digest && !NothingDone(session.journal)) {
       CheckSame("plan", opened->body.at("plan"), plan.digest);
     }
@@ -62,8 +105,14 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
   pg::Transaction transaction(connection);
   MarkAsOwn(connection, session.tag_secret, plan.release);
   journal::EnterRelease(connection, {plan.release, plan.digest, identity.system_identifier, plan.hex});
+  base::Failpoint(base::FailpointId::kRunBeforeEnter);
   transaction.Commit();
-  if (opened != nullptr && opened->body.at("plan") == plan.digest) return;
+  base::Failpoint(base::FailpointId::kRunAfterEnter);
+  const bool known = opened != nullptr && opened->body.at("plan") == plan.digest;  // Append moves the events
+  if (before != identity.timeline) {
+    session.journal.Append("timeline", {{"before", before}, {"now", identity.timeline}});
+  }
+  if (known) return;
   session.journal.Append("opened", {{"release", plan.release},
                                     {"plan", plan.digest},
                                     {"system_identifier", identity.system_identifier},

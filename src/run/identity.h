@@ -17,8 +17,9 @@ struct Identity {
 Identity ReadIdentity(pg::Connection& connection);
 
 // Installs schema `switchback` where it is missing, and opens the release in the journal and in the database where it
-// is not open; opened before, it must have begun with this plan, on this database and timeline: throws kOtherInputs. As
-// long as nothing of a release is done, another plan opens it anew.
+// is not open; opened before, it must have begun with this plan, on this database, and on this timeline or, after a
+// failover, on one in the server's history with all that was done: throws kOtherInputs. As long as nothing of a release
+// is done, another plan opens it anew.
 void EnterRelease(pg::Connection& connection, const Session& session);
 
 // True where the journal shows no step that is done, half done or begun.

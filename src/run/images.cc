@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "run/image_sql.h"
 #include "run/sql_text.h"
 
@@ -122,6 +123,7 @@ Undone UndoData(pg::Connection& connection, const plan::DataChange& change) {
     connection.Exec(each.sql.EmptyImages());
     connection.Exec("DROP TABLE " + each.net);
   }
+  base::Failpoint(base::FailpointId::kUndoRows);
   return undone;
 }
 

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -65,7 +66,7 @@ Lease::~Lease() {
   if (heart_.joinable()) heart_.join();
   try {
     auto connection = pg::Connection::Open(options_);
-    Write(connection, sql_text::kLeaseRelease);
+    Write(connection, sql_text::kLeaseRelease, base::FailpointId::kLeaseBeforeReturn);
   } catch (const base::Error& error) {
     base::Debug("the lease runs out by itself: {}", error.message());
   }
@@ -101,13 +102,32 @@ void Lease::Take(pg::Connection& connection) {
                       {release_, options_.application_name, host, std::to_string(::getpid()), WhereIdsHold()})
                .Int(0, 0);
   taken_["token"] = token_;
+  base::Failpoint(base::FailpointId::kLeaseBeforeTake);
   transaction.Commit();
+  base::Failpoint(base::FailpointId::kLeaseAfterTake);
+  EndFormer(connection);
 }
 
-void Lease::Write(pg::Connection& connection, std::string_view sql) const {
+// A former runner that sleeps, or whose statement still runs, could write outside every transaction that the token
+// guards. Its session is ended; it gets no other one that does so.
+void Lease::EndFormer(pg::Connection& connection) {
+  std::string detail = "its session did not end";
+  try {
+    const auto ended = connection.Query(Sql(sql_text::kLeaseEndFormer), {release_});
+    if (ended.rows() > 0) taken_["sessions_ended"] = ended.rows();
+    if (connection.Query(Sql(sql_text::kLeaseStand), {release_}).Bool(0, 0)) return;
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kPrivilege) throw;
+    detail = error.message();
+  }
+  Refuse("its session is still there", detail);
+}
+
+void Lease::Write(pg::Connection& connection, std::string_view sql, base::FailpointId before_commit) const {
   pg::Transaction transaction(connection);
   MarkAsOwn(connection, tag_secret_, release_);
   connection.Query(Sql(sql), {release_, std::to_string(token_)});
+  base::Failpoint(before_commit);
   transaction.Commit();
 }
 
@@ -116,7 +136,7 @@ void Lease::Renew(const std::stop_token& stop) {
   while (SleepUnlessStopped(stop, kBeat)) {
     try {
       if (!connection || connection->Broken()) connection.emplace(pg::Connection::Open(options_));
-      Write(*connection, sql_text::kLeaseRenew);
+      Write(*connection, sql_text::kLeaseRenew, base::FailpointId::kLeaseBeforeRenew);
     } catch (const base::Error& error) {
       // Hold() decides, not the heart: a lease that could not be renewed is lost only when someone else took it.
       base::Debug("the lease could not be renewed: {}", error.message());

@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "pg/connection.h"
 
@@ -13,6 +14,9 @@ namespace run {
 // One runner at a time: a row with a fencing token. It lives 15 s and is renewed every 3 s by a thread with a
 // connection of its own. Every transaction of a step reads the row FOR KEY SHARE: a takeover (FOR UPDATE) waits for it,
 // the renewal (which touches no key column) does not, and a runner whose token is no longer the row's cannot commit.
+//
+// The runner's own session, which also runs what is in no transaction, holds an advisory lock for as long as it lives:
+// who takes over ends the session that has it.
 //
 // A crash leaves the row; it is taken over once it ran out, or at once where its process was on this host and is dead.
 class Lease {
@@ -33,9 +37,10 @@ class Lease {
 
  private:
   void Take(pg::Connection& connection);
+  void EndFormer(pg::Connection& connection);
   void Renew(const std::stop_token& stop);
   // One statement in a transaction of its own, marked as the release's.
-  void Write(pg::Connection& connection, std::string_view sql) const;
+  void Write(pg::Connection& connection, std::string_view sql, base::FailpointId before_commit) const;
 
   pg::ConnectOptions options_;
   std::string release_;

@@ -42,7 +42,7 @@ pg::Connection Connect(const pg::ConnectOptions& options) {
 // What says nothing about the step itself, or must not be followed by anything.
 bool EndsTheRun(Code code) {
   return code == Code::kFailpointError || code == Code::kInterrupted || code == Code::kCommitInDoubt ||
-         code == Code::kLeaseLost;
+         code == Code::kLeaseLost || code == Code::kBackfillHeld;
 }
 
 [[noreturn]] void Fail(const plan::Step& step, Direction direction, bool nothing_left, const base::Error& error) {
@@ -74,23 +74,26 @@ Runner::Runner(const Session& session)
 
 void Runner::Conclude() {
   const plan::Step& step = session_.plan.steps[*position_.in_flight];
-  const auto intent = position_.intent;
+  // Before the outcome line: a crash between the two is found by the next run as it was found by this one.
+  if (!journal::InOneTransaction(step, Direction::kForward) && step.kind != plan::StepKind::kBackfill) {
+    pg::Transaction transaction(connection_);
+    Prologue(connection_);
+    journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
+    transaction.Commit();
+  }
+  base::Failpoint(base::FailpointId::kRunBeforeConclude);
   session_.journal.Append("outcome", {{"step", step.id},
                                       {"direction", journal::Name(position_.direction)},
-                                      {"intent", intent},
+                                      {"intent", position_.intent},
                                       {"concluded", "after the run that did it ended without a word"}});
   position_ = WhereItStands(connection_, session_.plan, session_.journal);
-  if (journal::InOneTransaction(step, Direction::kForward) || step.kind == plan::StepKind::kBackfill) return;
-  pg::Transaction transaction(connection_);
-  Prologue(connection_);
-  journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
-  transaction.Commit();
 }
 
 // The lease is ours, so whatever transaction the former runner had is over, and it did not commit.
 void Runner::RecordRollback() {
   const plan::Step& step = session_.plan.steps[*position_.in_flight];
   const base::Error error(Code::kInterrupted, "the run that began the step ended before its COMMIT");
+  base::Failpoint(base::FailpointId::kRunBeforeWriteOff);
   session_.journal.Append("failed", {{"step", step.id},
                                      {"direction", journal::Name(position_.direction)},
                                      {"intent", position_.intent},
@@ -126,7 +129,7 @@ void Runner::StopIfAsked() const {
 void Runner::Tell(Progress::What what, std::size_t index, Direction direction, std::string text) const {
   if (!session_.progress) return;
   session_.progress(
-      {what, &session_.plan.steps[index], direction, index + 1, session_.plan.steps.size(), std::move(text)});
+      {what, &session_.plan.steps[index], direction, index + 1, session_.plan.steps.size(), std::move(text), {}});
 }
 
 Done Runner::Run(std::size_t index, Direction direction) {
@@ -163,6 +166,7 @@ Done Runner::Run(std::size_t index, Direction direction) {
                                       {"rows", done.rows},
                                       {"locks", done.locks}});
   if (!done.kept.empty()) session_.journal.Append("kept", {{"step", step.id}, {"rows", done.kept}});
+  base::Failpoint(base::FailpointId::kStepAfterOutcome);
   Tell(Progress::What::kEnds, index, direction, base::FormatDuration(took));
   return done;
 }
@@ -177,7 +181,9 @@ void Runner::Finish() {
   pg::Transaction transaction(connection_);
   Prologue(connection_);
   journal::MirrorLines(connection_, session_.plan.release, session_.journal, through);
+  base::Failpoint(base::FailpointId::kRunBeforeFinish);
   transaction.Commit();
+  base::Failpoint(base::FailpointId::kRunAfterFinish);
 }
 
 void RunTo(const Session& session, plan::Phase phase) {

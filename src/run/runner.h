@@ -12,6 +12,10 @@
 #include "run/lock_meter.h"
 #include "run/session.h"
 
+namespace backfill {
+struct Job;
+}
+
 namespace run {
 
 // What a step did.
@@ -53,6 +57,7 @@ class Runner {
   Done InTransaction(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter);
   Done Concurrently(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockWatch& watch);
   void Outside(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockWatch& watch);
+  [[nodiscard]] backfill::Job JobOf(const plan::Step& step, std::int64_t intent);
   Done Backfilled(const plan::Step& step, std::int64_t intent);
 
   void Prologue(pg::Connection& connection) const;

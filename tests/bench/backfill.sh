@@ -28,9 +28,10 @@ measure_update() {
 }
 measure_migrate() {
   fresh
+  throttle "workers: $2"
   begin_release
   ask bench 'CHECKPOINT'
-  timed switchback migrate "$release" --workers "$2"
+  timed switchback migrate "$release"
   record "$1" "$took"
   all_filled
 }

@@ -25,9 +25,11 @@ under_load() {
   record "$name, mean" "${result#* }"
 }
 a_release() {
+  throttle "$1"
   begin_release
-  quietly switchback migrate "$release" "$@"
+  quietly switchback migrate "$release"
 }
+throttled='workers: 1, every: 200ms, latency: 3ms, latency_query: select count(*) from public.pgbench_tellers'
 
 measure_latency() {
   local round full
@@ -45,9 +47,9 @@ measure_latency() {
     fresh
     under_load 'nothing else' sleep 20
     fresh
-    under_load 'release, with throttle' a_release
+    under_load 'release, with throttle' a_release "$throttled"
     fresh
-    under_load 'release, without throttle' a_release --no-throttle
+    under_load 'release, without throttle' a_release "$unthrottled"
     say "latency: round $round of $rounds done"
   done
   printf '\nlatency: pgbench -s %d, 4 clients, %d transactions a second (70 %% of %d); milliseconds\n' "$scale" "$rate" "$full"

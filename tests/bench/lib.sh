@@ -21,6 +21,7 @@ CONF
   quietly pg_ctl -D server -l server.log -w start
   quietly createdb bench
   quietly switchback init --apply
+  cp switchback.yaml first.yaml
   quietly pg_ctl -D server -l server.log -w restart
 }
 
@@ -31,6 +32,10 @@ write_release() {
   printf 'version: 1\ntitle: wider\nowner: bench\nrollback_window: 1h\nchange: change.sql\n' >"releases/$release/release.yaml"
 }
 wider='ALTER TABLE measured RENAME COLUMN amount TO total; ALTER TABLE measured ALTER COLUMN total TYPE bigint;'
+
+# throttle KEYS: the section `throttle` of switchback.yaml
+throttle() { { cat first.yaml; echo "throttle: {$1}"; } >switchback.yaml; }
+unthrottled='replica_lag_bytes: off, replica_lag: off, archive_backlog: off, slot_room: off, lock_waiters: off, oldest_transaction: off, free_disk: off, table_growth: off'
 
 # make_start ROWS: database `start`, 10 columns and 3 indexes, of which `fresh` makes copies
 make_start() {

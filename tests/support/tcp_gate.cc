@@ -10,7 +10,6 @@
 #include <list>
 #include <stdexcept>
 #include <string_view>
-#include <vector>
 
 namespace test {
 namespace {
@@ -99,31 +98,28 @@ TcpGate::~TcpGate() {
   Close(listener_);
 }
 
-void TcpGate::Serve() {
-  std::list<Pair> pairs;
-  while (!stop_) {
-    std::vector<pollfd> entries{{listener_, POLLIN, 0}};
-    for (const auto& pair : pairs) {
-      entries.push_back({pair.client, POLLIN, 0});
-      entries.push_back({pair.server, POLLIN, 0});
-    }
+// A thread for each pair: a client that does not read must not hold up the others.
+void TcpGate::Pass(int client) {
+  Pair pair{client, ::socket(AF_INET, SOCK_STREAM, 0)};
+  const auto address = Loopback(server_port_);
+  if (::connect(pair.server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) Close(pair.client);
+  while (!stop_ && (pair.client >= 0 || pair.server >= 0)) {
+    std::array<pollfd, 2> entries{{{pair.client, POLLIN, 0}, {pair.server, POLLIN, 0}}};
     if (::poll(entries.data(), entries.size(), 20) <= 0) continue;
-    std::size_t at = 1;
-    for (auto& pair : pairs) {
-      if (entries[at].revents != 0 && pair.client >= 0) Relay(pair, true, fault_);
-      if (entries[at + 1].revents != 0 && pair.server >= 0) Relay(pair, false, fault_);
-      at += 2;
-    }
-    if (entries[0].revents != 0) {
-      Pair pair{::accept(listener_, nullptr, nullptr), ::socket(AF_INET, SOCK_STREAM, 0)};
-      const auto address = Loopback(server_port_);
-      if (::connect(pair.server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) Close(pair.client);
-      pairs.push_back(pair);
-    }
+    if (entries[0].revents != 0 && pair.client >= 0) Relay(pair, true, fault_);
+    if (entries[1].revents != 0 && pair.server >= 0) Relay(pair, false, fault_);
   }
-  for (auto& pair : pairs) {
-    Close(pair.client);
-    Close(pair.server);
+  Close(pair.client);
+  Close(pair.server);
+}
+
+void TcpGate::Serve() {
+  std::list<std::jthread> pairs;
+  while (!stop_) {
+    pollfd entry{listener_, POLLIN, 0};
+    if (::poll(&entry, 1, 20) <= 0) continue;
+    const int client = ::accept(listener_, nullptr, nullptr);
+    if (client >= 0) pairs.emplace_back([this, client] { Pass(client); });
   }
 }
 

@@ -22,12 +22,17 @@ class TcpGate {
   ~TcpGate();
 
   [[nodiscard]] int port() const { return port_; }
+  // Connections from now on go to another server.
+  void TurnTo(int server_port) { server_port_ = server_port; }
   void Arm(Fault fault) { fault_ = fault; }
+  // True where the fault has not happened yet.
+  [[nodiscard]] bool Armed() const { return fault_ != Fault::kNone; }
 
  private:
   void Serve();
+  void Pass(int client);
 
-  int server_port_;
+  std::atomic<int> server_port_;
   int listener_ = -1;
   int port_ = 0;
   std::atomic<Fault> fault_{Fault::kNone};

@@ -13,6 +13,7 @@
 #include "backup/local/repository.h"
 #include "backup/sql_text.h"
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "sandbox/server.h"
@@ -163,6 +164,7 @@ Backup LocalProvider::Take(pg::Connection& source, std::chrono::milliseconds dea
   backup.id = id;
   backup.taken = base::Now();
   backup.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  base::Failpoint(base::FailpointId::kBackupBeforeComplete);
   base::WriteFile(partial.path() / kDescription, ToJson(backup).dump(2) + "\n");
   partial.Complete(BackupsDirectory(repository_) / id);
   return backup;

@@ -8,6 +8,7 @@
 #include "backup/local/local.h"
 #include "backup/local/repository.h"
 #include "backup/local/waldump.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "sandbox/server.h"
@@ -161,6 +162,7 @@ Restored Recover(const Job& job, const std::function<void(const std::string&)>& 
   tell("copying the backup " + job.backup.id);
   CopyBackup(job);
   restored.copy = Since(start);
+  base::Failpoint(base::FailpointId::kRestoreCopied);
 
   start = steady_clock::now();
   tell("replaying the write-ahead log up to " + job.request.point.lsn.Text());
@@ -181,6 +183,7 @@ Restored Recover(const Job& job, const std::function<void(const std::string&)>& 
         .Detail(error.detail().empty() ? error.message() : error.message() + "\n" + error.detail());
   }
   restored.recover = Since(start);
+  base::Failpoint(base::FailpointId::kRestoreUp);
   restored.url = server.Url();
   restored.stop = PgCtl(job, "fast");
   CheckEnd(job, server.log(), restored);

@@ -1,0 +1,112 @@
+#include "cases.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace crash {
+
+const std::vector<Place>& Places() {
+  static const std::vector<Place> places = {
+      {"file.before_rename", Scene::kPlan},
+      {"file.before_rename", Scene::kCheckpoint, 2},
+      {"journal.before_write", Scene::kForward},
+      {"journal.before_write", Scene::kUndo, 5},
+      {"journal.before_sync", Scene::kForward, 6},
+      {"journal.before_sync", Scene::kPurge, 4},
+      {"journal.after_sync", Scene::kForward, 9},
+      {"journal.before_cut", Scene::kTorn, 1, false, true},
+      {"journal.before_rebuild", Scene::kRebuild},
+      {"journal.before_install", Scene::kInstall, 1, true},
+      {"journal.mirrored", Scene::kForward, 2},
+      {"lease.before_take", Scene::kForward, 1, true},
+      {"lease.after_take", Scene::kForward},
+      {"lease.before_renew", Scene::kBlocked, 1, true},
+      {"lease.before_return", Scene::kForward, 1, true},
+      {"lease.before_return", Scene::kUndo, 1, true},
+      {"lease.fenced", Scene::kForward},
+      {"lease.fenced", Scene::kUndo},
+      {"run.before_enter", Scene::kCheckpoint, 1, true},
+      {"run.after_enter", Scene::kCheckpoint},
+      {"run.before_conclude", Scene::kConclude},
+      {"run.before_conclude", Scene::kConcludeIndex},
+      {"run.before_write_off", Scene::kWriteOff},
+      {"run.before_intent", Scene::kForward, 2},
+      {"run.after_intent", Scene::kForward, 3},
+      {"run.after_intent", Scene::kUndo, 2},
+      {"run.before_commit", Scene::kForward, 1, true, true},
+      {"run.before_commit", Scene::kForward, 4, true},
+      {"run.before_commit", Scene::kForward, 6, true},
+      {"run.before_commit", Scene::kForward, 8, true},
+      {"run.before_commit", Scene::kUndo, 1, true, true},
+      {"run.before_commit", Scene::kUndo, 4, true},
+      {"run.before_commit", Scene::kPurge, 1, true},
+      {"run.after_commit", Scene::kForward, 2, false, true},
+      {"run.after_commit", Scene::kForward, 5},
+      {"run.after_commit", Scene::kForward, 7},
+      {"run.after_commit", Scene::kUndo, 3},
+      {"run.after_commit", Scene::kPurge, 2},
+      {"run.after_outcome", Scene::kForward, 4},
+      {"run.after_outcome", Scene::kPurge},
+      {"run.before_concurrent", Scene::kForward, 1, true},
+      {"run.before_drop_invalid", Scene::kInvalid},
+      {"run.after_statement", Scene::kForward, 1, false, true},
+      {"run.after_statement", Scene::kUndo},
+      {"run.before_finish", Scene::kForward, 1, true},
+      {"run.after_finish", Scene::kForward},
+      {"gate.decided", Scene::kForward, 2},
+      {"backfill.before_lay_out", Scene::kForward, 1, true},
+      {"backfill.batch", Scene::kForward, 1, true},
+      {"backfill.batch", Scene::kForward, 2, true, true},
+      {"backfill.after_batch", Scene::kForward},
+      {"backfill.before_check", Scene::kForward},
+      {"undo.begins", Scene::kUndo},
+      {"undo.rows", Scene::kUndo, 1, false, true},
+      {"undo.ends", Scene::kUndo},
+      {"purge.before_slot", Scene::kPurge, 1, false, true},
+      {"purge.before_publications", Scene::kPurge},
+      {"checkpoint.before_backup", Scene::kCheckpoint},
+      {"backup.before_complete", Scene::kFirstBackup},
+      {"checkpoint.before_stream", Scene::kCheckpoint},
+      {"checkpoint.published", Scene::kCheckpoint},
+      {"checkpoint.slot_made", Scene::kCheckpoint, 1, false, true},
+      {"checkpoint.point_made", Scene::kCheckpoint},
+      {"checkpoint.archived", Scene::kCheckpoint},
+      {"checkpoint.written", Scene::kCheckpoint},
+      {"checkpoint.recorded", Scene::kCheckpoint},
+      {"checkpoint.proven", Scene::kProve},
+      {"restore.copied", Scene::kRestore},
+      {"restore.up", Scene::kRestore},
+      {"restore.verified", Scene::kRestore, 1, false, true},
+      {"restore.recorded", Scene::kRestore},
+  };
+  return places;
+}
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  int number = 0;
+  for (const Place& place : Places()) {
+    // By turns, so that each place is left in both directions.
+    const bool turn = number++ % 2 == 1;
+    for (const bool twice : {false, true}) {
+      cases.push_back({place, Accident::kKill, twice, turn != twice});
+      cases.push_back({place, Accident::kServer, twice, turn == twice});
+      cases.push_back({place, Accident::kDisk, twice, turn != twice});
+      if (place.commit) cases.push_back({place, Accident::kCut, twice, turn == twice});
+    }
+  }
+  return cases;
+}
+
+std::string NameOf(const Case& which) {
+  static constexpr const char* kScenes[] = {
+      "Plan",     "Checkpoint", "Install", "FirstBackup", "Prove",   "Forward", "Conclude", "ConcludeIndex",
+      "WriteOff", "Invalid",    "Blocked", "Torn",        "Rebuild", "Undo",    "Purge",    "Restore"};
+  std::string name = which.place.failpoint;
+  std::ranges::replace(name, '.', '_');
+  return fmt::format("{}_{}_{}_{}{}{}", name, which.place.nth, kScenes[static_cast<int>(which.place.scene)],
+                     Name(which.accident), which.twice ? "Twice" : "", which.turn ? "AndTurn" : "");
+}
+
+}  // namespace crash

@@ -1,0 +1,312 @@
+// Every failpoint of the tool, with every accident that can happen there, once and again during the resume. After each:
+// `status` says what is in the database, the release goes on or back to what a run without a crash gives, and what the
+// server acknowledged to an application is there.
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/file.h"
+#include "cases.h"
+#include "ground.h"
+#include "writer.h"
+
+namespace crash {
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const std::string kRelease = Ground::kRelease;
+
+class Crash : public testing::TestWithParam<Case> {
+ public:
+  static void SetUpTestSuite() { ground_ = std::make_unique<Ground>(); }
+  static void TearDownTestSuite() { ground_.reset(); }
+
+ protected:
+  static Ground& ground() { return *ground_; }
+
+  void TearDown() override {
+    writer_.reset();
+    if (!ground_) return;
+    if (!hidden_.empty()) ShowBackups();
+    ground().ClearRestored();
+  }
+
+  void Begin(const Place& place);
+  void Meet(const Words& words, const std::string& failpoint, int nth, Accident accident);
+  void ExpectTruth();
+  void Resume(const Case& which);
+  void ExpectEnd(const Case& which);
+  void ExpectStands(std::size_t steps, const std::string& net);
+  void ExpectRestored(const base::Json& envelope);
+
+  void Killed(const std::string& failpoint, int nth = 2);
+  void LeaveInvalidIndex();
+  void HideBackups();
+  void ShowBackups();
+  std::string Count(const std::string& sql) { return ground().project().Connect().Exec(sql).Text(0, 0); }
+
+  static std::unique_ptr<Ground> ground_;
+  std::unique_ptr<Writer> writer_;
+  std::jthread blocker_;
+  fs::path hidden_;
+  bool fired_ = false;
+};
+
+std::unique_ptr<Ground> Crash::ground_;
+
+Words Command(Scene scene) {
+  switch (scene) {
+    case Scene::kPlan:
+      return {"plan", kRelease};
+    case Scene::kCheckpoint:
+    case Scene::kInstall:
+    case Scene::kFirstBackup:
+      return {"checkpoint", kRelease};
+    case Scene::kProve:
+      return {"checkpoint", kRelease, "--prove"};
+    case Scene::kUndo:
+      return {"rollback", kRelease};
+    case Scene::kPurge:
+      return {"purge", kRelease};
+    case Scene::kRestore:
+      return {"restore", kRelease};
+    default:
+      return {"run", kRelease, "--until", "contract"};
+  }
+}
+
+Ground::Stage StageOf(Scene scene) {
+  switch (scene) {
+    case Scene::kPlan:
+    case Scene::kCheckpoint:
+    case Scene::kInstall:
+    case Scene::kFirstBackup:
+    case Scene::kProve:
+      return Ground::Stage::kPlanned;
+    case Scene::kUndo:
+    case Scene::kPurge:
+    case Scene::kRestore:
+      return Ground::Stage::kContracted;
+    default:
+      return Ground::Stage::kCheckpointed;
+  }
+}
+
+void Crash::Killed(const std::string& failpoint, int nth) {
+  Meet(Command(Scene::kForward), failpoint, nth, Accident::kKill);
+  ASSERT_TRUE(fired_);
+}
+
+// A build waits for a transaction that is older than itself; then its tool and its session end.
+void Crash::LeaveInvalidIndex() {
+  Meet(Command(Scene::kForward), "lease.fenced", 1, Accident::kKill);
+  ASSERT_TRUE(fired_);
+  auto holder = ground().project().Connect();
+  holder.Exec("BEGIN; LOCK TABLE public.items IN ROW EXCLUSIVE MODE");
+  auto builder = ground().project().Connect();
+  builder.SetStatementTimeout(milliseconds(700));
+  EXPECT_THROW(builder.Exec("CREATE INDEX CONCURRENTLY items_by_n ON public.items (n)"), base::Error);
+  holder.Exec("ROLLBACK");
+  ASSERT_EQ(Count("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "1");
+}
+
+void Crash::HideBackups() {
+  hidden_ = ground().project().repository() / "backups.hidden";
+  fs::rename(ground().project().repository() / "backups", hidden_);
+}
+
+void Crash::ShowBackups() {
+  fs::remove_all(ground().project().repository() / "backups");
+  fs::rename(hidden_, ground().project().repository() / "backups");
+  hidden_.clear();
+}
+
+void Crash::Begin(const Place& place) {
+  writer_.reset();
+  blocker_ = {};
+  ground().Reset(StageOf(place.scene));
+  switch (place.scene) {
+    case Scene::kPlan:
+      fs::remove(ground().PlanFile());
+      break;
+    case Scene::kInstall:
+      ground().project().Connect().Exec("DROP SCHEMA switchback CASCADE");
+      break;
+    case Scene::kFirstBackup:
+      if (hidden_.empty()) HideBackups();
+      fs::remove_all(ground().project().repository() / "backups");
+      break;
+    case Scene::kConclude:
+      Killed("run.after_commit");
+      break;
+    case Scene::kConcludeIndex:
+      Killed("run.after_statement", 1);
+      break;
+    case Scene::kWriteOff:
+      Killed("run.before_commit");
+      break;
+    case Scene::kInvalid:
+      LeaveInvalidIndex();
+      break;
+    case Scene::kTorn:
+      std::ofstream(ground().State() / "journal.jsonl", std::ios::app) << R"({"at":"2026-01-0)";
+      break;
+    case Scene::kRebuild:
+      Killed("run.after_commit");
+      fs::remove(ground().State() / "journal.jsonl");
+      break;
+    default:
+      break;
+  }
+  writer_ = std::make_unique<Writer>(ground().project().url());
+  while (writer_->acknowledged() < 10) std::this_thread::sleep_for(milliseconds(2));
+  if (place.scene != Scene::kBlocked) return;
+  std::atomic<bool> held{false};
+  blocker_ = std::jthread([&held, url = ground().project().url()] {
+    try {
+      auto connection = pg::Connection::Open({.conninfo = url});
+      connection.Exec("BEGIN; LOCK TABLE public.items IN ROW EXCLUSIVE MODE");
+      held = true;
+      std::this_thread::sleep_for(seconds(5));
+      connection.Exec("ROLLBACK");
+    } catch (const base::Error&) {
+      held = true;  // the server was stopped meanwhile
+    }
+  });
+  while (!held) std::this_thread::sleep_for(milliseconds(2));
+}
+
+void Crash::Meet(const Words& words, const std::string& failpoint, int nth, Accident accident) {
+  SCOPED_TRACE(fmt::format("{} at {}@{} in {}", Name(accident), failpoint, nth, words.front()));
+  const Met met = ground().Run(words, failpoint, nth, accident);
+  fired_ = met.fired;
+  if (!met.fired) return;
+  static const std::set<int> kStopped = {0, 20, 30, 31};
+  EXPECT_TRUE(accident == Accident::kKill || kStopped.contains(met.exit)) << met.exit << "\n" << met.said;
+  ExpectTruth();
+}
+
+void Crash::ExpectTruth() {
+  const base::Json status = ground().On({"status", kRelease});
+  ASSERT_EQ(status["exit"], 0) << status.dump(1);
+  if (status["result"]["plan"].is_null()) return;
+  EXPECT_EQ(ground().Untrue(status["result"]["position"]), "");
+}
+
+bool GoesForward(Scene scene) { return Command(scene).front() == "run"; }
+
+void Crash::Resume(const Case& which) {
+  const Scene scene = which.place.scene;
+  Words words = Command(scene);
+  if (which.turn && GoesForward(scene)) words = Command(Scene::kUndo);
+  if (which.turn && scene == Scene::kUndo) words = Command(Scene::kForward);
+  const base::Json resumed = ground().On(words);
+  ASSERT_EQ(resumed["exit"], 0) << resumed.dump(1);
+  if (scene == Scene::kRestore) ExpectRestored(resumed);
+}
+
+void Crash::ExpectStands(std::size_t steps, const std::string& net) {
+  const base::Json position = ground().On({"status", kRelease})["result"]["position"];
+  // A step that was begun and rolled back stays on record where nothing was there to go back from.
+  EXPECT_TRUE(position["state"] == "clean" || position["failed"] == true) << position;
+  EXPECT_EQ(position["steps_done"], steps);
+  EXPECT_EQ(ground().Now().net, net);
+}
+
+void Crash::ExpectRestored(const base::Json& envelope) {
+  const auto restored = pg::Connection::Open({.conninfo = envelope["result"]["url"].get<std::string>()});
+}
+
+void Crash::ExpectEnd(const Case& which) {
+  const auto& reference = ground().reference();
+  const std::string slots = Count("SELECT count(*) FROM pg_replication_slots WHERE database = 'shop'");
+  switch (which.place.scene) {
+    case Scene::kPlan:
+      EXPECT_EQ(ground().On({"plan", kRelease})["result"]["changes"], base::Json::array());
+      break;
+    case Scene::kCheckpoint:
+    case Scene::kInstall:
+    case Scene::kFirstBackup:
+    case Scene::kProve:
+      ExpectStands(0, reference.forward[0].net);
+      EXPECT_EQ(slots, "1");
+      EXPECT_EQ(ground().On({"gate", kRelease, "--for", "expand"})["exit"], 0);
+      break;
+    case Scene::kPurge:
+      ExpectStands(ground().steps(), reference.forward.back().net);
+      EXPECT_EQ(slots, "0");
+      EXPECT_EQ(Count("SELECT count(*) FROM pg_publication"), "0");
+      break;
+    case Scene::kRestore:
+      ExpectStands(ground().contracted(), reference.forward[ground().contracted()].net);
+      break;
+    default:
+      if (GoesForward(which.place.scene) != which.turn) {
+        ExpectStands(ground().contracted(), reference.forward[ground().contracted()].net);
+      } else {
+        ExpectStands(0, reference.back[0].net);
+      }
+  }
+  for (const std::string& line : writer_->Missing()) ADD_FAILURE() << line;
+}
+
+TEST_P(Crash, IsNamedAndLeft) {
+  const Case& which = GetParam();
+  const Words words = Command(which.place.scene);
+  const std::string first = which.place.failpoint;
+  // Where a resume does not come to the same failpoint, the accident meets it when it enters the release.
+  for (const std::string& second : which.twice ? Words{first, "run.before_enter"} : Words{""}) {
+    ASSERT_NO_FATAL_FAILURE(Begin(which.place));
+    ASSERT_NO_FATAL_FAILURE(Meet(words, first, which.place.nth, which.accident));
+    ASSERT_TRUE(fired_) << first << " was not passed";
+    if (!which.twice) break;
+    ASSERT_NO_FATAL_FAILURE(Meet(words, second, 1, which.accident));
+    if (fired_) break;
+  }
+  ASSERT_TRUE(fired_) << "the resume passed no failpoint";
+  ASSERT_NO_FATAL_FAILURE(Resume(which));
+  ExpectEnd(which);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Crash, testing::ValuesIn(Cases()),
+                         [](const auto& given) { return NameOf(given.param); });
+
+// Each accident by turns, during the run and again during the resume.
+std::vector<Case> Subset() {
+  std::vector<Case> cases;
+  std::set<std::string> taken;
+  for (const Case& each : Cases()) {
+    const std::string place = fmt::format("{}@{}", each.place.failpoint, each.place.nth);
+    auto accident = static_cast<Accident>(cases.size() % 4);
+    if (accident == Accident::kCut && !each.place.commit) accident = Accident::kDisk;
+    if (!each.place.subset || !each.twice || each.accident != accident || !taken.insert(place).second) continue;
+    cases.push_back(each);
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Some, Crash, testing::ValuesIn(Subset()),
+                         [](const auto& given) { return NameOf(given.param); });
+
+TEST(Failpoints, EachHasAPlace) {
+  std::set<std::string> places;
+  for (const Place& place : Places()) places.insert(place.failpoint);
+  std::set<std::string> failpoints;
+  for (const base::FailpointInfo& info : base::AllFailpoints()) failpoints.emplace(info.name);
+  EXPECT_EQ(places, failpoints);
+}
+
+}  // namespace
+}  // namespace crash
