@@ -6,8 +6,10 @@
 #include <map>
 #include <thread>
 
+#include "backfill/overseer.h"
 #include "backfill/sql_text.h"
 #include "backfill/statements.h"
+#include "backfill/users_triggers.h"
 #include "backfill/workers.h"
 #include "base/error.h"
 #include "base/failpoint.h"
@@ -18,9 +20,10 @@ namespace {
 
 constexpr int kPasses = 20;
 constexpr std::int64_t kLeastBlocks = 256;  // of a part
+constexpr int kPartsEach = 4;               // so that no worker is left alone with a long last one
 
 int Threads(const Job& job) {
-  if (job.workers > 0) return job.workers;
+  if (job.throttle.workers > 0) return job.throttle.workers;
   return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4);
 }
 
@@ -29,19 +32,24 @@ void SetPath(pg::Connection& connection, const Job& job) {
                    {job.search_path.empty() ? "pg_catalog, pg_temp" : job.search_path});
 }
 
+void SetLockTimeout(pg::Connection& connection, const Job& job) {
+  connection.Exec(fmt::format("SET LOCAL lock_timeout = {}", job.lock_timeout.count()));
+}
+
 // Lays out the parts of a pass, unless an interrupted one left its own.
 std::vector<Part> Parts(pg::Connection& connection, const Job& job) {
   pg::Transaction transaction(connection);
   job.begin(connection);
+  SetLockTimeout(connection, job);
   const auto leaves = connection.Query(std::string(sql_text::kLeaves), {job.backfill.table.Sql()});
   const bool resumed = connection.Query(std::string(sql_text::kHasCursors), {job.release, job.step}).Bool(0, 0);
-  std::map<std::string, pg::QualifiedName> by_text;
+  std::map<std::string, Part> by_text;
   for (int i = 0; i < leaves.rows(); ++i) {
     const pg::QualifiedName leaf{leaves.Text(i, 0), leaves.Text(i, 1)};
-    by_text[leaf.Text()] = leaf;
+    by_text[leaf.Text()] = {.leaf = leaf, .rows_per_block = leaves.Double(i, 3)};
     if (resumed) continue;
     const std::int64_t blocks = leaves.Int(i, 2);
-    const std::int64_t parts = std::clamp<std::int64_t>(blocks / kLeastBlocks, 1, Threads(job));
+    const std::int64_t parts = std::clamp<std::int64_t>(blocks / kLeastBlocks, 1, Threads(job) * kPartsEach);
     for (std::int64_t part = 0; part < parts; ++part) {
       connection.Query(std::string(sql_text::kAddCursor),
                        {job.release, job.step, leaf.Text(), std::to_string(part), std::to_string(blocks * part / parts),
@@ -53,7 +61,11 @@ std::vector<Part> Parts(pg::Connection& connection, const Job& job) {
   for (int i = 0; i < open.rows(); ++i) {
     const auto leaf = by_text.find(open.Text(i, 0));
     if (leaf == by_text.end()) continue;  // a partition that was dropped meanwhile
-    result.push_back({leaf->second, open.Int(i, 1), open.Int(i, 2), open.Int(i, 3)});
+    Part part = leaf->second;
+    part.part = open.Int(i, 1);
+    part.next = open.Int(i, 2);
+    part.end = open.Int(i, 3);
+    result.push_back(std::move(part));
   }
   base::Failpoint(base::FailpointId::kBackfillBeforeLayOut);
   transaction.Commit();
@@ -63,6 +75,8 @@ std::vector<Part> Parts(pg::Connection& connection, const Job& job) {
 bool AnyPending(pg::Connection& connection, const Job& job) {
   pg::Transaction transaction(connection, pg::Transaction::Isolation::kReadCommitted, true);
   SetPath(connection, job);
+  SetLockTimeout(connection, job);
+  connection.Exec("SET LOCAL row_security = off");
   return connection.Exec(AnyPendingSql(job.backfill)).Bool(0, 0);
 }
 
@@ -70,9 +84,14 @@ bool AnyPending(pg::Connection& connection, const Job& job) {
 
 std::int64_t Fill(const Job& job) {
   auto connection = pg::Connection::Open(job.connect);
+  const bool skip_triggers = SkipsTriggers(connection, job);
+  Overseer overseer(job, connection);
+  Rate rate(job.rows_per_s);
   std::int64_t rows = 0;
   for (int pass = 1; pass <= kPasses; ++pass) {
-    rows += Workers(job, Parts(connection, job)).Run(Threads(job));
+    Workers workers(job, Parts(connection, job), pass == 1 ? Take::kEmpty : Take::kAll, skip_triggers, rate);
+    overseer.Watch(workers, Threads(job));
+    rows += workers.rows();
     base::Failpoint(base::FailpointId::kBackfillBeforeCheck);
     if (!AnyPending(connection, job)) return rows;
     pg::Transaction transaction(connection);

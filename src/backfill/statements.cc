@@ -16,11 +16,29 @@ std::string KeyJson(const plan::Backfill& backfill) {
 
 }  // namespace
 
-std::string BatchSql(const plan::Backfill& backfill, const std::string& leaf) {
+std::string FillSql(const plan::Backfill& backfill, const std::string& leaf) {
+  return fmt::format(
+      "UPDATE /* switchback */ ONLY {leaf} AS t SET {column} = ({value}) "
+      "WHERE t.ctid >= $1::tid AND t.ctid < $2::tid AND t.{column} IS NULL AND ({pending})",
+      fmt::arg("leaf", leaf), fmt::arg("column", pg::Ident(backfill.column)), fmt::arg("value", backfill.value),
+      fmt::arg("pending", backfill.pending));
+}
+
+std::string FillUnlockedSql(const plan::Backfill& backfill, const std::string& leaf) {
+  return fmt::format(
+      "WITH unlocked AS (SELECT t.ctid AS at FROM ONLY {leaf} AS t WHERE t.ctid >= $1::tid AND t.ctid < $2::tid "
+      "AND t.{column} IS NULL AND ({pending}) FOR NO KEY UPDATE OF t SKIP LOCKED) "
+      "UPDATE /* switchback */ ONLY {leaf} AS t SET {column} = ({value}) FROM unlocked "
+      "WHERE t.ctid = unlocked.at AND t.ctid >= $1::tid AND t.ctid < $2::tid AND t.{column} IS NULL AND ({pending})",
+      fmt::arg("leaf", leaf), fmt::arg("column", pg::Ident(backfill.column)), fmt::arg("value", backfill.value),
+      fmt::arg("pending", backfill.pending));
+}
+
+std::string ReplaceSql(const plan::Backfill& backfill, const std::string& leaf) {
   const std::string column = pg::Ident(backfill.column);
   // The ranges stand on both sides of the join, so that neither reads the whole table.
   return fmt::format(
-      "WITH changed AS (UPDATE ONLY {leaf} AS x SET {column} = p.filled "
+      "WITH changed AS (UPDATE /* switchback */ ONLY {leaf} AS x SET {column} = p.filled "
       "FROM (SELECT t.ctid AS at, ({value}) AS filled, t.{column}::text AS former, "
       "CASE WHEN t.{column} IS NOT NULL THEN {key} END AS key "
       "FROM ONLY {leaf} AS t WHERE t.ctid >= $1::tid AND t.ctid < $2::tid AND ({pending})) AS p "

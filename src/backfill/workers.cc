@@ -3,109 +3,160 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "backfill/sql_text.h"
 #include "backfill/statements.h"
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "base/time.h"
 #include "pg/transaction.h"
 
 namespace backfill {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using base::Code;
 using std::chrono::milliseconds;
 
-constexpr std::int64_t kFirstBlocks = 128;
-constexpr std::int64_t kMostBlocks = 8192;
-constexpr milliseconds kTarget{200};  // of a batch: that long its row locks are held
+constexpr milliseconds kLongest{450};  // of a batch: that long its row locks may be held
+constexpr milliseconds kBrief{100};    // for a lock, where the row may be left to the next pass
+constexpr milliseconds kPatient{400};
+constexpr milliseconds kPoll{20};
 constexpr int kAttempts = 20;
-
-std::int64_t Adapted(std::int64_t blocks, milliseconds took) {
-  if (took < kTarget / 2) return std::min(blocks * 2, kMostBlocks);
-  if (took > kTarget * 2) return std::max<std::int64_t>(blocks / 2, 1);
-  return blocks;
-}
 
 std::string Tid(std::int64_t block) { return fmt::format("({},0)", block); }
 
 }  // namespace
 
-Workers::Workers(const Job& job, std::vector<Part> parts)
-    : job_(job), parts_(std::move(parts)), began_(Clock::now()), told_(began_) {
-  for (const Part& part : parts_) all_blocks_ += part.end - part.next;
+Workers::Workers(const Job& job, std::vector<Part> parts, Take take, bool skip_triggers, Rate& rate)
+    : job_(job), take_(take), skip_triggers_(skip_triggers), rate_(rate), parts_(std::move(parts)) {
+  std::ranges::reverse(parts_);  // taken from the end
 }
 
-std::int64_t Workers::Run(int threads) {
-  {
-    std::vector<std::jthread> running;
-    const auto useful = std::min(static_cast<std::size_t>(threads), parts_.size());
-    for (std::size_t i = 0; i < useful; ++i) running.emplace_back([this] { Work(); });
-  }
-  if (failure_) std::rethrow_exception(failure_);
-  return rows_;
-}
+Workers::~Workers() { ended_ = true; }
 
-bool Workers::Take(Part& part) {
+void Workers::Start(int threads) {
   const std::scoped_lock lock(mutex_);
-  if (parts_.empty() || failure_) return false;
+  threads_ = static_cast<int>(std::min(static_cast<std::size_t>(threads), parts_.size()));
+  working_ = threads_;
+  for (int i = 0; i < threads_; ++i) running_.emplace_back([this] { Work(); });
+}
+
+bool Workers::Wait(milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, time, [this] { return working_ == 0; });
+}
+
+void Workers::Finish() {
+  running_.clear();
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+std::vector<int> Workers::Pids() {
+  const std::scoped_lock lock(mutex_);
+  return pids_;
+}
+
+bool Workers::Next(Part& part) {
+  const std::scoped_lock lock(mutex_);
+  if (parts_.empty() || ended_) return false;
   part = parts_.back();
   parts_.pop_back();
   return true;
 }
 
-bool Workers::Ended() {
-  const std::scoped_lock lock(mutex_);
-  return failure_ != nullptr;
-}
-
 void Workers::Work() {
+  std::exception_ptr failure;
   try {
     auto connection = pg::Connection::Open(job_.connect);
-    for (Part part; Take(part);) WorkOn(connection, part);
+    {
+      const std::scoped_lock lock(mutex_);
+      pids_.push_back(connection.BackendPid());
+    }
+    Pace pace(0);
+    // A tenth of a second's rows, so that all workers together keep to the rate at short intervals.
+    if (job_.rows_per_s > 0) pace.Limit(static_cast<double>(job_.rows_per_s) / (10.0 * threads_));
+    for (Part part; Next(part);) WorkOn(connection, pace, part);
   } catch (...) {
-    const std::scoped_lock lock(mutex_);
-    if (!failure_) failure_ = std::current_exception();
+    failure = std::current_exception();
+    ended_ = true;
+  }
+  const std::scoped_lock lock(mutex_);
+  if (failure && !failure_) failure_ = failure;
+  --working_;
+  changed_.notify_all();
+}
+
+void Workers::StopIfAsked() {
+  if (job_.stop == nullptr || !*job_.stop) return;
+  throw base::Error(Code::kInterrupted, fmt::format("the backfill of {} was interrupted", job_.backfill.table.Text()));
+}
+
+void Workers::WaitUntil(Clock::time_point time) {
+  StopIfAsked();
+  while (!ended_ && (held_ || Clock::now() < time)) {
+    std::this_thread::sleep_for(kPoll);
+    StopIfAsked();
   }
 }
 
-void Workers::WorkOn(pg::Connection& connection, Part part) {
-  std::int64_t blocks = kFirstBlocks;
-  for (int attempt = 1; part.next < part.end && !Ended();) {
-    if (job_.stop != nullptr && *job_.stop) {
-      throw base::Error(base::Code::kInterrupted,
-                        fmt::format("the backfill of {} was interrupted", job_.backfill.table.Text()));
-    }
-    const std::int64_t to = std::min(part.next + blocks, part.end);
+void Workers::WorkOn(pg::Connection& connection, Pace& pace, Part part) {
+  pace.Enter(part.rows_per_block);
+  Way way;
+  for (int attempt = 1; part.next < part.end;) {
+    WaitUntil(Clock::now());
+    if (ended_) return;
+    const std::int64_t to = std::min(part.next + pace.Blocks(), part.end);
+    const std::int64_t blocks = to - part.next;
     const auto began = Clock::now();
     try {
-      const std::int64_t rows = Batch(connection, part, to);
-      Count(rows, to - part.next);
+      const std::int64_t rows = Batch(connection, part, to, way);
+      const auto now = Clock::now();
+      pace.Took(blocks, rows, std::chrono::duration_cast<std::chrono::microseconds>(now - began));
+      rows_ += rows;
+      blocks_ += blocks;
       part.next = to;
       attempt = 1;
-      blocks = Adapted(blocks, std::chrono::duration_cast<milliseconds>(Clock::now() - began));
+      way = {};
+      WaitUntil(rate_.After(rows, now));
     } catch (const base::Error& error) {
-      const bool waits = error.code() == base::Code::kLockTimeout || error.code() == base::Code::kDeadlock;
-      if (!waits || ++attempt > kAttempts) throw;
-      blocks = std::max<std::int64_t>(blocks / 2, 1);
-      std::this_thread::sleep_for(milliseconds(50) * attempt);
+      pace.GaveUp(blocks);
+      if (error.code() == Code::kDeadline && !way.unlimited) {
+        way.unlimited = blocks == 1;
+        continue;
+      }
+      if (error.code() != Code::kLockTimeout && error.code() != Code::kDeadlock) throw;
+      if (take_ == Take::kEmpty && !way.unlocked) {
+        way.unlocked = true;
+        continue;
+      }
+      if (++attempt > kAttempts) throw;
+      WaitUntil(Clock::now() + milliseconds(50) * attempt);
     }
   }
 }
 
-std::int64_t Workers::Batch(pg::Connection& connection, const Part& part, std::int64_t to) {
+std::int64_t Workers::Batch(pg::Connection& connection, const Part& part, std::int64_t to, const Way& way) {
+  const std::string leaf = part.leaf.Sql();
+  const milliseconds lock = std::min(job_.lock_timeout, take_ == Take::kEmpty ? kBrief : kPatient);
   pg::Transaction transaction(connection);
   job_.begin(connection);
-  // A lost batch is found pending again, so nobody waits for the disk.
+  // A lost batch is found pending again, so nobody waits for the disk. Rows that a policy hides must not be passed
+  // over.
   connection.Exec(
-      fmt::format("SET LOCAL lock_timeout = {}; SET LOCAL synchronous_commit = off; SET LOCAL switchback.bypass = 'on'",
-                  job_.lock_timeout.count()));
-  connection.Query("SELECT pg_catalog.set_config('search_path', $1, true)",
-                   {job_.search_path.empty() ? "pg_catalog, pg_temp" : job_.search_path});
-  const std::int64_t rows =
-      connection.Query(BatchSql(job_.backfill, part.leaf.Sql()), {Tid(part.next), Tid(to), job_.release}).Int(0, 0);
+      fmt::format("SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; SET LOCAL synchronous_commit = off; "
+                  "SET LOCAL row_security = off; SET LOCAL switchback.bypass = 'on'; {}"
+                  "SELECT pg_catalog.set_config('search_path', {}, true)",
+                  lock.count(), way.unlimited ? 0 : kLongest.count(),
+                  skip_triggers_ ? "SET LOCAL session_replication_role = replica; " : "",
+                  pg::Literal(job_.search_path.empty() ? "pg_catalog, pg_temp" : job_.search_path)));
+  const std::string from = Tid(part.next);
+  std::int64_t rows = 0;
+  if (take_ == Take::kAll) {
+    rows = connection.Query(ReplaceSql(job_.backfill, leaf), {from, Tid(to), job_.release}).Int(0, 0);
+  } else {
+    const std::string sql = way.unlocked ? FillUnlockedSql(job_.backfill, leaf) : FillSql(job_.backfill, leaf);
+    rows = connection.Query(sql, {from, Tid(to)}).affected();
+  }
   connection.Query(
       std::string(sql_text::kMoveCursor),
       {job_.release, job_.step, part.leaf.Text(), std::to_string(part.part), std::to_string(to), std::to_string(rows)});
@@ -113,21 +164,6 @@ std::int64_t Workers::Batch(pg::Connection& connection, const Part& part, std::i
   transaction.Commit();
   base::Failpoint(base::FailpointId::kBackfillAfterBatch);
   return rows;
-}
-
-void Workers::Count(std::int64_t rows, std::int64_t blocks) {
-  const std::scoped_lock lock(mutex_);
-  rows_ += rows;
-  blocks_ += blocks;
-  const auto now = Clock::now();
-  if (!job_.progress || now - told_ < std::chrono::seconds(1)) return;
-  told_ = now;
-  const auto took = std::chrono::duration_cast<milliseconds>(now - began_);
-  const auto left = took * (all_blocks_ - blocks_) / std::max<std::int64_t>(blocks_, 1);
-  job_.progress(fmt::format("{} rows filled, {} a second, {} % of {}; about {} left", rows_,
-                            rows_ * 1000 / std::max<std::int64_t>(took.count(), 1),
-                            blocks_ * 100 / std::max<std::int64_t>(all_blocks_, 1), job_.backfill.table.Text(),
-                            base::FormatDuration(left)));
 }
 
 }  // namespace backfill

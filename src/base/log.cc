@@ -36,6 +36,8 @@ spdlog::level::level_enum LevelOf(LogLevel level) {
 
 void SetLogLevel(LogLevel least) { Logger().set_level(LevelOf(least)); }
 
+bool Shows(LogLevel level) { return Logger().should_log(LevelOf(level)); }
+
 void LogMessage(LogLevel level, std::string_view message) {
   // The message is an argument, not the format: it may hold braces.
   if (level == LogLevel::kWarning) {

@@ -13,6 +13,7 @@ namespace base {
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 void SetLogLevel(LogLevel least);
+[[nodiscard]] bool Shows(LogLevel level);
 void LogMessage(LogLevel level, std::string_view message);
 
 template <typename... Args>

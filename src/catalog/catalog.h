@@ -63,6 +63,7 @@ struct Trigger {
   std::vector<std::string> columns = {};  // that its UPDATE OF or its WHEN names
   bool update_of = false;
   bool enabled = true;
+  char mode = 'O';    // tgenabled: O, D, R (ENABLE REPLICA), A (ENABLE ALWAYS)
   bool ours = false;  // its function lives in schema switchback
 };
 
@@ -138,6 +139,7 @@ struct Catalog {
   int server_version = 0;  // 150020
   std::string database = {};
   std::string system_identifier = {};
+  bool may_skip_triggers = true;              // the role may set session_replication_role; outside every digest
   std::string role = {};                      // the connected one
   std::vector<std::string> search_path = {};  // the role's, existing schemas, in which unqualified names are looked for
   std::map<pg::QualifiedName, Table> tables = {};

@@ -64,6 +64,17 @@ std::vector<std::uint32_t> Resolve(pg::Connection& connection, const Request& re
   return oids;
 }
 
+bool MaySkipTriggers(pg::Connection& connection) {
+  bool may = false;
+  // Before version 15 the right to set a parameter could not be granted.
+  ForEachRow(connection,
+             connection.ServerVersion() >= 150000
+                 ? "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET') AS may"
+                 : "SELECT rolsuper AS may FROM pg_catalog.pg_roles WHERE rolname = current_user",
+             {}, [&](const Row& row) { may = row.Bool("may"); });
+  return may;
+}
+
 std::map<std::string, std::string> Refused(pg::Connection& connection, const std::vector<std::string>& statements,
                                            const std::string& search_path) {
   std::map<std::string, std::string> refused;
@@ -93,6 +104,7 @@ Catalog ReadWithin(pg::Connection& connection, const Request& request) {
     catalog.system_identifier = row.Text("system_identifier");
     search_path = row.Text("search_path");
   });
+  catalog.may_skip_triggers = MaySkipTriggers(connection);
   catalog.search_path = SchemasOf(connection, search_path);
 
   SizedTypes column_types;

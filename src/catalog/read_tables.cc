@@ -84,6 +84,7 @@ Trigger TriggerOf(const Row& row) {
   trigger.columns = row.Names("columns");
   trigger.update_of = row.Bool("update_of");
   trigger.enabled = row.Bool("enabled");
+  trigger.mode = row.Text("mode").front();
   trigger.ours = row.Bool("ours");
   return trigger;
 }

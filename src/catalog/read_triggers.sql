@@ -10,7 +10,7 @@ SELECT t.tgrelid AS table_oid, t.tgname AS name, pg_get_triggerdef(t.oid) AS def
                         WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
                           AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.tgrelid
                           AND d.refobjsubid = a.attnum)) AS columns,
-       cardinality(t.tgattr::int2[]) > 0 AS update_of, t.tgenabled <> 'D' AS enabled,
+       cardinality(t.tgattr::int2[]) > 0 AS update_of, t.tgenabled <> 'D' AS enabled, t.tgenabled AS mode,
        n.nspname = 'switchback' AS ours
   FROM pg_trigger t
   JOIN pg_proc p ON p.oid = t.tgfoid

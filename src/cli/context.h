@@ -20,6 +20,7 @@ class Context {
   explicit Context(const Invocation& invocation, std::filesystem::path start = ".")
       : invocation_(invocation), start_(std::move(start)) {}
 
+  [[nodiscard]] const Invocation& invocation() const { return invocation_; }
   // Throw as release::LoadProject, FindRelease and LoadRelease do. Where RELEASE is a path, its own project is taken.
   const release::Project& project();
   const release::Release& release();

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <charconv>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/stream.h"
@@ -14,6 +16,17 @@ namespace cli {
 namespace {
 
 constexpr const char* kAccept = "--accept-point-of-no-return";
+constexpr const char* kMaxRate = "--max-rate";
+
+// 0: no limit.
+std::int64_t MaxRate(const Invocation& invocation) {
+  const std::string text = invocation.Option(kMaxRate);
+  if (text.empty()) return 0;
+  std::int64_t rate = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
+  if (error == std::errc() && end == text.data() + text.size() && rate > 0) return rate;
+  throw base::Error(base::Code::kUsage, fmt::format("--max-rate {}: a whole number of rows a second, above 0", text));
+}
 
 // A person's word, bound to this plan and this step.
 void Accept(Work& work) {
@@ -37,7 +50,15 @@ std::vector<Option> ForwardOptions() {
   return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"}};
 }
 
+std::vector<Option> BackfillOptions() {
+  std::vector<Option> options = ForwardOptions();
+  options.push_back(
+      {.name = kMaxRate, .value = "ROWS_PER_S", .help = "rows that a backfill fills in a second at most"});
+  return options;
+}
+
 Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until) {
+  work.session().limits.backfill_rows_per_s = MaxRate(invocation);
   run::EnterRelease(work.connection(), work.session());
   if (invocation.Has(kAccept)) Accept(work);
   // What an earlier run left without its end is brought to the books first: the gate would take it for a change made

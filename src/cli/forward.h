@@ -16,5 +16,7 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
 
 // The options that Forward reads.
 std::vector<Option> ForwardOptions();
+// The same for commands that may fill rows.
+std::vector<Option> BackfillOptions();
 
 }  // namespace cli

@@ -32,7 +32,7 @@ Command PhaseCommand(plan::Phase phase, std::string summary, std::string text) {
   return {.name = std::string(Name(phase)),
           .summary = std::move(summary),
           .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-          .options = ForwardOptions(),
+          .options = phase == plan::Phase::kMigrate ? BackfillOptions() : ForwardOptions(),
           .text = std::move(text),
           .verb = [phase](const Invocation& invocation) { return RunPhase(invocation, phase); }};
 }

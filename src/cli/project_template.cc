@@ -32,6 +32,9 @@ policy:
 #  lock_retries: {retries}         # with growing pauses, before a step gives up
 #  slot_max_bytes: {slot_gb}GB      # WAL that the checkpoint's slot may hold back before the server drops it
 
+# What a backfill waits for; docs/formats/project.md has all limits. `off` switches one off.
+# throttle: {{replica_lag: {lag_seconds}s, free_disk: {disk_gb}GB, lock_waiters: {waiters}}}
+
 # state_dir: .switchback     # journals, checkpoints and evidence; not in Git
 )yaml";
 
@@ -47,10 +50,13 @@ std::string ProjectYaml(const std::string& repository) {
   using std::chrono::hours;
   using std::chrono::seconds;
   const release::Policy policy;
+  const release::Throttle throttle;
   return fmt::format(fmt::runtime(kYaml), fmt::arg("repository", Quoted(repository)),
                      fmt::arg("backup_hours", duration_cast<hours>(policy.backup_max_age).count()),
                      fmt::arg("checkpoint_hours", duration_cast<hours>(policy.checkpoint_max_age).count()),
                      fmt::arg("lock_seconds", duration_cast<seconds>(policy.lock_timeout).count()),
+                     fmt::arg("lag_seconds", duration_cast<seconds>(*throttle.replica_lag).count()),
+                     fmt::arg("disk_gb", *throttle.free_disk >> 30), fmt::arg("waiters", *throttle.lock_waiters),
                      fmt::arg("retries", policy.lock_retries), fmt::arg("slot_gb", policy.slot_max_bytes >> 30));
 }
 

@@ -29,7 +29,7 @@ Command RunRelease() {
       {.name = "--until",
        .value = "PHASE",
        .help = "the last phase (default: the last one before contract, where the new version may be deployed)"}};
-  for (Option& option : ForwardOptions()) options.push_back(std::move(option));
+  for (Option& option : BackfillOptions()) options.push_back(std::move(option));
   return {.name = "run",
           .summary = "Run a release phase by phase, stopping at the first verdict that is not GO",
           .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},

@@ -7,7 +7,9 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/plan_file.h"
+#include "cli/sql_text.h"
 #include "cli/standing.h"
+#include "journal/mirror.h"
 #include "recover/unconverted.h"
 #include "run/look.h"
 
@@ -66,6 +68,30 @@ void AddUnconverted(pg::Connection& connection, const plan::Plan& plan, Standing
   }
 }
 
+void AddBackfills(pg::Connection& connection, const plan::Plan& plan, Standing& standing) {
+  standing.facts["backfills"] = base::Json::array();
+  standing.facts["paused_by"] = nullptr;
+  if (!journal::SchemaCurrent(connection)) return;
+  const pg::Result rows = connection.Query(std::string(sql_text::kReadProgress), {plan.release});
+  for (int i = 0; i < rows.rows(); ++i) {
+    const std::string step = rows.Text(i, 0);
+    const std::string waits = rows.Bool(i, 3) ? rows.Text(i, 4) : "";
+    standing.facts["backfills"].push_back({{"step", step},
+                                           {"rows", rows.Int(i, 1)},
+                                           {"percent", rows.Int(i, 2)},
+                                           {"runs", rows.Bool(i, 3)},
+                                           {"waits_for", waits.empty() ? base::Json() : base::Json(waits)}});
+    standing.detail +=
+        fmt::format("\n  backfill {}: {} rows, {} % of the table{}{}", step, rows.Int(i, 1), rows.Int(i, 2),
+                    rows.Bool(i, 3) ? "" : ", does not run", waits.empty() ? "" : "; waits: " + waits);
+  }
+  const pg::Result paused = connection.Query(std::string(sql_text::kReadPause), {plan.release});
+  standing.facts["paused_by"] = paused.rows() == 0 ? base::Json() : base::Json(paused.Text(0, 0));
+  if (paused.rows() > 0) {
+    standing.detail += fmt::format("\n  paused: by {}; `switchback resume {}`", paused.Text(0, 0), plan.release);
+  }
+}
+
 // `connection` may be null: the database was not to be had, and only the plan and the journal's length can be told.
 Standing Look(const release::Project& project, const release::Release& release, pg::Connection* connection) {
   Standing standing;
@@ -90,6 +116,7 @@ Standing Look(const release::Project& project, const release::Release& release, 
   standing.line = ShowPosition(*plan, position);
   AddHistory(release, *plan, journal, position, standing);
   AddUnconverted(*connection, *plan, standing);
+  AddBackfills(*connection, *plan, standing);
   standing.next = NextCommand(release, *plan, journal, position);
   return standing;
 }

@@ -3,39 +3,21 @@
 #include <fmt/core.h>
 
 #include "base/interrupt.h"
-#include "base/log.h"
 #include "base/version.h"
 #include "cli/plan_file.h"
+#include "cli/progress.h"
 #include "journal/tag.h"
 #include "run/look.h"
 
 namespace cli {
 namespace {
 
-void Tell(const run::Progress& progress) {
-  using What = run::Progress::What;
-  const std::string which = fmt::format("[{}/{}] {}{}", progress.number, progress.of, progress.step->id,
-                                        progress.direction == journal::Direction::kForward ? "" : " back");
-  switch (progress.what) {
-    case What::kBegins:
-      base::Info(
-          "{}: {}", which,
-          progress.direction == journal::Direction::kForward ? progress.step->title : progress.step->reverse_title);
-      break;
-    case What::kRetries:
-      base::Warn("{}: {}", which, progress.text);
-      break;
-    case What::kEnds:
-    case What::kBackfill:
-      base::Info("{}: {}", which, progress.text);
-      break;
-  }
-}
-
-run::Limits LimitsOf(const release::Policy& policy) {
+run::Limits LimitsOf(const release::Environment& environment) {
+  const release::Policy& policy = environment.policy;
   run::Limits limits;
   limits.lock_timeout = policy.lock_timeout;
   limits.lock_retries = policy.lock_retries;
+  limits.throttle = environment.throttle;
   return limits;
 }
 
@@ -51,10 +33,12 @@ Work::Work(Context& context)
                .plan = plan_,
                .journal = journal_,
                .tag_secret = journal::RunSecret(state_),
-               .limits = LimitsOf(context.project().environment.policy),
+               .limits = LimitsOf(context.project().environment),
                .program_version = std::string(base::kVersion),
                .stop = &base::InterruptFlag(),
-               .progress = Tell} {}
+               .progress = [printer =
+                                std::make_shared<ProgressPrinter>(ProgressPrinter::FormFor(context.invocation().json))](
+                               const run::Progress& progress) { printer->Tell(progress); }} {}
 
 journal::Position Work::Position() { return run::WhereItStands(connection_, plan_, journal_); }
 

@@ -16,7 +16,7 @@ std::string Sql(std::string_view text) { return std::string(text); }
 }  // namespace
 
 void InstallSchema(pg::Connection& connection) {
-  if (SchemaInstalled(connection)) return;
+  if (SchemaCurrent(connection)) return;
   try {
     pg::Transaction transaction(connection);
     // Two first runs at once: CREATE ... IF NOT EXISTS alone can collide.
@@ -34,6 +34,8 @@ void InstallSchema(pg::Connection& connection) {
 }
 
 bool SchemaInstalled(pg::Connection& connection) { return connection.Exec(Sql(sql_text::kSchemaInstalled)).Bool(0, 0); }
+
+bool SchemaCurrent(pg::Connection& connection) { return connection.Exec(Sql(sql_text::kSchemaCurrent)).Bool(0, 0); }
 
 void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through) {
   const auto have = connection.Query(Sql(sql_text::kMirroredCount), {release}).Int(0, 0);

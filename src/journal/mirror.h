@@ -19,6 +19,8 @@ namespace journal {
 // GRANT needed.
 void InstallSchema(pg::Connection& connection);
 [[nodiscard]] bool SchemaInstalled(pg::Connection& connection);
+// It is, and not by an older version of this program, which InstallSchema brings up to date.
+[[nodiscard]] bool SchemaCurrent(pg::Connection& connection);
 
 // Inserts the journal's lines up to `through` (seq) that the mirror lacks. Inside the caller's transaction.
 void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through);

@@ -73,6 +73,21 @@ CREATE TABLE IF NOT EXISTS switchback.replaced (
   at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 
+-- Releases whose backfills are to wait, because a person said so.
+CREATE TABLE IF NOT EXISTS switchback.pause (
+  release text PRIMARY KEY,
+  asked_by text NOT NULL,
+  at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+
+-- Backfills that run, or were left when their run ended.
+CREATE TABLE IF NOT EXISTS switchback.backfill_state (
+  release text PRIMARY KEY,
+  step text NOT NULL,
+  waits_for text,                    -- why it is held back
+  since timestamptz NOT NULL         -- when that began, or when it went on
+);
+
 CREATE TABLE IF NOT EXISTS switchback.retired (
   release text NOT NULL,
   generated_name text NOT NULL,
@@ -106,6 +121,26 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   ON CONFLICT (release, relation, "column", key) DO UPDATE SET at = excluded.at
 $$;
 
+-- How far backfills are, a row for each leaf. `runs`: somebody holds the release's lease.
+CREATE OR REPLACE VIEW switchback.progress AS
+SELECT c.release, c.step, c.relation, c.rows, c.blocks_done, c.blocks,
+       CASE WHEN c.blocks > 0 THEN c.blocks_done * 100 / c.blocks ELSE 100 END AS percent, c.done,
+       coalesce(l.expires_at > pg_catalog.clock_timestamp(), false) AS runs, s.waits_for, s.since, p.asked_by AS paused_by
+FROM (
+  SELECT release, step, relation, pg_catalog.sum(rows)::bigint AS rows, pg_catalog.bool_and(done) AS done,
+         pg_catalog.sum(next_block - begin_block)::bigint AS blocks_done,
+         pg_catalog.sum(end_block - begin_block)::bigint AS blocks
+  FROM (
+    SELECT *, coalesce(pg_catalog.lag(end_block) OVER (PARTITION BY release, step, relation ORDER BY part), 0) AS begin_block
+    FROM switchback.backfill_cursor
+  ) AS part
+  GROUP BY release, step, relation
+) AS c
+LEFT JOIN switchback.backfill_state AS s ON s.release = c.release AND s.step = c.step
+LEFT JOIN switchback.lease AS l ON l.release = c.release
+LEFT JOIN switchback.pause AS p ON p.release = c.release;
+
+GRANT SELECT ON switchback.progress TO pg_monitor;
 GRANT USAGE ON SCHEMA switchback TO PUBLIC;
 GRANT EXECUTE ON FUNCTION switchback.note_unconverted(text, text, text, jsonb, text, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION switchback.forget_unconverted(text, text, text, jsonb) TO PUBLIC;

@@ -18,5 +18,17 @@ TEST_F(SchemaTest, IsInstalledOnceAndCanBeInstalledAgain) {
   EXPECT_TRUE(SchemaInstalled(connection));
 }
 
+TEST_F(SchemaTest, OfAnOlderVersionIsBroughtUpToDateAndKeepsItsRows) {
+  pg::Connection connection = Connect();
+  InstallSchema(connection);
+  connection.Exec(
+      "DROP VIEW switchback.progress; DROP TABLE switchback.pause; INSERT INTO switchback.journal VALUES ('r', 1, 'line')");
+  EXPECT_TRUE(SchemaInstalled(connection));
+  EXPECT_FALSE(SchemaCurrent(connection));
+  InstallSchema(connection);
+  EXPECT_TRUE(SchemaCurrent(connection));
+  EXPECT_EQ(MirroredLines(connection, "r").size(), 1U);
+}
+
 }  // namespace
 }  // namespace journal

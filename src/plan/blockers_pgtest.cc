@@ -190,6 +190,64 @@ TEST_F(CompileTest, ASyntaxErrorHasItsPlace) {
   }
 }
 
+TEST_F(CompileTest, UsersTriggersAreSkippedByTheBackfillOrAskedAbout) {
+  Setup(
+      "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN "
+      "RETURN "
+      "NEW; END'; CREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f(); CREATE TRIGGER other "
+      "BEFORE "
+      "UPDATE OF id ON t FOR EACH ROW EXECUTE FUNCTION f(); CREATE TRIGGER born BEFORE INSERT ON t FOR EACH ROW "
+      "EXECUTE "
+      "FUNCTION f()");
+  const std::string change = "ALTER TABLE t RENAME COLUMN n TO m";
+  const auto notices = [](const Plan& plan, const std::string& trigger) {
+    std::string texts;
+    for (const Notice& notice : plan.notices) {
+      if (notice.text.starts_with("trigger " + trigger + " on public.t")) texts += notice.text;
+    }
+    return texts;
+  };
+  const Plan skipped = Compiled(change);
+  EXPECT_TRUE(skipped.blockers.empty());
+  EXPECT_NE(notices(skipped, "touch").find("does not fire"), std::string::npos);
+  EXPECT_EQ(notices(skipped, "other") + notices(skipped, "born"), "");
+
+  Setup("ALTER TABLE t ENABLE ALWAYS TRIGGER touch");
+  const Plan asks = Compiled(change);
+  ASSERT_EQ(asks.blockers.size(), 1U);
+  EXPECT_EQ(asks.blockers[0].object, "trigger touch on public.t");
+  EXPECT_NE(asks.blockers[0].reason.find("ENABLE ALWAYS"), std::string::npos);
+
+  release_.accepts = {asks.blockers[0].object};
+  const Plan accepted = Compiled(change);
+  EXPECT_TRUE(accepted.blockers.empty());
+  EXPECT_NE(notices(accepted, "touch").find("as release.yaml accepts"), std::string::npos);
+  const auto fills =
+      std::find_if(accepted.steps.begin(), accepted.steps.end(), [](const Step& s) { return s.backfill; });
+  ASSERT_NE(fills, accepted.steps.end());
+  EXPECT_EQ(fills->backfill->triggers, release_.accepts);
+  EXPECT_EQ(StepFromJson(ToJson(*fills)).backfill->triggers, release_.accepts);
+}
+
+TEST_F(CompileTest, ARoleThatMayNotSkipTriggersIsAskedAboutEachOfThem) {
+  Setup(
+      "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN "
+      "RETURN "
+      "NEW; END'; CREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()");
+  release_.name = "20260101-blocked";
+  release_.change_path = "change.sql";
+  release_.change_sql = "ALTER TABLE t RENAME COLUMN n TO m";
+  pg::Connection connection = Connect();
+  connection.Exec("ALTER TABLE public.t OWNER TO pg_read_all_data; SET ROLE pg_read_all_data");
+  const Needs needs = NeedsOf(release_);
+  const catalog::Catalog seen = catalog::Read(connection, {needs.relations, needs.types, needs.statements});
+  EXPECT_FALSE(seen.may_skip_triggers);
+  const Plan plan = Compile(release_, seen);
+  ASSERT_EQ(plan.blockers.size(), 1U);
+  EXPECT_EQ(plan.blockers[0].object, "trigger touch on public.t");
+  EXPECT_NE(plan.blockers[0].remedy.find("GRANT SET ON PARAMETER"), std::string::npos);
+}
+
 TEST_F(CompileTest, UnrelatedObjectsDoNotChangeTheDigest) {
   Setup("CREATE TABLE t (id int PRIMARY KEY, n int)");
   const std::string change = "ALTER TABLE t RENAME COLUMN n TO m";

@@ -39,6 +39,9 @@ void Builder::Notice(Phase phase, std::string text) {
 }
 
 void Builder::Block(std::string object, std::string reason, std::string remedy, const sql::Location& at) {
+  const bool known = std::any_of(plan_.blockers.begin(), plan_.blockers.end(),
+                                 [&](const Blocker& b) { return b.object == object && b.reason == reason; });
+  if (known) return;
   plan_.blockers.push_back({std::move(object), std::move(reason), std::move(remedy), at.line, at.column});
 }
 

@@ -9,6 +9,7 @@
 #include "plan/directions.h"
 #include "plan/not_null.h"
 #include "plan/sync.h"
+#include "plan/users_triggers.h"
 
 namespace plan {
 namespace {
@@ -123,6 +124,7 @@ void AddBackfill(Builder& builder, const Pair& pair) {
     backfill.unconverted = fmt::format("t.{} IS NULL AND {} IS NOT NULL", pg::Ident(stage.new_physical), why);
     backfill.unconverted_reason = why;
   }
+  SettleTriggers(builder, pair.at, backfill);
   step.postcondition = {NoRow(pair.table, backfill.pending), "no row is left to fill"};
   step.reverse_title = "keep what was filled";
   step.locks = {{pair.table, "ROW EXCLUSIVE", LockWork::kNone}};

@@ -51,19 +51,22 @@ Json ConditionJson(const Condition& condition) { return {{"sql", condition.sql},
 Condition ConditionOf(const Json& json) { return {json.at("sql"), json.at("text")}; }
 
 Json BackfillJson(const Backfill& backfill) {
-  return {{"table", NameJson(backfill.table)},
-          {"column", backfill.column},
-          {"pending", backfill.pending},
-          {"value", backfill.value},
-          {"unconverted", backfill.unconverted},
-          {"unconverted_reason", backfill.unconverted_reason},
-          {"key", backfill.key}};
+  Json json = {{"table", NameJson(backfill.table)},
+               {"column", backfill.column},
+               {"pending", backfill.pending},
+               {"value", backfill.value},
+               {"unconverted", backfill.unconverted},
+               {"unconverted_reason", backfill.unconverted_reason},
+               {"key", backfill.key}};
+  if (!backfill.triggers.empty()) json["triggers"] = backfill.triggers;
+  return json;
 }
 
 Backfill BackfillOf(const Json& json) {
-  return {
-      NameOf(json.at("table")),      json.at("column"), json.at("pending"), json.at("value"), json.at("unconverted"),
-      json.at("unconverted_reason"), json.at("key")};
+  return {NameOf(json.at("table")), json.at("column"),
+          json.at("pending"),       json.at("value"),
+          json.at("unconverted"),   json.at("unconverted_reason"),
+          json.at("key"),           json.value("triggers", std::vector<std::string>{})};
 }
 
 Json DataJson(const DataChange& data) {

@@ -57,6 +57,9 @@ struct Backfill {
   std::string unconverted;         // boolean: the row's value cannot be converted; empty: cannot happen
   std::string unconverted_reason;  // text expression; empty with the former
   std::vector<std::string> key;    // primary key columns, for lists of rows; empty: none, the ctid is listed
+  // Triggers of the users that may fire for the rows that are filled, because the author accepted it: "trigger t on
+  // public.users". All others have to be skipped.
+  std::vector<std::string> triggers = {};
 };
 
 // A data change: images of its rows are kept by capture triggers, which act only in a transaction that has

@@ -72,11 +72,12 @@ std::string Choose(const std::vector<std::string>& environments, const std::stri
 
 Environment ReadEnvironment(const std::string& name, const std::map<std::string, YamlValue>& bodies,
                             const fs::path& root, const std::vector<std::string>& names, const Policy& policy,
-                            const Backup& backup) {
-  Environment environment{.name = name, .database_env = "", .after = "", .policy = policy, .backup = backup};
+                            const Throttle& throttle, const Backup& backup) {
+  Environment environment{
+      .name = name, .database_env = "", .after = "", .policy = policy, .throttle = throttle, .backup = backup};
   const auto body = bodies.find(name);
   if (body == bodies.end()) return environment;
-  const YamlMap map = body->second.Map({"database_env", "after", "policy", "backup"});
+  const YamlMap map = body->second.Map({"database_env", "after", "policy", "throttle", "backup"});
   if (const auto variable = map.Find("database_env")) {
     environment.database_env = variable->Text();
     if (environment.database_env.find_first_of(":/= ") != std::string::npos) {
@@ -89,6 +90,7 @@ Environment ReadEnvironment(const std::string& name, const std::map<std::string,
     if (environment.after == name) after->Fail(fmt::format("{} names the environment itself", after->path()));
   }
   if (const auto own = map.Find("policy")) ReadPolicy(*own, environment.policy);
+  if (const auto own = map.Find("throttle")) ReadThrottle(*own, environment.throttle);
   if (const auto own = map.Find("backup")) ReadBackup(*own, root, environment.backup);
   return environment;
 }
@@ -122,7 +124,7 @@ Project LoadProject(const fs::path& start, const std::string& asked) {
   project.root = FindRoot(start);
   const fs::path file = project.root / "switchback.yaml";
   const YamlValue root = YamlValue::Load(file, ShownPath(file).string());
-  const YamlMap map = root.Map({"version", "environments", "backup", "policy", "state_dir"});
+  const YamlMap map = root.Map({"version", "environments", "backup", "policy", "throttle", "state_dir"});
   map.Require("version").Integer(1, 1);
 
   const auto environments = map.Find("environments");
@@ -137,13 +139,16 @@ Project LoadProject(const fs::path& start, const std::string& asked) {
   if (project.environments.empty()) project.environments.emplace_back("default");
 
   Policy policy;
+  Throttle throttle;
   Backup backup;
   if (const auto value = map.Find("policy")) ReadPolicy(*value, policy);
+  if (const auto value = map.Find("throttle")) ReadThrottle(*value, throttle);
   if (const auto value = map.Find("backup")) ReadBackup(*value, project.root, backup);
   const std::string chosen = Choose(project.environments, asked);
   // Every environment is read, so that a mistake in production's part is found while one works on staging.
   for (const std::string& name : project.environments) {
-    Environment environment = ReadEnvironment(name, bodies, project.root, project.environments, policy, backup);
+    Environment environment =
+        ReadEnvironment(name, bodies, project.root, project.environments, policy, throttle, backup);
     if (name == chosen) project.environment = std::move(environment);
   }
   const auto state = map.Find("state_dir");

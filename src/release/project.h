@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "release/throttle.h"
 
 namespace release {
 
@@ -26,7 +27,8 @@ struct Environment {
   std::string name;
   std::string database_env;  // name of the variable that holds the connection string; may be empty
   std::string after;
-  Policy policy;  // switchback.yaml's, with the environment's own on top
+  Policy policy;      // switchback.yaml's, with the environment's own on top
+  Throttle throttle;  // likewise
   Backup backup;
 };
 

@@ -169,7 +169,7 @@ Release LoadRelease(const fs::path& given) {
   const fs::path file = directory / "release.yaml";
   const YamlValue root = YamlValue::Load(file, ShownPath(file).string());
   const YamlMap map = root.Map({"version", "title", "owner", "rollback_window", "change", "transforms", "applications",
-                                "flags", "traffic", "invariants", "rollback_conditions", "opaque"});
+                                "flags", "traffic", "invariants", "rollback_conditions", "opaque", "accept"});
   map.Require("version").Integer(1, 1);
 
   Release release;
@@ -198,6 +198,7 @@ Release LoadRelease(const fs::path& given) {
   if (const auto value = map.Find("invariants")) release.invariants = ReadInvariants(*value);
   if (const auto value = map.Find("rollback_conditions")) release.rollback_conditions = ReadConditions(*value);
   if (const auto value = map.Find("opaque")) release.downs = ReadDowns(*value);
+  if (const auto value = map.Find("accept")) release.accepts = value->Words();
   return release;
 }
 

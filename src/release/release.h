@@ -59,6 +59,7 @@ struct Release {
   std::vector<RollbackCondition> rollback_conditions;
   std::map<int, std::string>
       downs;  // `opaque: [{statement: N, down: SQL}]`: N counts the statements of change.sql from 1
+  std::vector<std::string> accepts;  // what the plan asks about, by the name that it has there
 };
 
 // Every file that it names must exist inside the directory. Throws kNoRelease, kBadYaml (file:line:column, with the

@@ -47,7 +47,7 @@ bool IsTransient(Code code) { return code == Code::kLockTimeout || code == Code:
 // What says nothing about the step itself, or must not be followed by anything.
 bool EndsTheRun(Code code) {
   return code == Code::kFailpointError || code == Code::kInterrupted || code == Code::kCommitInDoubt ||
-         code == Code::kLeaseLost;
+         code == Code::kLeaseLost || code == Code::kBackfillHeld;
 }
 
 std::string What(const plan::Step& step, Direction direction) {
@@ -138,7 +138,7 @@ void Runner::StopIfAsked() const {
 void Runner::Tell(Progress::What what, std::size_t index, Direction direction, std::string text) const {
   if (!session_.progress) return;
   session_.progress(
-      {what, &session_.plan.steps[index], direction, index + 1, session_.plan.steps.size(), std::move(text)});
+      {what, &session_.plan.steps[index], direction, index + 1, session_.plan.steps.size(), std::move(text), {}});
 }
 
 Done Runner::Run(std::size_t index, Direction direction) {

@@ -12,6 +12,10 @@
 #include "run/lock_meter.h"
 #include "run/session.h"
 
+namespace backfill {
+struct Job;
+}
+
 namespace run {
 
 // What a step did.
@@ -50,6 +54,7 @@ class Runner {
   Done Attempt(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter);
   Done InTransaction(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter);
   Done Concurrently(const plan::Step& step, journal::Direction direction, std::int64_t intent);
+  [[nodiscard]] backfill::Job JobOf(const plan::Step& step, std::int64_t intent);
   Done Backfilled(const plan::Step& step, std::int64_t intent);
 
   void Prologue(pg::Connection& connection) const;

@@ -3,13 +3,16 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "journal/journal.h"
 #include "journal/position.h"
 #include "pg/connection.h"
 #include "plan/plan.h"
+#include "release/throttle.h"
 
 namespace run {
 
@@ -18,7 +21,18 @@ struct Limits {
   int lock_retries = 10;
   // A concurrent index build waits for old transactions and blocks nobody meanwhile.
   std::chrono::milliseconds concurrent_lock_timeout = std::chrono::minutes(10);
-  int backfill_workers = 0;  // 0: as many as there are cores, at most 4
+  release::Throttle throttle = {};       // of backfills
+  std::int64_t backfill_rows_per_s = 0;  // 0: no limit
+};
+
+// How far a backfill is; see backfill::Report.
+struct Filling {
+  std::int64_t rows = 0;
+  std::int64_t rows_per_s = 0;
+  std::int64_t blocks = 0;
+  std::int64_t all_blocks = 0;
+  std::optional<std::chrono::milliseconds> left = {};
+  std::string waits_for = {};
 };
 
 struct Progress {
@@ -28,7 +42,8 @@ struct Progress {
   journal::Direction direction = journal::Direction::kForward;
   std::size_t number = 0;  // of the step in the plan, from 1
   std::size_t of = 0;
-  std::string text;  // what there is to say, a sentence
+  std::string text;      // what there is to say, a sentence; nothing of kBackfill
+  Filling filling = {};  // of kBackfill, about five times a second
 };
 
 // All that a run needs to know. It is a value: who runs has asked the gate before.

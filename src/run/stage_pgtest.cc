@@ -54,7 +54,7 @@ base::Json GoBack(const std::string& url, const plan::Plan& plan, const std::fil
 void Stage::SetUp() {
   PostgresTest::SetUp();
   state_ = std::filesystem::temp_directory_path() / ("run-test-" + base::RandomHex(6));
-  limits_ = {.lock_timeout = std::chrono::milliseconds(500), .lock_retries = 3, .backfill_workers = 2};
+  limits_ = {.lock_timeout = std::chrono::milliseconds(500), .lock_retries = 3, .throttle = {.workers = 2}};
   Begin(3000);
 }
 
@@ -105,7 +105,7 @@ TEST(ChildRunner, DISABLED_Runs) {
   plan.touched = base::ParseJson(std::getenv("SB_TEST_TOUCHED"), "touched");
   const std::filesystem::path state = std::getenv("SB_TEST_STATE");
   const plan::Phase phase = plan::ParsePhase(std::getenv("SB_TEST_PHASE"));
-  const Limits limits{.lock_timeout = std::chrono::milliseconds(500), .lock_retries = 3, .backfill_workers = 2};
+  const Limits limits{.lock_timeout = std::chrono::milliseconds(500), .lock_retries = 3, .throttle = {.workers = 2}};
   if (std::string(std::getenv("SB_TEST_WAY")) == "forward") {
     GoForward(url, plan, state, limits, phase);
   } else {

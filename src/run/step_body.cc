@@ -3,6 +3,7 @@
 #include "backfill/backfill.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/time.h"
 #include "journal/mirror.h"
 #include "pg/transaction.h"
 #include "run/images.h"
@@ -135,24 +136,51 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
   return done;
 }
 
+backfill::Job Runner::JobOf(const plan::Step& step, std::int64_t intent) {
+  const std::size_t index = static_cast<std::size_t>(&step - session_.plan.steps.data());
+  const journal::Event* checkpoint = session_.journal.Last("checkpoint");
+  return {.connect = session_.connect,
+          .release = session_.plan.release,
+          .step = step.id,
+          .backfill = *step.backfill,
+          .search_path = step.search_path,
+          .lock_timeout = session_.limits.lock_timeout,
+          .throttle = session_.limits.throttle,
+          .rows_per_s = session_.limits.backfill_rows_per_s,
+          .slot = checkpoint == nullptr ? "" : checkpoint->body.value("slot", ""),
+          .stop = session_.stop,
+          .begin = [this](pg::Connection& connection) { Prologue(connection); },
+          .progress =
+              [this, index](const backfill::Report& report) {
+                if (!session_.progress) return;
+                session_.progress({Progress::What::kBackfill,
+                                   &session_.plan.steps[index],
+                                   Direction::kForward,
+                                   index + 1,
+                                   session_.plan.steps.size(),
+                                   "",
+                                   {report.rows, report.rows_per_s, report.blocks, report.all_blocks, report.left,
+                                    report.waits_for}});
+              },
+          .paused =
+              [this, &step, intent](const backfill::Pause& pause) {
+                session_.journal.Append("paused", {{"step", step.id},
+                                                   {"intent", intent},
+                                                   {"fact", pause.fact},
+                                                   {"reason", pause.text},
+                                                   {"since", base::FormatTime(pause.since)},
+                                                   {"until", base::FormatTime(pause.until)},
+                                                   {"times", pause.times},
+                                                   {"waited_ms", pause.waited.count()}});
+              }};
+}
+
 Done Runner::Backfilled(const plan::Step& step, std::int64_t intent) {
   if (!Holds(connection_, step.precondition, step.search_path)) {
     throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin, because this does not hold: {}",
                                                       step.id, step.title, step.precondition.text));
   }
-  const std::size_t index = static_cast<std::size_t>(&step - session_.plan.steps.data());
-  const backfill::Job job{
-      .connect = session_.connect,
-      .release = session_.plan.release,
-      .step = step.id,
-      .backfill = *step.backfill,
-      .search_path = step.search_path,
-      .lock_timeout = session_.limits.lock_timeout,
-      .workers = session_.limits.backfill_workers,
-      .stop = session_.stop,
-      .begin = [this](pg::Connection& connection) { Prologue(connection); },
-      .progress = [this, index](
-                      const std::string& text) { Tell(Progress::What::kBackfill, index, Direction::kForward, text); }};
+  const backfill::Job job = JobOf(step, intent);
   Done done;
   done.rows = backfill::Fill(job);
   pg::Transaction transaction(connection_);

@@ -156,6 +156,17 @@ TEST_F(ProgramOnPostgresTest, ASyntaxErrorNamesItsPlace) {
   EXPECT_EQ(envelope["error"]["at"]["line"], 2);
 }
 
+TEST_F(ProgramOnPostgresTest, PauseAndResumeLeaveWordForTheBackfill) {
+  const std::string name = MakeRelease("ALTER TABLE users ADD COLUMN age int");
+  const base::Json paused = On({"pause", name});
+  EXPECT_EQ(paused["exit"], 0) << paused;
+  EXPECT_EQ(paused["result"]["runs"], false);
+  EXPECT_EQ(Connect().Exec("SELECT release FROM switchback.pause").Text(0, 0), name);
+  EXPECT_EQ(On({"resume", name})["result"]["was_paused"], true);
+  EXPECT_EQ(On({"resume", name})["result"]["was_paused"], false);
+  EXPECT_EQ(On({"migrate", name, "--max-rate", "fast"})["exit"], 2);
+}
+
 TEST_F(ProgramOnPostgresTest, StatusAndNotesTellWhereAReleaseStands) {
   Connect().Exec("CREATE TABLE public.users (id int PRIMARY KEY, name text)");
   const std::string name = MakeRelease("ALTER TABLE users ADD COLUMN a int;\n");

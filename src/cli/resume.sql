@@ -1,0 +1,1 @@
+DELETE FROM switchback.pause WHERE release = $1
