@@ -2,10 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <thread>
 
 #include "base/error.h"
 #include "checkpoint/sql_text.h"
+#include "pg/lock_watch.h"
 #include "pg/transaction.h"
 
 namespace checkpoint {
@@ -62,18 +62,13 @@ std::unique_ptr<pg::Transaction> LockTables(pg::Connection& locker, const CutReq
   std::string list;
   for (const pg::QualifiedName& table : request.hashed) list += (list.empty() ? "" : ", ") + table.Sql();
   locker.SetLockTimeout(request.lock_timeout);
-  for (int attempt = 0;; ++attempt) {
-    auto transaction = std::make_unique<pg::Transaction>(locker);
-    try {
-      locker.Exec("LOCK TABLE " + list + " IN SHARE MODE");
-      return transaction;
-    } catch (const base::Error& error) {
-      if (error.code() != base::Code::kLockTimeout || attempt >= request.lock_retries) throw;
-    }
-    transaction.reset();
-    constexpr int kBackoffMax = 10;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100) * std::min(attempt + 1, kBackoffMax));
-  }
+  std::unique_ptr<pg::Transaction> transaction;
+  pg::RetryForLocks(locker, request.lock_retries, "the SHARE lock on " + list, [&] {
+    auto attempt = std::make_unique<pg::Transaction>(locker);
+    locker.Exec("LOCK TABLE " + list + " IN SHARE MODE");
+    transaction = std::move(attempt);
+  });
+  return transaction;
 }
 
 backup::Lsn MarkAndHash(pg::Connection& source, const CutRequest& request, Cut& cut) {

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "checkpoint/sql_text.h"
+#include "pg/lock_watch.h"
 #include "pg/quote.h"
 #include "pg/transaction.h"
 
@@ -123,14 +124,16 @@ void Stream::Publish() {
         "updates and deletes of {} cannot be brought back after a restore: they have no key; only inserts are kept",
         List(named_keyless)));
   }
-  pg::Transaction transaction(connection_);
-  std::vector<std::string> made;
   const std::string with_key = WithKey(request_.hex);
   const std::string without_key = WithoutKey(request_.hex);
-  if (Publish(with_key, keyed, "insert, update, delete, truncate")) made.push_back(with_key);
-  if (Publish(without_key, keyless, "insert")) made.push_back(without_key);
-  transaction.Commit();
-  publications_ = made;
+  pg::RetryForLocks(connection_, request_.lock_retries, "the locks of the publications", [&] {
+    pg::Transaction transaction(connection_);
+    std::vector<std::string> made;
+    if (Publish(with_key, keyed, "insert, update, delete, truncate")) made.push_back(with_key);
+    if (Publish(without_key, keyless, "insert")) made.push_back(without_key);
+    transaction.Commit();
+    publications_ = made;
+  });
 }
 
 // False: there is nothing to publish.

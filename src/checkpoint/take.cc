@@ -45,6 +45,7 @@ class Taking {
     Stream stream(source_, {.hex = plan_.hex,
                             .stamp = Stamp(base::Now()),
                             .slot_bytes_max = options_.policy.slot_max_bytes,
+                            .lock_retries = options_.policy.lock_retries,
                             .slot_deadline = options_.slot_deadline});
     base::Failpoint(base::FailpointId::kCheckpointSlotMade);
     Checkpoint checkpoint = CutAt();

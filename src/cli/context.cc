@@ -75,6 +75,10 @@ std::filesystem::path Context::StateDirectory() { return project().StateOf(relea
 
 pg::ConnectOptions Context::Database() { return ChooseDatabase(invocation_, &project().environment); }
 
-pg::Connection Context::Connect() { return pg::Connection::Open(Database()); }
+pg::Connection Context::Connect() {
+  pg::ConnectOptions options = Database();
+  options.lock_timeout = project().environment.policy.lock_timeout;
+  return pg::Connection::Open(options);
+}
 
 }  // namespace cli

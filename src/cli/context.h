@@ -29,7 +29,7 @@ class Context {
 
   // --database > DATABASE_URL > the variable that the environment names > PG* variables. Throws kNoDatabase.
   pg::ConnectOptions Database();
-  // Connects to it, for reading: no statement or lock timeout.
+  // Connects to it, for reading; nothing waits for a lock longer than lock_timeout of the policy.
   pg::Connection Connect();
 
  private:

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "checkpoint/stream.h"
 #include "cli/facts.h"
 #include "cli/standing.h"
@@ -16,6 +17,7 @@ namespace cli {
 namespace {
 
 constexpr const char* kAccept = "--accept-point-of-no-return";
+constexpr const char* kTerminate = "--terminate-blockers-after";
 constexpr const char* kMaxRate = "--max-rate";
 
 // 0: no limit.
@@ -46,8 +48,22 @@ base::Json PhaseResult(plan::Phase phase, const gate::Verdict& verdict, base::Ti
 
 }  // namespace
 
+Option TerminateOption() {
+  return {.name = kTerminate,
+          .value = "DURATION",
+          .help =
+              "end sessions that block a step for so long, in transactions that are open for so long; kept in the "
+              "journal (default: never)"};
+}
+
+void ReadTerminate(const Invocation& invocation, Work& work) {
+  if (!invocation.Has(kTerminate)) return;
+  work.session().limits.terminate_blockers_after = base::ParseDuration(invocation.Option(kTerminate));
+}
+
 std::vector<Option> ForwardOptions() {
-  return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"}};
+  return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"},
+          TerminateOption()};
 }
 
 std::vector<Option> BackfillOptions() {
@@ -59,6 +75,7 @@ std::vector<Option> BackfillOptions() {
 
 Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until) {
   work.session().limits.backfill_rows_per_s = MaxRate(invocation);
+  ReadTerminate(invocation, work);
   run::EnterRelease(work.connection(), work.session());
   if (invocation.Has(kAccept)) Accept(work);
   // What an earlier run left without its end is brought to the books first: the gate would take it for a change made

@@ -19,4 +19,8 @@ std::vector<Option> ForwardOptions();
 // The same for commands that may fill rows.
 std::vector<Option> BackfillOptions();
 
+// --terminate-blockers-after, of every command that takes locks; and its reading. Throws kBadDuration.
+Option TerminateOption();
+void ReadTerminate(const Invocation& invocation, Work& work);
+
 }  // namespace cli

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/grants.h"
 #include "cli/project_template.h"
 #include "cli/provider.h"
 #include "cli/target.h"
@@ -109,10 +110,33 @@ void Visit(Context& context, bool apply, Outcome& outcome) {
   outcome.next = Next(target, applied);
 }
 
+// Who grants need not have the project.
+pg::ConnectOptions DatabaseOf(const Invocation& invocation, const fs::path& directory) {
+  Context context(invocation, directory);
+  try {
+    return context.Database();
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kNoProject) throw;
+    return ChooseDatabase(invocation, nullptr);
+  }
+}
+
+// Looks only: neither files nor a schema are made.
+Outcome PrintGrants(const Invocation& invocation, const fs::path& directory) {
+  pg::Connection connection = pg::Connection::Open(DatabaseOf(invocation, directory));
+  const pg::Result self = connection.Exec("SELECT current_user, current_database()");
+  const std::string role = invocation.Has("--role") ? invocation.Option("--role") : self.Text(0, 0);
+  const std::vector<Ability> abilities = ReadGrants(connection, role);
+  return {.result = {{"role", role}, {"database", self.Text(0, 1)}, {"abilities", ToJson(abilities)}},
+          .text = GrantScript(self.Text(0, 1), role, abilities)};
+}
+
 Outcome RunInit(const Invocation& invocation) {
   const std::string given = invocation.Argument("DIR");
   fs::path directory = fs::absolute(given.empty() ? "." : given).lexically_normal();
   if (!directory.has_filename()) directory = directory.parent_path();
+  if (invocation.Has("--print-grants")) return PrintGrants(invocation, directory);
+  if (invocation.Has("--role")) throw base::Error(base::Code::kUsage, "--role goes with --print-grants");
   const std::string repository = invocation.Option("--repository");
   const std::vector<std::string> made =
       WriteFiles(directory, repository.empty() ? DefaultRepository(directory) : repository);
@@ -143,7 +167,10 @@ Command Init() {
       .options = {{.name = "--apply", .help = "write the settings that are off with ALTER SYSTEM; needs a superuser"},
                   {.name = "--repository",
                    .value = "PATH",
-                   .help = "where backups and WAL go, for a new switchback.yaml"}},
+                   .help = "where backups and WAL go, for a new switchback.yaml"},
+                  {.name = "--print-grants",
+                   .help = "only print the GRANT statements that a role without superuser needs, for psql"},
+                  {.name = "--role", .value = "NAME", .help = "whose rights (default: the role that connects)"}},
       .text =
           "Writes switchback.yaml and releases/ where they are missing, makes the schema switchback in the target, and "
           "prints\n"

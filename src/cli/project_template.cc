@@ -30,6 +30,7 @@ policy:
 #  checkpoint_max_age: {checkpoint_hours}h   # at the gate of expand
 #  lock_timeout: {lock_seconds}s         # of every step that takes a lock
 #  lock_retries: {retries}         # with growing pauses, before a step gives up
+#  index_lock_timeout: {index_minutes}m  # of concurrent index builds, which wait for the transactions of others
 #  slot_max_bytes: {slot_gb}GB      # WAL that the checkpoint's slot may hold back before the server drops it
 
 # What a backfill waits for; docs/formats/project.md has all limits. `off` switches one off.
@@ -57,7 +58,9 @@ std::string ProjectYaml(const std::string& repository) {
                      fmt::arg("lock_seconds", duration_cast<seconds>(policy.lock_timeout).count()),
                      fmt::arg("lag_seconds", duration_cast<seconds>(*throttle.replica_lag).count()),
                      fmt::arg("disk_gb", *throttle.free_disk >> 30), fmt::arg("waiters", *throttle.lock_waiters),
-                     fmt::arg("retries", policy.lock_retries), fmt::arg("slot_gb", policy.slot_max_bytes >> 30));
+                     fmt::arg("retries", policy.lock_retries),
+                     fmt::arg("index_minutes", duration_cast<std::chrono::minutes>(policy.index_lock_timeout).count()),
+                     fmt::arg("slot_gb", policy.slot_max_bytes >> 30));
 }
 
 }  // namespace cli

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/forward.h"
 #include "cli/restore.h"
 #include "cli/standing.h"
 #include "cli/work.h"
@@ -16,6 +17,7 @@ namespace {
 Outcome Undo(const Invocation& invocation, plan::Phase to) {
   Context context(invocation);
   Work work(context);
+  ReadTerminate(invocation, work);
   run::EnterRelease(work.connection(), work.session());
   const base::Time began = base::Now();
   const recover::Undo undo = recover::UndoTo(work.session(), to);
@@ -66,6 +68,7 @@ Command Rollback() {
                                   .value = "WAY",
                                   .help = "undo, or restore: a new server from the checkpoint, as `switchback restore`",
                                   .fallback = "undo"}};
+  options.push_back(TerminateOption());
   for (Option& option : RestoreOptions()) options.push_back(std::move(option));
   return {.name = "rollback",
           .summary = "Go back: undo steps, newest first, down to a boundary; or restore",

@@ -18,6 +18,7 @@ run::Limits LimitsOf(const release::Environment& environment) {
   limits.lock_timeout = policy.lock_timeout;
   limits.lock_retries = policy.lock_retries;
   limits.throttle = environment.throttle;
+  limits.concurrent_lock_timeout = policy.index_lock_timeout;
   return limits;
 }
 

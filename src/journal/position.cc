@@ -46,6 +46,7 @@ Told Read(const plan::Plan& plan, std::span<const Event> events) {
       if (!InOneTransaction(plan.steps[step], direction)) told.half = step;
     } else if (event.kind == "failed") {
       told.failed = true;
+      if (event.body.value("rolled_back", false)) told.half.reset();
     } else {
       const bool forward = direction == Direction::kForward;
       told.done = forward ? step + 1 : step;

@@ -27,14 +27,18 @@ void ReadBackup(const YamlValue& value, const fs::path& root, Backup& backup) {
 }
 
 void ReadPolicy(const YamlValue& value, Policy& policy) {
-  const YamlMap map =
-      value.Map({"backup_max_age", "checkpoint_max_age", "lock_timeout", "lock_retries", "slot_max_bytes"});
+  const YamlMap map = value.Map(
+      {"backup_max_age", "checkpoint_max_age", "lock_timeout", "lock_retries", "index_lock_timeout", "slot_max_bytes"});
   if (const auto age = map.Find("backup_max_age")) policy.backup_max_age = age->Duration();
   if (const auto age = map.Find("checkpoint_max_age")) policy.checkpoint_max_age = age->Duration();
   if (const auto timeout = map.Find("lock_timeout")) {
     policy.lock_timeout = timeout->Duration();
     // 0 switches PostgreSQL's lock_timeout off: a step would queue, and all that come after it behind it.
     if (policy.lock_timeout.count() <= 0) timeout->Fail(fmt::format("{} must be above 0", timeout->path()));
+  }
+  if (const auto timeout = map.Find("index_lock_timeout")) {
+    policy.index_lock_timeout = timeout->Duration();
+    if (policy.index_lock_timeout.count() <= 0) timeout->Fail(fmt::format("{} must be above 0", timeout->path()));
   }
   if (const auto retries = map.Find("lock_retries")) policy.lock_retries = static_cast<int>(retries->Integer(0, 1000));
   if (const auto bytes = map.Find("slot_max_bytes")) policy.slot_max_bytes = bytes->Bytes();

@@ -15,6 +15,7 @@ struct Policy {
   std::chrono::milliseconds checkpoint_max_age = std::chrono::hours(4);  // at the gate of expand
   std::chrono::milliseconds lock_timeout = std::chrono::seconds(2);
   int lock_retries = 10;
+  std::chrono::milliseconds index_lock_timeout = std::chrono::minutes(10);  // of CREATE and DROP INDEX CONCURRENTLY
   long slot_max_bytes = 4L * 1024 * 1024 * 1024;  // max_slot_wal_keep_size that a checkpoint asks for
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/error.h"
+#include "base/log.h"
 #include "run/sql_text.h"
 
 namespace run {
@@ -23,32 +25,63 @@ constexpr std::array kModes = {
     Mode{"AccessExclusiveLock", "ACCESS EXCLUSIVE"},
 };
 
+// 0 for what is no lock on a table.
+int StrengthOf(const std::string& mode) {
+  const auto found = std::find_if(kModes.begin(), kModes.end(), [&](const Mode& m) { return mode == m.name; });
+  return found == kModes.end() ? 0 : static_cast<int>(found - kModes.begin()) + 1;
+}
+
+const char* Written(int strength) { return kModes.at(static_cast<std::size_t>(strength) - 1).written; }
+
+base::Json Entry(const base::Json& relation, const std::string& mode, std::chrono::milliseconds wait,
+                 std::chrono::milliseconds hold) {
+  return {{"relation", relation},
+          {"mode", mode},
+          {"wait_ms", wait.count()},
+          {"hold_ms", std::max<std::int64_t>(hold.count(), 0)}};
+}
+
 }  // namespace
+
+std::string LockMeter::NameOf(const std::string& oid) {
+  try {
+    if (!other_) other_.emplace(pg::Connection::Open(options_));
+    const auto name = other_->Query(std::string(sql_text::kTableName), {oid});
+    return name.rows() == 1 ? name.Text(0, 0) : "";
+  } catch (const base::Error& error) {
+    base::Debug("a lock is not recorded: {}", error.message());
+    return "";
+  }
+}
 
 void LockMeter::Sample(pg::Connection& connection) {
   const auto rows = connection.Query(std::string(sql_text::kHeldLocks));
   for (int i = 0; i < rows.rows(); ++i) {
-    const auto mode =
-        std::find_if(kModes.begin(), kModes.end(), [&](const Mode& m) { return rows.Text(i, 1) == m.name; });
-    if (mode == kModes.end()) continue;
-    const auto strength = static_cast<int>(mode - kModes.begin()) + 1;
-    Held& held = held_[rows.Text(i, 0)];
-    if (held.strength < strength) held = {mode->written, strength, mark_};
+    const int strength = StrengthOf(rows.Text(i, 1));
+    const std::string name = rows.IsNull(i, 0) ? NameOf(rows.Text(i, 2)) : rows.Text(i, 0);
+    if (strength == 0 || name.empty()) continue;
+    Held& held = held_[name];
+    if (held.strength < strength) held = {Written(strength), strength, mark_};
   }
 }
 
-base::Json LockMeter::Report(const Waits& waits) const {
+base::Json LockMeter::Report(const pg::Waits& waits) const {
+  using std::chrono::milliseconds;
   const auto now = std::chrono::steady_clock::now();
+  auto waited = waits.by_relation;
   base::Json report = base::Json::array();
   for (const auto& [relation, held] : held_) {
-    const auto waited = waits.by_relation.find(relation);
-    const auto wait = waited == waits.by_relation.end() ? std::chrono::milliseconds(0) : waited->second;
-    const auto hold = std::chrono::duration_cast<std::chrono::milliseconds>(now - held.since) - wait;
-    report.push_back({{"relation", relation},
-                      {"mode", held.mode},
-                      {"wait_ms", wait.count()},
-                      {"hold_ms", std::max<std::int64_t>(hold.count(), 0)}});
+    const milliseconds wait = waited[relation];
+    waited.erase(relation);
+    report.push_back(
+        Entry(relation, held.mode, wait, std::chrono::duration_cast<milliseconds>(now - held.since) - wait));
   }
+  for (const auto& [relation, held] : waits.held) {
+    if (held_.contains(relation) || StrengthOf(held.mode) == 0) continue;
+    report.push_back(Entry(relation, Written(StrengthOf(held.mode)), waited[relation], held.seen));
+    waited.erase(relation);
+  }
+  for (const auto& [what, wait] : waited) report.push_back(Entry(nullptr, what, wait, milliseconds(0)));
   return report;
 }
 

@@ -275,12 +275,9 @@ TEST_F(Run, StopsAtASafePointWhenAsked) {
 TEST_F(Run, ItsSqlPrepares) {
   auto connection = Connect();
   journal::InstallSchema(connection);
-  for (const auto sql :
-       {sql_text::kLeaseEnter, sql_text::kLeaseLook, sql_text::kLeaseTake, sql_text::kLeaseRenew,
-        sql_text::kLeaseRelease, sql_text::kLeaseHold, sql_text::kLeaseEndFormer, sql_text::kLeaseStand,
-        sql_text::kTimelineHistory, sql_text::kWaitingLocks, sql_text::kBlockers, sql_text::kHeldLocks,
-        sql_text::kIdentity, sql_text::kReferences, sql_text::kAlwaysIdentity}) {
-    connection.CheckPrepares(std::string(sql));
+  for (const auto& [name, text] : sql_text::kAll) {
+    SCOPED_TRACE(name);
+    connection.CheckPrepares(std::string(text));
   }
 }
 

@@ -2,10 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <random>
-#include <thread>
-
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -14,8 +10,8 @@
 #include "catalog/read.h"
 #include "journal/mirror.h"
 #include "pg/transaction.h"
+#include "run/attempts.h"
 #include "run/identity.h"
-#include "run/lock_meter.h"
 #include "run/look.h"
 
 namespace run {
@@ -25,8 +21,15 @@ using base::Code;
 using journal::Direction;
 using Clock = std::chrono::steady_clock;
 
-pg::Connection Connect(const Session& session) {
-  auto connection = pg::Connection::Open(session.connect);
+// No statement of a run may queue for a lock without an end: others queue up behind it.
+pg::ConnectOptions WithLockTimeout(const Session& session) {
+  pg::ConnectOptions options = session.connect;
+  options.lock_timeout = session.limits.lock_timeout;
+  return options;
+}
+
+pg::Connection Connect(const pg::ConnectOptions& options) {
+  auto connection = pg::Connection::Open(options);
   try {
     // A killed runner's statement ends with it, so that the next one need not wait for it.
     connection.Exec("SET client_connection_check_interval = '3s'");
@@ -36,26 +39,13 @@ pg::Connection Connect(const Session& session) {
   return connection;
 }
 
-std::chrono::milliseconds Pause(int attempt) {
-  static thread_local std::mt19937 random{std::random_device{}()};
-  const int most = std::min(5'000, 100 << std::min(attempt, 6));
-  return std::chrono::milliseconds(std::uniform_int_distribution<int>(most / 2, most)(random));
-}
-
-bool IsTransient(Code code) { return code == Code::kLockTimeout || code == Code::kDeadlock; }
-
 // What says nothing about the step itself, or must not be followed by anything.
 bool EndsTheRun(Code code) {
   return code == Code::kFailpointError || code == Code::kInterrupted || code == Code::kCommitInDoubt ||
          code == Code::kLeaseLost || code == Code::kBackfillHeld;
 }
 
-std::string What(const plan::Step& step, Direction direction) {
-  return direction == Direction::kForward ? fmt::format("step {} ({})", step.id, step.title)
-                                          : fmt::format("the way back of step {} ({})", step.id, step.title);
-}
-
-[[noreturn]] void Fail(const plan::Step& step, Direction direction, const base::Error& error) {
+[[noreturn]] void Fail(const plan::Step& step, Direction direction, bool nothing_left, const base::Error& error) {
   if (error.code() == Code::kStepRefused || error.code() == Code::kStepUnproven || error.Retryable()) throw error;
   const std::string way_on = "run the command again, or go back with `switchback rollback`.";
   throw base::Error(Code::kStepFailed, fmt::format("{} failed: {}", What(step, direction), error.message()))
@@ -63,14 +53,15 @@ std::string What(const plan::Step& step, Direction direction) {
                                              : fmt::format("Correct the cause and {}", way_on))
       .Detail(error.detail())
       .Sqlstate(error.sqlstate())
-      .TargetChanged(journal::InOneTransaction(step, direction) ? base::Changed::kNo : base::Changed::kYes);
+      .TargetChanged(nothing_left ? base::Changed::kNo : base::Changed::kYes);
 }
 
 }  // namespace
 
-Runner::Runner(const Session& session) : session_(session), connection_(Connect(session)) {
+Runner::Runner(const Session& session)
+    : session_(session), connect_(WithLockTimeout(session)), connection_(Connect(connect_)) {
   journal::InstallSchema(connection_);
-  lease_.emplace(session_.connect, connection_, session_.plan.release, session_.tag_secret);
+  lease_.emplace(connect_, connection_, session_.plan.release, session_.tag_secret);
   EnterRelease(connection_, session_);
   session_.journal.Append("lease", lease_->taken());
   position_ = WhereItStands(connection_, session_.plan, session_.journal);
@@ -144,6 +135,7 @@ void Runner::Tell(Progress::What what, std::size_t index, Direction direction, s
 Done Runner::Run(std::size_t index, Direction direction) {
   StopIfAsked();
   const plan::Step& step = session_.plan.steps[index];
+  CheckObstacles(step, direction);
   Tell(Progress::What::kBegins, index, direction, direction == Direction::kForward ? step.title : step.reverse_title);
   base::Failpoint(base::FailpointId::kStepBeforeIntent);
   const auto intent = session_.journal
@@ -162,9 +154,9 @@ Done Runner::Run(std::size_t index, Direction direction) {
     session_.journal.Append("failed", {{"step", step.id},
                                        {"direction", journal::Name(direction)},
                                        {"intent", intent},
-                                       {"rolled_back", journal::InOneTransaction(step, direction)},
+                                       {"rolled_back", LeftNothing(step, direction)},
                                        {"error", error.ToJson()}});
-    Fail(step, direction, error);
+    Fail(step, direction, LeftNothing(step, direction), error);
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
   session_.journal.Append("outcome", {{"step", step.id},
@@ -177,54 +169,6 @@ Done Runner::Run(std::size_t index, Direction direction) {
   base::Failpoint(base::FailpointId::kStepAfterOutcome);
   Tell(Progress::What::kEnds, index, direction, base::FormatDuration(took));
   return done;
-}
-
-Done Runner::Attempts(std::size_t index, Direction direction, std::int64_t intent) {
-  const plan::Step& step = session_.plan.steps[index];
-  for (int attempt = 1;; ++attempt) {
-    LockWatch watch(session_.connect, connection_.BackendPid());
-    LockMeter meter;
-    std::string reason;
-    try {
-      Done done = Attempt(step, direction, intent, meter);
-      done.locks = meter.Report(watch.Finish());
-      return done;
-    } catch (const base::Error& error) {
-      if (!IsTransient(error.code())) throw;
-      reason = error.message();
-    }
-    const Waits waits = watch.Finish();
-    if (attempt > session_.limits.lock_retries) GiveUp(index, direction, waits, attempt);
-    session_.journal.Append("retry", {{"step", step.id},
-                                      {"direction", journal::Name(direction)},
-                                      {"intent", intent},
-                                      {"attempt", attempt},
-                                      {"reason", reason},
-                                      {"blockers", waits.blockers}});
-    Tell(Progress::What::kRetries, index, direction,
-         fmt::format("attempt {} of {}: {}{}{}", attempt, session_.limits.lock_retries + 1, reason,
-                     waits.blockers.empty() ? "" : "\n", BlockersText(waits.blockers)));
-    for (auto left = Pause(attempt); left.count() > 0; left -= std::chrono::milliseconds(50)) {
-      StopIfAsked();
-      std::this_thread::sleep_for(std::min(left, std::chrono::milliseconds(50)));
-    }
-  }
-}
-
-void Runner::GiveUp(std::size_t index, Direction direction, const Waits& waits, int attempts) {
-  const plan::Step& step = session_.plan.steps[index];
-  const std::string blockers = BlockersText(waits.blockers);
-  auto error =
-      base::Error(Code::kLockGivenUp,
-                  fmt::format("{} did not get its lock in {} attempts", What(step, direction), attempts))
-          .Detail(blockers.empty() ? "no blocker was seen" : blockers)
-          .TargetChanged(journal::InOneTransaction(step, direction) ? base::Changed::kNo : base::Changed::kYes);
-  session_.journal.Append("failed", {{"step", step.id},
-                                     {"direction", journal::Name(direction)},
-                                     {"rolled_back", journal::InOneTransaction(step, direction)},
-                                     {"error", error.ToJson()},
-                                     {"blockers", waits.blockers}});
-  throw error;
 }
 
 void Runner::Finish() {

@@ -39,8 +39,9 @@ class Runner {
 
   [[nodiscard]] const journal::Position& position() const { return position_; }
 
-  // Throws kStepRefused, kStepFailed, kStepUnproven (rolled back, or half done where the step is no single
-  // transaction), kLockGivenUp (nothing changed), kLeaseLost, kInterrupted (between two attempts), kCommitInDoubt.
+  // Throws kObstructed (before anything began), kStepRefused, kStepFailed, kStepUnproven (rolled back, or half done
+  // where the step is no single transaction), kLockGivenUp (nothing changed), kLeaseLost, kInterrupted (between two
+  // attempts), kCommitInDoubt.
   Done Run(std::size_t index, journal::Direction direction);
   // Brings the rest of the journal to its mirror. After the last step of a run.
   void Finish();
@@ -51,25 +52,35 @@ class Runner {
   void RecordRollback();
   [[nodiscard]] base::Json DescribeTouched();
   Done Attempts(std::size_t index, journal::Direction direction, std::int64_t intent);
-  Done Attempt(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter);
+  Done Attempt(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter,
+               pg::LockWatch& watch);
   Done InTransaction(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter);
-  Done Concurrently(const plan::Step& step, journal::Direction direction, std::int64_t intent);
+  Done Concurrently(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockWatch& watch);
+  void Outside(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockWatch& watch);
   [[nodiscard]] backfill::Job JobOf(const plan::Step& step, std::int64_t intent);
   Done Backfilled(const plan::Step& step, std::int64_t intent);
 
   void Prologue(pg::Connection& connection) const;
-  std::int64_t RunStatements(const std::vector<plan::Statement>& statements, LockMeter* meter);
+  std::int64_t RunStatements(const std::vector<plan::Statement>& statements, LockMeter& meter);
   void DropInvalid(const plan::Step& step);
+  void CleanUp(const plan::Step& step);
+  // After a failure: the database is as it was before the step.
+  [[nodiscard]] bool LeftNothing(const plan::Step& step, journal::Direction direction) const;
+  void CheckObstacles(const plan::Step& step, journal::Direction direction);
+  bool EndBlockers(const plan::Step& step, journal::Direction direction, std::int64_t intent,
+                   const base::Json& blockers);
   void Close(const plan::Step& step, journal::Direction direction, std::int64_t through);
   void Prove(const plan::Step& step, journal::Direction direction);
   void StopIfAsked() const;
   void Tell(Progress::What what, std::size_t index, journal::Direction direction, std::string text) const;
-  [[noreturn]] void GiveUp(std::size_t index, journal::Direction direction, const Waits& waits, int attempts);
+  [[noreturn]] void GiveUp(std::size_t index, journal::Direction direction, const pg::Waits& waits, int attempts);
 
   const Session& session_;
+  pg::ConnectOptions connect_;
   pg::Connection connection_;
   std::optional<Lease> lease_;
   journal::Position position_;
+  bool cleaned_ = false;  // the last attempt was in no transaction, and left nothing all the same
 };
 
 // Forward to the end of a phase.

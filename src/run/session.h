@@ -21,6 +21,8 @@ struct Limits {
   int lock_retries = 10;
   // A concurrent index build waits for old transactions and blocks nobody meanwhile.
   std::chrono::milliseconds concurrent_lock_timeout = std::chrono::minutes(10);
+  // Sessions that block a step for so long, and are in their transaction for so long, are ended. None: never.
+  std::optional<std::chrono::milliseconds> terminate_blockers_after = {};
   release::Throttle throttle = {};       // of backfills
   std::int64_t backfill_rows_per_s = 0;  // 0: no limit
 };
@@ -36,7 +38,7 @@ struct Filling {
 };
 
 struct Progress {
-  enum class What { kBegins, kEnds, kRetries, kBackfill };
+  enum class What { kBegins, kEnds, kRetries, kWaits, kBackfill };
   What what = What::kBegins;
   const plan::Step* step = nullptr;
   journal::Direction direction = journal::Direction::kForward;

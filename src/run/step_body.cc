@@ -23,16 +23,16 @@ void Runner::Prologue(pg::Connection& connection) const {
   lease_->Hold(connection);
 }
 
-std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statements, LockMeter* meter) {
+std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statements, LockMeter& meter) {
   std::int64_t rows = 0;
   for (const plan::Statement& statement : statements) {
     if (!statement.only_if.empty()) {
       const auto answer = connection_.Exec(statement.only_if);
       if (answer.rows() != 1 || answer.IsNull(0, 0) || !answer.Bool(0, 0)) continue;
     }
-    if (meter != nullptr) meter->Mark();
+    meter.Mark();
     rows += connection_.Exec(statement.sql).affected();
-    if (meter != nullptr) meter->Sample(connection_);
+    meter.Sample(connection_);
   }
   return rows;
 }
@@ -53,9 +53,11 @@ void Runner::Close(const plan::Step& step, Direction direction, std::int64_t thr
   Prove(step, direction);
 }
 
-Done Runner::Attempt(const plan::Step& step, Direction direction, std::int64_t intent, LockMeter& meter) {
+Done Runner::Attempt(const plan::Step& step, Direction direction, std::int64_t intent, LockMeter& meter,
+                     pg::LockWatch& watch) {
   if (step.kind == plan::StepKind::kBackfill && direction == Direction::kForward) return Backfilled(step, intent);
-  if (!step.transactional && step.kind != plan::StepKind::kBackfill) return Concurrently(step, direction, intent);
+  if (!step.transactional && step.kind != plan::StepKind::kBackfill)
+    return Concurrently(step, direction, intent, watch);
   return InTransaction(step, direction, intent, meter);
 }
 
@@ -81,7 +83,7 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
     done.kept = std::move(undone.kept);
   }
   if (!forward && step.backfill) backfill::Forget(connection_, session_.plan.release, step.id);
-  done.rows += RunStatements(forward ? step.forward : *step.reverse, &meter);
+  done.rows += RunStatements(forward ? step.forward : *step.reverse, meter);
   if (forward && step.data) connection_.Exec("SET LOCAL switchback.capture = ''");
   Close(step, direction, intent);
   base::Failpoint(base::FailpointId::kStepBeforeCommit);
@@ -90,17 +92,7 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
   return done;
 }
 
-void Runner::DropInvalid(const plan::Step& step) {
-  if (step.index.empty()) return;
-  const auto found = connection_.Query(
-      "SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass($1) AND NOT indisvalid",
-      {step.index});
-  if (found.rows() == 0) return;
-  base::Failpoint(base::FailpointId::kStepBeforeDropInvalid);
-  connection_.Exec("DROP INDEX CONCURRENTLY " + step.index);
-}
-
-Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int64_t intent) {
+Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int64_t intent, pg::LockWatch& watch) {
   const bool forward = direction == Direction::kForward;
   Done done;
   {
@@ -115,13 +107,18 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
                                                       step.id, step.title, step.precondition.text));
   }
   {
-    const Fence fence(session_.connect, *lease_);
+    const Fence fence(connect_, *lease_);
     base::Failpoint(base::FailpointId::kLeaseFenced);
     connection_.SetLockTimeout(session_.limits.concurrent_lock_timeout);
-    DropInvalid(step);
-    const plan::Condition& wanted = forward ? step.postcondition : step.reverse_postcondition;
-    if (wanted.sql.empty() || !Holds(connection_, wanted, step.search_path)) {
-      done.rows = RunStatements(forward ? step.forward : *step.reverse, nullptr);
+    try {
+      DropInvalid(step);
+      const plan::Condition& wanted = forward ? step.postcondition : step.reverse_postcondition;
+      if (wanted.sql.empty() || !Holds(connection_, wanted, step.search_path)) {
+        Outside(step, direction, intent, watch);
+      }
+    } catch (const base::Error& error) {
+      if (forward && error.code() != Code::kFailpointError) CleanUp(step);
+      throw;
     }
     connection_.SetLockTimeout(session_.limits.lock_timeout);
     fence.Check();
@@ -139,7 +136,7 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
 backfill::Job Runner::JobOf(const plan::Step& step, std::int64_t intent) {
   const std::size_t index = static_cast<std::size_t>(&step - session_.plan.steps.data());
   const journal::Event* checkpoint = session_.journal.Last("checkpoint");
-  return {.connect = session_.connect,
+  return {.connect = connect_,
           .release = session_.plan.release,
           .step = step.id,
           .backfill = *step.backfill,

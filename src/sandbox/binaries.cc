@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
+#include <sstream>
 #include <vector>
 
 #include "base/error.h"
@@ -25,7 +27,17 @@ int MajorOf(const fs::path& directory) {
   return major;
 }
 
-std::vector<fs::path> Candidates() {
+std::vector<fs::path> Named() {
+  std::vector<fs::path> found;
+  const char* named = std::getenv("SWITCHBACK_PG_BINDIR");
+  std::istringstream list(named == nullptr ? "" : named);
+  for (std::string directory; std::getline(list, directory, ':');) {
+    if (!directory.empty()) found.emplace_back(directory);
+  }
+  return found;
+}
+
+std::vector<fs::path> Installed() {
   std::vector<fs::path> found;
   try {
     auto said = base::Run({.argv = {"pg_config", "--bindir"}, .deadline = std::chrono::seconds(10)}).out;
@@ -43,16 +55,22 @@ std::vector<fs::path> Candidates() {
 }  // namespace
 
 Binaries FindBinaries(std::optional<int> major) {
+  for (const auto& directory : Named()) {
+    const int found = MajorOf(directory);
+    if (found > 0 && (!major || found == *major)) return {directory, found};
+  }
   Binaries best;
-  for (const auto& directory : Candidates()) {
+  for (const auto& directory : Installed()) {
     const int found = MajorOf(directory);
     if (found > best.major && (!major || found == *major)) best = {directory, found};
   }
   if (best.major > 0) return best;
   if (!major) throw base::Error(base::Code::kNoBinaries, "no PostgreSQL server programs were found");
   throw base::Error(base::Code::kNoBinaries, fmt::format("no PostgreSQL {} server programs were found", *major))
-      .Hint(
-          fmt::format("Install them (Debian: apt-get install postgresql-{}), or put their pg_config on PATH.", *major));
+      .Hint(fmt::format(
+          "Install them (Debian: apt-get install postgresql-{}), or put their pg_config on PATH, or name their "
+          "folder in SWITCHBACK_PG_BINDIR.",
+          *major));
 }
 
 std::optional<base::Account> ServerAccount(const fs::path& owner_of) {

@@ -19,7 +19,8 @@ struct Binaries {
   [[nodiscard]] std::string Program(const std::string& name) const { return (directory / name).string(); }
 };
 
-// Looks in `pg_config --bindir` and /usr/lib/postgresql/*/bin. Takes the asked-for major version, else the newest.
+// Looks in the folders that SWITCHBACK_PG_BINDIR lists (separated by ':'), where the first that fits is taken; else in
+// `pg_config --bindir` and /usr/lib/postgresql/*/bin for the asked-for major version, or for the newest.
 // Throws kNoBinaries with the package to install.
 Binaries FindBinaries(std::optional<int> major = {});
 

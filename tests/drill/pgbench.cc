@@ -57,9 +57,8 @@ std::string Bench::Stop() {
 }
 
 void Application::Start() {
-  for (const char* protocol : {"simple", "prepared"}) {
-    benches_.push_back(Bench::Start(binaries_, url_, directory_, scale_, column_, protocol));
-  }
+  benches_.push_back(Bench::Start(binaries_, pooled_, directory_, scale_, column_, "simple"));
+  benches_.push_back(Bench::Start(binaries_, url_, directory_, scale_, column_, "prepared"));
 }
 
 std::string Application::Complaints() {

@@ -30,13 +30,16 @@ class Bench {
   std::filesystem::path log_;
 };
 
-// The old application (column abalance) or the new one (balance), by the simple and the prepared protocol, at once.
+// The old application (column abalance) or the new one (balance), twice at once: by the simple protocol through
+// PgBouncer, which pools transactions, and by the prepared protocol without it (PgBouncer carries that since 1.21
+// only).
 class Application {
  public:
-  Application(const sandbox::Binaries& binaries, std::string url, std::filesystem::path directory, std::string scale,
-              std::string column)
+  Application(const sandbox::Binaries& binaries, std::string url, std::string pooled, std::filesystem::path directory,
+              std::string scale, std::string column)
       : binaries_(binaries),
         url_(std::move(url)),
+        pooled_(std::move(pooled)),
         directory_(std::move(directory)),
         scale_(std::move(scale)),
         column_(std::move(column)) {}
@@ -54,6 +57,7 @@ class Application {
  private:
   const sandbox::Binaries& binaries_;
   std::string url_;
+  std::string pooled_;
   std::filesystem::path directory_;
   std::string scale_;
   std::string column_;

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "pg/connection.h"
+#include "pgbouncer.h"
 #include "sandbox/server.h"
 #include "sandbox/workspace.h"
 
@@ -59,13 +60,15 @@ class PgbenchRelease : public testing::Test {
     base::MakeDirectories(project_ / "releases" / kRelease, 0755);
     base::WriteFile(project_ / "releases" / kRelease / "release.yaml", kReleaseYaml);
     base::WriteFile(project_ / "releases" / kRelease / "change.sql", kChange);
-    old_.emplace(binaries_, url_, workspace_->path(), Scale(), "abalance");
-    new_.emplace(binaries_, url_, workspace_->path(), Scale(), "balance");
+    pooler_.emplace(url_, "transaction", 2);
+    old_.emplace(binaries_, url_, pooler_->Conninfo(), workspace_->path(), Scale(), "abalance");
+    new_.emplace(binaries_, url_, pooler_->Conninfo(), workspace_->path(), Scale(), "balance");
   }
 
   void TearDown() override {
     old_.reset();
     new_.reset();
+    pooler_.reset();
     server_.reset();
   }
 
@@ -146,6 +149,7 @@ class PgbenchRelease : public testing::Test {
   std::optional<sandbox::Server> server_;
   std::string url_;
   std::filesystem::path project_;
+  std::optional<test::PgBouncer> pooler_;
   std::optional<Application> old_;
   std::optional<Application> new_;
 };

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "fixture_server.h"
 #include "pg/quote.h"
 
@@ -24,6 +25,7 @@ bool Answers(const std::string& url) {
 
 // The fixture's server; where a test program is run by hand and there is none, one that lives as long as this process.
 const std::string& ServerUrl() {
+  base::Debug("looking for the server of this run");  // the log is made before, and so outlives, the server
   static std::optional<sandbox::Workspace> workspace;
   static std::optional<sandbox::Server> server;
   static const std::string url = [] {

@@ -1,3 +1,4 @@
+-- $1: a process. What it waits for now.
 SELECT CASE WHEN l.relation IS NULL THEN l.locktype ELSE format('%I.%I', n.nspname, c.relname) END
 FROM pg_locks AS l
 LEFT JOIN pg_class AS c ON c.oid = l.relation
