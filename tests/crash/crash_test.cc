@@ -288,7 +288,8 @@ std::vector<Case> Subset() {
   std::vector<Case> cases;
   std::set<std::string> taken;
   for (const Case& each : Cases()) {
-    const std::string place = fmt::format("{}@{}", each.place.failpoint, each.place.nth);
+    const std::string place =
+        fmt::format("{}@{} {}", each.place.failpoint, each.place.nth, static_cast<int>(each.place.scene));
     auto accident = static_cast<Accident>(cases.size() % 4);
     if (accident == Accident::kCut && !each.place.commit) accident = Accident::kDisk;
     if (!each.place.subset || !each.twice || each.accident != accident || !taken.insert(place).second) continue;
