@@ -102,6 +102,8 @@ struct Table {
   std::vector<Trigger> triggers = {};              // internal ones (foreign keys) left out
   std::vector<Dependent> dependents = {};          // publications of switchback left out
   std::vector<std::string> partition_key = {};     // columns
+  // Columns whose default or NOT NULL is another one in some partition or heir.
+  std::vector<std::string> set_in_partitions = {};
   std::vector<pg::QualifiedName> partitions = {};  // leaves, all levels; of a table that is inherited from, its heirs
   std::optional<pg::QualifiedName> parent = {};    // where it is a partition or inherits
   std::vector<std::string> grants = {};            // relacl, as text

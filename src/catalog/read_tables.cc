@@ -26,6 +26,7 @@ Table TableOf(const Row& row) {
   table.bytes = row.Int("bytes");
   table.relfilenode = row.Oid("filenode");
   table.partition_key = row.Names("partition_key");
+  table.set_in_partitions = row.Names("set_in_partitions");
   for (const auto& partition : row.Json("partitions")) table.partitions.push_back(NameIn(partition));
   if (const auto parent = row.Json("parent"); !parent.is_null()) table.parent = NameIn(parent);
   return table;

@@ -8,6 +8,21 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpe
        CASE WHEN c.relkind = 'p' THEN coalesce(leaves.bytes, 0) ELSE pg_total_relation_size(c.oid) END::bigint AS bytes,
        coalesce(pg_relation_filenode(c.oid), 0) AS filenode,
        coalesce(leaves.names, '[]') AS partitions,
+       (WITH RECURSIVE below (oid) AS (
+          SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
+          UNION SELECT i.inhrelid FROM pg_inherits i JOIN below ON i.inhparent = below.oid)
+        SELECT coalesce(json_agg(DISTINCT own.attname), '[]')
+          FROM pg_attribute own
+          LEFT JOIN pg_attrdef own_default ON own_default.adrelid = own.attrelid AND own_default.adnum = own.attnum
+          JOIN below ON true
+          JOIN pg_attribute other ON other.attrelid = below.oid AND other.attname = own.attname
+          LEFT JOIN pg_attrdef other_default
+            ON other_default.adrelid = other.attrelid AND other_default.adnum = other.attnum
+         WHERE own.attrelid = c.oid AND own.attnum > 0 AND NOT own.attisdropped
+           AND (own.attnotnull <> other.attnotnull
+                OR pg_get_expr(own_default.adbin, own_default.adrelid)
+                   IS DISTINCT FROM pg_get_expr(other_default.adbin, other_default.adrelid))
+       ) AS set_in_partitions,
        (SELECT json_build_array(pn.nspname, p.relname)
           FROM pg_inherits i
           JOIN pg_class p ON p.oid = i.inhparent

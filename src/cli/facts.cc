@@ -9,6 +9,7 @@
 #include "cli/plan_file.h"
 #include "cli/provider.h"
 #include "journal/mirror.h"
+#include "journal/position.h"
 #include "proof/invariants.h"
 #include "recover/unconverted.h"
 #include "run/identity.h"
@@ -121,7 +122,7 @@ gate::Facts CollectFacts(Context& context, Work& work) {
   gate::Facts facts;
   facts.now = base::Now();
   facts.release = release.name;
-  facts.begun = !run::NothingDone(work.journal());
+  facts.begun = !journal::NothingDone(work.journal().events());
   facts.checkpoint = CheckpointFact(context.project().environment, work.state());
   facts.blockers = Blockers(plan);
   facts.plan_digest = plan.digest;

@@ -9,6 +9,7 @@
 #include "cli/context.h"
 #include "cli/plan_file.h"
 #include "cli/show_plan.h"
+#include "journal/position.h"
 #include "run/identity.h"
 #include "run/look.h"
 
@@ -84,7 +85,7 @@ Outcome RunPlan(const Invocation& invocation) {
   plan::NeedsOf(release);
   pg::Connection connection = context.Connect();
   const journal::Journal journal = run::OpenJournal(connection, release.name, context.StateDirectory());
-  if (!run::NothingDone(journal)) return UnderWay(release, journal);
+  if (!journal::NothingDone(journal.events())) return UnderWay(release, journal);
   return Made(release, CompileAgainst(release, connection));
 }
 

@@ -5,6 +5,7 @@
 #include "cli/context.h"
 #include "cli/forward.h"
 #include "cli/work.h"
+#include "journal/position.h"
 #include "run/identity.h"
 
 namespace cli {
@@ -18,7 +19,7 @@ Outcome RunPhases(const Invocation& invocation) {
   Work work(context);
   std::error_code ignored;
   const bool none = !std::filesystem::exists(checkpoint::FileOf(work.state()), ignored);
-  if (none && run::NothingDone(work.journal())) TakeCheckpoint(context, work, {});
+  if (none && journal::NothingDone(work.journal().events())) TakeCheckpoint(context, work, {});
   return Forward(invocation, context, work, phase);
 }
 

@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/error.h"
 
 namespace journal {
@@ -31,8 +34,17 @@ Direction DirectionOf(const Event& event) {
   return event.body.at("direction") == Name(Direction::kReverse) ? Direction::kReverse : Direction::kForward;
 }
 
+// A plan that was given up before anything of it was done: what its steps were called does not matter any more.
+bool OfAnotherPlan(const plan::Plan& plan, std::span<const Event> events) {
+  const auto opened = std::find_if(events.rbegin(), events.rend(), [](const Event& e) { return e.kind == "opened"; });
+  if (opened == events.rend()) return false;
+  const auto with = opened->body.find("plan");
+  return with != opened->body.end() && *with != plan.digest && NothingDone(events);
+}
+
 Told Read(const plan::Plan& plan, std::span<const Event> events) {
   Told told;
+  if (OfAnotherPlan(plan, events)) return told;
   for (const Event& event : events) {
     if (event.kind == "opened") told = {};
     if (event.kind != "intent" && event.kind != "outcome" && event.kind != "failed") continue;
@@ -133,6 +145,24 @@ std::string_view Name(Direction direction) { return direction == Direction::kFor
 bool InOneTransaction(const plan::Step& step, Direction direction) {
   if (step.kind == plan::StepKind::kBackfill) return direction == Direction::kReverse;
   return step.transactional;
+}
+
+bool NothingDone(std::span<const Event> events) {
+  std::set<std::string> done;
+  bool open = false;
+  for (const Event& event : events) {
+    if (event.kind == "intent") open = true;
+    if (event.kind == "failed") open = open && !event.body.value("rolled_back", false);
+    if (event.kind != "outcome") continue;
+    open = false;
+    const std::string step = event.body.at("step");
+    if (event.body.at("direction") == "forward") {
+      done.insert(step);
+    } else {
+      done.erase(step);
+    }
+  }
+  return done.empty() && !open;
 }
 
 Questions QuestionsFor(const plan::Plan& plan, std::span<const Event> events) {

@@ -53,6 +53,9 @@ struct Position {
   [[nodiscard]] bool AtBoundary(const plan::Plan& plan) const;
 };
 
+// True where the journal shows no step that is done, half done or begun.
+bool NothingDone(std::span<const Event> events);
+
 // Which conditions must be asked of the database before Derive can tell: the frontier only, because a later step may
 // well undo what an earlier one's postcondition says.
 struct Questions {

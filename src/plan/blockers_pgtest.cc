@@ -111,6 +111,22 @@ const Case kBlocked[] = {
     {"NoColumnInACondition", "CREATE TABLE t (id int PRIMARY KEY)", "DELETE FROM t WHERE gone", "statement 1",
      "column \"gone\" does not exist"},
     {"RenamedTable", "CREATE TABLE t (n int)", "ALTER TABLE t RENAME TO u", "t", "renaming a table"},
+    {"ComputedWithoutAWayBack", "CREATE TABLE t (euro int)",
+     "ALTER TABLE t RENAME COLUMN euro TO cent; ALTER TABLE t ALTER COLUMN cent TYPE bigint USING cent * 100", "t.euro",
+     "nothing says how to come back"},
+    {"UsingByTheFormerName", "CREATE TABLE t (a text)",
+     "ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t ALTER COLUMN b TYPE int USING a::int", "t.a",
+     "is called b where USING names it"},
+    {"Setting", "CREATE TABLE t (n int)", "SET search_path = other; ALTER TABLE t ADD COLUMN m int", "statement 1",
+     "for its own session only"},
+    {"Vacuum", "CREATE TABLE t (n int)", "VACUUM t", "statement 1", "cannot run in a transaction"},
+    {"Only", "CREATE TABLE t (n int) PARTITION BY LIST (n); CREATE TABLE u PARTITION OF t DEFAULT",
+     "ALTER TABLE ONLY t ALTER COLUMN n SET DEFAULT 1", "public.t", "ALTER TABLE ONLY"},
+    {"DefaultOfAPartition",
+     "CREATE TABLE t (n int, v int DEFAULT 1) PARTITION BY LIST (n); CREATE TABLE u PARTITION OF t DEFAULT; ALTER "
+     "TABLE "
+     "u ALTER v SET DEFAULT 3",
+     "ALTER TABLE t ALTER COLUMN v SET DEFAULT 9", "t.v", "a partition has a default"},
     {"Transaction", "", "BEGIN", "statement 1", "transactions are made by the steps"},
     {"Empty", "", "-- nothing", "change.sql", "no statement"},
     {"DataAndColumns", "CREATE TABLE t (id int PRIMARY KEY, n int)",
@@ -160,6 +176,19 @@ TEST_F(CompileTest, ATableOfAnotherOwnerBlocksWithTheGrant) {
   EXPECT_TRUE(hidden.blockers[0].remedy.starts_with("ALTER ROLE \"plan's guest\" BYPASSRLS; or"));
   role_.clear();
   Setup("DROP OWNED BY \"plan's owner\", \"plan's guest\"; DROP ROLE \"plan's owner\", \"plan's guest\"");
+}
+
+TEST_F(CompileTest, AConstraintThatIsNotValidIsLeftSo) {
+  Setup("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (n int)");
+  const Plan plan = Compiled(
+      "ALTER TABLE t ADD CONSTRAINT c CHECK (n > 0) NOT VALID, ADD CONSTRAINT f FOREIGN KEY (n) REFERENCES p NOT "
+      "VALID");
+  ASSERT_EQ(plan.steps.size(), 2U);
+  for (const Step& step : plan.steps) {
+    EXPECT_EQ(step.phase, Phase::kContract);
+    const std::string& sql = step.forward.at(0).sql;
+    EXPECT_EQ(sql.find("NOT VALID"), sql.size() - 9) << sql;
+  }
 }
 
 TEST_F(CompileTest, AnUnknownStatementIsOpaqueAndAPointOfNoReturn) {

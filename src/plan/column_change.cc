@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+
+#include "sql/rename.h"
 
 namespace plan {
 namespace {
@@ -109,7 +112,7 @@ class Folder {
           change.added->type = action.type;
         } else {
           change.type = action.type;
-          change.using_expression = action.expression;
+          Use(action, change);
         }
         break;
       case sql::Kind::kSetNotNull:
@@ -134,6 +137,35 @@ class Folder {
       default:
         break;
     }
+  }
+
+  // A USING names the column as it is called at that statement; everything else here asks by the old name.
+  void Use(const sql::Action& action, ColumnChange& change) {
+    change.using_expression = action.expression;
+    change.using_casts = SaysCast(action);
+    if (!change.Renamed() || action.expression.empty()) return;
+    const std::vector<std::string> columns = sql::ExpressionColumns(action.expression);
+    if (std::find(columns.begin(), columns.end(), change.old_name) != columns.end()) {
+      builder_.Block(change.Text(), fmt::format("the column is called {} where USING names it", change.new_name),
+                     fmt::format("write {} in USING", change.new_name), action.at);
+    }
+    change.using_expression = sql::ReplaceColumn(action.expression, change.new_name, change.old_name);
+  }
+
+  // `column::type` and CAST(column AS type), of this column and to this type, in the author's words.
+  static bool SaysCast(const sql::Action& action) {
+    const auto plain = [](const std::string& text) {
+      std::string out;
+      for (const char c : text) {
+        if (std::isspace(static_cast<unsigned char>(c)) == 0 && c != '"' && c != '(' && c != ')')
+          out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      }
+      return out;
+    };
+    const std::string said = plain(action.expression);
+    const std::string column = plain(action.column);
+    const std::string type = plain(action.type);
+    return said == column + "::" + type || said == "cast" + column + "as" + type || said == column;
   }
 
   Builder& builder_;

@@ -19,7 +19,8 @@ struct ColumnChange {
   bool dropped = false;
   bool cascade = false;
   std::string type;  // as written; empty: not changed
-  std::string using_expression;
+  std::string using_expression;  // over the old name
+  bool using_casts = false;      // it says what a cast of the column would do
   std::optional<bool> not_null;  // set or dropped
   bool default_changed = false;
   std::optional<std::string> new_default;  // nothing with default_changed: dropped

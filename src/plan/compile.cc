@@ -100,6 +100,29 @@ const catalog::Table* Altered(const catalog::Catalog& catalog, const sql::Action
   }
 }
 
+// Settings and transactions belong to sessions, and each step has its own; some statements run in no transaction.
+bool BlockedOther(Builder& builder, const sql::Action& action) {
+  static const std::set<std::string> kSession = {"SET",     "RESET",      "DISCARD", "LISTEN", "UNLISTEN", "PREPARE",
+                                                 "EXECUTE", "DEALLOCATE", "DECLARE", "FETCH",  "LOAD",     "LOCK"};
+  static const std::set<std::string> kAlone = {
+      "VACUUM",          "CREATE DATABASE",    "DROP DATABASE", "ALTER SYSTEM", "CREATE TABLESPACE",
+      "DROP TABLESPACE", "CREATE SUBSCRIPTION"};
+  const std::string object = fmt::format("statement {}", action.statement);
+  if (action.object_kind == "transaction control") {
+    builder.Block(object, "transactions are made by the steps", "leave BEGIN, COMMIT and the like out", action.at);
+  } else if (kSession.contains(action.object_kind)) {
+    builder.Block(
+        object, fmt::format("{} is for its own session only, and steps run in sessions of theirs", action.object_kind),
+        "leave it out; qualify names instead of setting search_path", action.at);
+  } else if (kAlone.contains(action.object_kind)) {
+    builder.Block(object, fmt::format("{} cannot run in a transaction, nor be taken back", action.object_kind),
+                  "run it by hand, before or after the release", action.at);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 // `alone`: the release does nothing but change data.
 void CompileAction(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes, bool alone) {
   switch (action.kind) {
@@ -132,11 +155,7 @@ void CompileAction(Builder& builder, const sql::Action& action, const std::vecto
                     action.at);
       return;
     case sql::Kind::kOther:
-      if (action.object_kind == "transaction control") {
-        builder.Block(fmt::format("statement {}", action.statement), "transactions are made by the steps",
-                      "leave BEGIN, COMMIT and the like out", action.at);
-        return;
-      }
+      if (BlockedOther(builder, action)) return;
       return RunOpaque(builder, action, "no rule knows this statement");
     default:
       return RunOpaque(builder, action, "it is run as it stands");
@@ -180,7 +199,13 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
   const bool alone =
       std::all_of(actions.begin(), actions.end(), [](const sql::Action& action) { return ChangesData(action.kind); });
   for (const sql::Action& action : actions) {
-    if (const catalog::Table* table = Altered(catalog, action)) builder.MustMaster(*table, action.at);
+    if (const catalog::Table* table = Altered(catalog, action)) {
+      builder.MustMaster(*table, action.at);
+      if (action.only && !table->partitions.empty()) {
+        builder.Block(table->name.Text(), "ALTER TABLE ONLY is compiled for tables alone that nothing inherits from",
+                      "leave ONLY out where the partitions are meant too", action.at);
+      }
+    }
     if (!IsColumnAction(action.kind)) CompileAction(builder, action, changes, alone);
   }
   if (actions.empty())

@@ -57,7 +57,7 @@ void Precheck(Builder& builder, const std::string& name, const std::string& quer
 }
 
 void AddConstraint(Builder& builder, const pg::QualifiedName& table, const std::string& name,
-                   const std::string& definition, std::vector<Lock> locks) {
+                   const std::string& definition, std::vector<Lock> locks, bool validate_rows = true) {
   const std::string alter = "ALTER TABLE " + table.Sql();
   Step& add =
       builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("add {} on {}", name, table.Text()),
@@ -70,6 +70,7 @@ void AddConstraint(Builder& builder, const pg::QualifiedName& table, const std::
   add.postcondition = {ConstraintExists(table, name), "the constraint is there"};
   add.reverse_postcondition = {Not(ConstraintExists(table, name)), "the constraint is gone"};
   add.locks = std::move(locks);
+  if (!validate_rows) return;
   Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
                                fmt::format("validate {} on {}", name, table.Text()),
                                "the scan runs under a lock that reads and writes pass");
@@ -118,12 +119,12 @@ void AddCheck(Builder& builder, const sql::Action& action, const std::vector<Col
   const auto constraint =
       TakeName(builder, name, action, columns.size() == 1 ? columns : std::vector<std::string>(), "check");
   if (!constraint) return;
-  if (table != nullptr && ReadableInMigrate(changes, *table, columns)) {
+  if (!action.not_valid && table != nullptr && ReadableInMigrate(changes, *table, columns)) {
     Precheck(builder, *constraint, NoRow(name, fmt::format("NOT ({})", action.expression)),
              fmt::format("no row of {} breaks CHECK ({})", name.Text(), action.expression));
   }
   AddConstraint(builder, name, *constraint, fmt::format("CHECK ({})", action.expression),
-                {{name, "ACCESS EXCLUSIVE", LockWork::kNone}});
+                {{name, "ACCESS EXCLUSIVE", LockWork::kNone}}, !action.not_valid);
 }
 
 void AddForeignKey(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
@@ -145,13 +146,14 @@ void AddForeignKey(Builder& builder, const sql::Action& action, const std::vecto
   if (!constraint) return;
   const std::vector<std::string> keys =
       !action.referenced_columns.empty() || target == nullptr ? action.referenced_columns : target->KeyColumns();
-  if (table != nullptr && target != nullptr && keys.size() == action.columns.size() &&
+  if (!action.not_valid && table != nullptr && target != nullptr && keys.size() == action.columns.size() &&
       ReadableInMigrate(changes, *table, action.columns)) {
     Precheck(builder, *constraint, NoOrphan(name, action.columns, referenced, keys),
              fmt::format("every {} of {} is in {}", fmt::join(action.columns, ", "), name.Text(), referenced.Text()));
   }
   AddConstraint(builder, name, *constraint, action.definition,
-                {{name, "SHARE ROW EXCLUSIVE", LockWork::kNone}, {referenced, "SHARE ROW EXCLUSIVE", LockWork::kNone}});
+                {{name, "SHARE ROW EXCLUSIVE", LockWork::kNone}, {referenced, "SHARE ROW EXCLUSIVE", LockWork::kNone}},
+                !action.not_valid);
 }
 
 void AddUnique(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {

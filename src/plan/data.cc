@@ -39,6 +39,7 @@ class DataRule {
     }
     builder_.Touch(table->name);
     if (!NamesWhatStands(*table)) return;
+    for (const sql::Name& written : action_.writes) builder_.Touch(Resolve(builder_.catalog(), written));
     if (const std::string reason = WhyOpaque(*table); !reason.empty()) return RunOpaque(builder_, action_, reason);
     if (!ReadsWhatStands(*table) || !Collect(*table)) return;
     data_.capture_id = builder_.NewName();
@@ -274,6 +275,7 @@ class DataRule {
     finish.reverse_title = "create the triggers again";
     finish.postcondition = unwatched;
     finish.reverse_postcondition = watched;
+    for (Lock& lock : locks) lock.mode = "ACCESS EXCLUSIVE";  // DROP TRIGGER takes it
     finish.locks = locks;
 
     Step& purge =

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "plan/conditions.h"
 #include "plan/not_null.h"
 #include "plan/rules.h"
@@ -52,6 +54,14 @@ void ChangeDefault(Builder& builder, const ColumnChange& change) {
 }  // namespace
 
 void ChangeInPlace(Builder& builder, const ColumnChange& change) {
+  const std::vector<std::string>& apart = change.table->set_in_partitions;
+  if (std::find(apart.begin(), apart.end(), change.old_name) != apart.end() &&
+      (change.default_changed || change.not_null)) {
+    builder.Block(change.Text(),
+                  "a partition has a default or NOT NULL of its own, which the way back could not bring back",
+                  "make them equal before, or change each partition by itself", change.at);
+    return;
+  }
   if (!change.type.empty()) WidenType(builder, change);
   if (change.default_changed) ChangeDefault(builder, change);
   if (!change.not_null || *change.not_null == change.Old().not_null) return;

@@ -9,6 +9,7 @@
 #include "plan/new_column.h"
 #include "plan/not_null.h"
 #include "plan/successors.h"
+#include "sql/rename.h"
 
 namespace plan {
 namespace {
@@ -66,8 +67,17 @@ std::optional<Direction> DownOf(Builder& builder, const ColumnChange& change, co
     return FromExpression(builder, change, all, NewWorld(*change.table, change, new_type), transform.down,
                           change.Old().type, "down_" + suffix);
   }
-  auto direction = FromCast(builder, change.new_name, new_type, change.Old().type, "down_" + suffix);
-  if (!direction) {
+  const bool computed = !transform.up.empty() || (!change.using_expression.empty() && !change.using_casts);
+  auto direction =
+      computed ? std::nullopt : FromCast(builder, change.new_name, new_type, change.Old().type, "down_" + suffix);
+  if (computed) {
+    builder.Block(change.Text(),
+                  fmt::format("its new value is computed ({}), and nothing says how to come back from it",
+                              transform.up.empty() ? change.using_expression : transform.up),
+                  fmt::format("give transforms: {{{}: {{{}: {{down: ...}}}}}} in release.yaml",
+                              change.table->name.Text(), change.new_name),
+                  change.at);
+  } else if (!direction) {
     builder.Block(change.Text(), fmt::format("there is no cast from {} back to {}", new_type, change.Old().type),
                   fmt::format("give transforms: {{{}: {{{}: {{down: ...}}}}}} in release.yaml",
                               change.table->name.Text(), change.new_name),
@@ -138,9 +148,13 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
         change.Text(),
         fmt::format("{} and {} differ in form, so no moment exists at which both versions read the one name",
                     pair->old_type, pair->new_type),
-        fmt::format("take a new name, which serves both: ALTER TABLE {0} RENAME COLUMN {1} TO {2}; ALTER TABLE {0} "
-                    "ALTER COLUMN {2} TYPE {3};",
-                    pair->table.Sql(), pg::Ident(pair->old_name), pg::Ident(pair->old_name + "_new"), pair->new_type),
+        fmt::format(
+            "take a new name, which serves both: ALTER TABLE {0} RENAME COLUMN {1} TO {2}; ALTER TABLE {0} "
+            "ALTER COLUMN {2} TYPE {3}{4};",
+            pair->table.Sql(), pg::Ident(pair->old_name), pg::Ident(pair->old_name + "_new"), pair->new_type,
+            change.using_expression.empty()
+                ? ""
+                : " USING " + sql::ReplaceColumn(change.using_expression, pair->old_name, pair->old_name + "_new")),
         change.at);
     return std::nullopt;
   }
@@ -170,6 +184,11 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
     look.precondition = {NoRow(pair->table, "t." + pg::Ident(StageBeforeSwitch(*pair).new_physical) + " IS NULL"),
                          fmt::format("no row of {} has NULL in the new column", pair->table.Text())};
     look.reverse_title = "nothing to undo";
+  }
+  if (old.default_expression && change.default_changed) {
+    builder.Notice(Phase::kMigrate,
+                   fmt::format("{}: until contract, an INSERT that leaves out both {} and {} gets the old default, {}",
+                               pair->table.Text(), pair->old_name, pair->new_name, *old.default_expression));
   }
   if (old.default_expression && !old.not_null) {
     builder.Notice(

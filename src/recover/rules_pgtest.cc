@@ -112,6 +112,14 @@ const Rule kRules[] = {
      "INSERT INTO t (id) SELECT max(id) + 1 FROM t"},
     {"Update", "CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 1)", "UPDATE t SET n = n * 10 WHERE n IS NOT NULL",
      "INSERT INTO t (id, n) SELECT max(id) + 1, 1 FROM t", "INSERT INTO t (id, n) SELECT max(id) + 1, 1 FROM t"},
+    {"UpdateBesideATrigger",
+     "CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 1, touched int DEFAULT 0); INSERT INTO t VALUES (-1, 7, 5); "
+     "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.touched := 0; RETURN NEW; END'; "
+     "CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch()",
+     "UPDATE t SET n = 8 WHERE n = 7",
+     "INSERT INTO t (id, n) SELECT max(id) + 1, 1 / (SELECT CASE WHEN touched = 0 AND n = 7 THEN 0 ELSE 1 END FROM t "
+     "WHERE id = -1) FROM t",
+     "INSERT INTO t (id, n) SELECT max(id) + 1, 1 FROM t"},
     {"Delete",
      "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE TABLE c (id int PRIMARY KEY, t int REFERENCES t ON DELETE "
      "CASCADE); INSERT INTO t VALUES (-1, 9); INSERT INTO c VALUES (1, -1)",

@@ -169,7 +169,7 @@ TEST_F(SyncTest, TriggersOfTheUsersOnEitherSideOfOurs) {
 
 TEST_F(SyncTest, AValueThatDoesNotConvertIsWrittenListedAndForgottenOnceCorrected) {
   CompileAndMigrate("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, '1'), (2, 'n/a')",
-                    "ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t ALTER COLUMN b TYPE bigint USING a::bigint");
+                    "ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t ALTER COLUMN b TYPE bigint USING b::bigint");
   EXPECT_EQ(Listed(), 1);
   Do("INSERT INTO t (id, a) VALUES (3, 'none'); UPDATE t SET a = 'gone' WHERE id = 1");
   EXPECT_EQ(Ask("SELECT string_agg(id || a || coalesce(b::text, '-'), ' ' ORDER BY id) FROM t"), "1gone- 2n/a- 3none-");
@@ -223,7 +223,7 @@ TEST_F(SyncTest, ARoleWithoutAnyRightOfOursWrites) {
       "INSERT INTO t VALUES (1, 'x', '1'), (2, 'sync''s app', '2'); ALTER TABLE t OWNER TO \"sync's owner\"; "
       "ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; "
       "CREATE POLICY mine ON t USING (tenant = current_user); GRANT SELECT, INSERT, UPDATE ON t TO \"sync's app\"",
-      "ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t ALTER COLUMN b TYPE int USING a::int");
+      "ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t ALTER COLUMN b TYPE int USING b::int");
   RunTo(plan::Phase::kMigrate);
   EXPECT_EQ(Ask("SELECT string_agg(a || '=' || b, ' ' ORDER BY id) FROM t"), "1=1 2=2");
   Do("SET SESSION AUTHORIZATION \"sync's app\"; INSERT INTO t (id, a) VALUES (3, '3'), (4, 'x'); "

@@ -2,12 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <set>
-
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/host.h"
 #include "journal/mirror.h"
+#include "journal/position.h"
 #include "pg/transaction.h"
 #include "run/own.h"
 #include "run/sql_text.h"
@@ -69,24 +68,6 @@ Identity ReadIdentity(pg::Connection& connection) {
   return {row.Text(0, 0), row.Int(0, 1), row.Text(0, 2)};
 }
 
-bool NothingDone(const journal::Journal& journal) {
-  std::set<std::string> done;
-  bool open = false;
-  for (const journal::Event& event : journal.events()) {
-    if (event.kind == "intent") open = true;
-    if (event.kind == "failed") open = open && !event.body.value("rolled_back", false);
-    if (event.kind != "outcome") continue;
-    open = false;
-    const std::string step = event.body.at("step");
-    if (event.body.at("direction") == "forward") {
-      done.insert(step);
-    } else {
-      done.erase(step);
-    }
-  }
-  return done.empty() && !open;
-}
-
 void EnterRelease(pg::Connection& connection, const Session& session) {
   journal::InstallSchema(connection);
   const Identity identity = ReadIdentity(connection);
@@ -98,7 +79,7 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
     CheckSame("database", opened->body.at("database"), identity.database);
     before = TimelineOf(session.journal, *opened);
     if (before != identity.timeline) CheckFailover(connection, session, before, identity.timeline);
-    if (opened->body.at("plan") != plan.digest && !NothingDone(session.journal)) {
+    if (opened->body.at("plan") != plan.digest && !journal::NothingDone(session.journal.events())) {
       CheckSame("plan", opened->body.at("plan"), plan.digest);
     }
   }

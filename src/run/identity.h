@@ -22,7 +22,4 @@ Identity ReadIdentity(pg::Connection& connection);
 // is done, another plan opens it anew.
 void EnterRelease(pg::Connection& connection, const Session& session);
 
-// True where the journal shows no step that is done, half done or begun.
-bool NothingDone(const journal::Journal& journal);
-
 }  // namespace run

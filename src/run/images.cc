@@ -106,10 +106,35 @@ void ListKept(pg::Connection& connection, const Captured& captured, base::Json& 
   }
 }
 
+// Triggers of the users would change what is put back, or write elsewhere. Until the transaction ends nobody else can
+// write to the tables, so they are missed by none. Those of foreign keys go on.
+class TriggersOff {
+ public:
+  TriggersOff(pg::Connection& connection, const plan::DataChange& change) : connection_(connection) {
+    for (const auto& capture : change.captures) {
+      const auto found = connection.Query(std::string(sql_text::kUsersTriggers), {capture.table.Sql()});
+      for (int i = 0; i < found.rows(); ++i) {
+        const std::string alter = "ALTER TABLE " + capture.table.Sql();
+        const std::string trigger = " TRIGGER " + pg::Ident(found.Text(i, 0));
+        connection.Exec(alter + " DISABLE" + trigger);
+        back_.push_back(alter + " ENABLE " + found.Text(i, 1) + trigger);
+      }
+    }
+  }
+  void PutBack() {
+    for (const std::string& statement : back_) connection_.Exec(statement);
+  }
+
+ private:
+  pg::Connection& connection_;
+  std::vector<std::string> back_;
+};
+
 }  // namespace
 
 Undone UndoData(pg::Connection& connection, const plan::DataChange& change) {
   connection.Exec("SET CONSTRAINTS ALL IMMEDIATE");
+  TriggersOff triggers(connection, change);
   std::list<Captured> captured;
   for (const auto& capture : change.captures) captured.push_back(Prepare(connection, capture, captured.size()));
   Undone undone;
@@ -123,6 +148,7 @@ Undone UndoData(pg::Connection& connection, const plan::DataChange& change) {
     connection.Exec(each.sql.EmptyImages());
     connection.Exec("DROP TABLE " + each.net);
   }
+  triggers.PutBack();
   base::Failpoint(base::FailpointId::kUndoRows);
   return undone;
 }

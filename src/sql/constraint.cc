@@ -34,7 +34,9 @@ Action ReadConstraint(const Statement& statement, Range part, const Json& constr
   auto action = statement.Make(form->second.kind);
   action.constraint = Str(constraint, "conname");
   const auto start = source.From(part, Number(constraint, "location"));
-  const Range body{source.Find(start, form->second.word), part.last};
+  Range body{source.Find(start, form->second.word), part.last};
+  action.not_valid = Flag(constraint, "skip_validation");
+  if (action.not_valid) body.last = source.Find({body.last - 2, body.last}, "NOT");
   action.definition = source.Slice(body);
   if (action.kind == Kind::kAddCheck) {
     const auto open = body.first + 1;

@@ -84,6 +84,7 @@ struct Action {
   bool unique = false;
   bool concurrently = false;
   bool only = false;       // ALTER TABLE ONLY
+  bool not_valid = false;  // of a constraint: rows that are there are left alone; `definition` does not say it
   bool if_exists = false;  // IF EXISTS or IF NOT EXISTS
   bool cascade = false;
   bool or_replace = false;  // CREATE OR REPLACE

@@ -241,7 +241,8 @@ TEST(Parse, ReadsConstraints) {
   ASSERT_EQ(actions.size(), 4U);
   EXPECT_EQ(actions[0].constraint, "CHECK");
   EXPECT_EQ(actions[0].expression, "(a > 0) AND b IN (1, 2)");
-  EXPECT_EQ(actions[0].definition, "CHECK ((a > 0) AND b IN (1, 2)) NOT VALID");
+  EXPECT_EQ(actions[0].definition, "CHECK ((a > 0) AND b IN (1, 2))");
+  EXPECT_TRUE(actions[0].not_valid);
   EXPECT_THAT(actions[0].columns, ElementsAre("a", "b"));
   EXPECT_EQ(actions[1].constraint, "dat");
   EXPECT_THAT(actions[1].columns, ElementsAre("a", "b"));
