@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <random>
 
 #include "base/error.h"
@@ -19,7 +20,17 @@ using std::chrono::milliseconds;
 // pg_blocking_pids locks the server's whole lock table for a moment.
 constexpr milliseconds kBlockersEvery{200};
 
-milliseconds Every(LockWatch::Of of) { return milliseconds(of == LockWatch::Of::kTransaction ? 20 : 200); }
+milliseconds Every(LockWatch::Of of) {
+  switch (of) {
+    case LockWatch::Of::kTransaction:
+      return milliseconds(20);
+    case LockWatch::Of::kConcurrent:
+      return milliseconds(200);
+    case LockWatch::Of::kIdle:
+      break;
+  }
+  return milliseconds(1000);
+}
 
 base::Json TextOrNull(const Result& rows, int row, int column) {
   return rows.IsNull(row, column) ? base::Json() : base::Json(rows.Text(row, column));
@@ -119,12 +130,15 @@ void LockWatch::Watch(const std::stop_token& stop, ConnectOptions options, int p
   try {
     options.statement_timeout = std::chrono::seconds(5);
     auto connection = Connection::Open(options);
+    std::mutex pause;
+    std::condition_variable_any stopped;
     Clock::time_point before = Clock::now();
     while (!stop.stop_requested()) {
       const auto now = Clock::now();
       Look(connection, process, std::chrono::duration_cast<milliseconds>(now - before));
       before = now;
-      std::this_thread::sleep_for(Every(of_));
+      std::unique_lock lock(pause);
+      stopped.wait_for(lock, stop, Every(of_), [] { return false; });
     }
   } catch (const base::Error& error) {
     base::Debug("locks are not watched: {}", error.message());

@@ -42,7 +42,8 @@ class LockWatch {
  public:
   enum class Of {
     kTransaction,  // 20 ms apart: its waits are as short as lock_timeout
-    kConcurrent    // 200 ms apart: a statement in no transaction, whose locks nobody else could tell
+    kConcurrent,   // 200 ms apart: a statement in no transaction, whose locks nobody else could tell
+    kIdle          // 1 s apart: it mostly waits for other sessions of ours, maybe for hours
   };
   LockWatch(const ConnectOptions& options, int pid, Of of = Of::kTransaction);
   // Ends the watch and tells what was seen; once.

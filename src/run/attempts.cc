@@ -22,7 +22,11 @@ namespace {
 
 bool IsTransient(Code code) { return code == Code::kLockTimeout || code == Code::kDeadlock; }
 
-bool IsConcurrent(const plan::Step& step) { return !step.transactional && step.kind != plan::StepKind::kBackfill; }
+pg::LockWatch::Of WatchOf(const plan::Step& step, Direction direction) {
+  const bool fills = step.kind == plan::StepKind::kBackfill;
+  if (fills && direction == Direction::kForward) return pg::LockWatch::Of::kIdle;
+  return fills || step.transactional ? pg::LockWatch::Of::kTransaction : pg::LockWatch::Of::kConcurrent;
+}
 
 }  // namespace
 
@@ -39,8 +43,7 @@ Done Runner::Attempts(std::size_t index, Direction direction, std::int64_t inten
   const plan::Step& step = session_.plan.steps[index];
   const auto began = Clock::now();
   for (int attempt = 1;; ++attempt) {
-    pg::LockWatch watch(connect_, connection_.BackendPid(),
-                        IsConcurrent(step) ? pg::LockWatch::Of::kConcurrent : pg::LockWatch::Of::kTransaction);
+    pg::LockWatch watch(connect_, connection_.BackendPid(), WatchOf(step, direction));
     LockMeter meter(connect_);
     std::string reason;
     cleaned_ = false;
