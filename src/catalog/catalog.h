@@ -99,9 +99,9 @@ struct Table {
   std::vector<Column> columns = {};  // in physical order, dropped ones left out
   std::vector<Constraint> constraints = {};
   std::vector<Index> indexes = {};
-  std::vector<Trigger> triggers = {};              // internal ones (foreign keys) left out
-  std::vector<Dependent> dependents = {};          // publications of switchback left out
-  std::vector<std::string> partition_key = {};     // columns
+  std::vector<Trigger> triggers = {};           // internal ones (foreign keys) left out
+  std::vector<Dependent> dependents = {};       // publications of switchback left out
+  std::vector<std::string> partition_key = {};  // columns
   // Columns whose default or NOT NULL is another one in some partition or heir.
   std::vector<std::string> set_in_partitions = {};
   std::vector<pg::QualifiedName> partitions = {};  // leaves, all levels; of a table that is inherited from, its heirs

@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-
 #include "base/error.h"
 #include "checkpoint/sql_text.h"
 #include "pg/lock_watch.h"

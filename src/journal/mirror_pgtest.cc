@@ -101,7 +101,7 @@ TEST_F(Mirror, ItsSqlPrepares) {
   InstallSchema(connection);
   for (const auto sql :
        {sql_text::kMirrorLine, sql_text::kMirroredLines, sql_text::kMirroredCount, sql_text::kStoreTouched,
-        sql_text::kLoadTouched, sql_text::kEnterRelease, sql_text::kSchemaInstalled}) {
+        sql_text::kLoadTouched, sql_text::kEnterRelease, sql_text::kSchemaInstalled, sql_text::kSchemaCurrent}) {
     connection.CheckPrepares(std::string(sql));
   }
 }

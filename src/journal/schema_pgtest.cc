@@ -22,7 +22,8 @@ TEST_F(SchemaTest, OfAnOlderVersionIsBroughtUpToDateAndKeepsItsRows) {
   pg::Connection connection = Connect();
   InstallSchema(connection);
   connection.Exec(
-      "DROP VIEW switchback.progress; DROP TABLE switchback.pause; INSERT INTO switchback.journal VALUES ('r', 1, 'line')");
+      "DROP VIEW switchback.progress; DROP TABLE switchback.pause; INSERT INTO switchback.journal VALUES ('r', 1, "
+      "'line')");
   EXPECT_TRUE(SchemaInstalled(connection));
   EXPECT_FALSE(SchemaCurrent(connection));
   InstallSchema(connection);

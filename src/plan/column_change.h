@@ -18,7 +18,7 @@ struct ColumnChange {
   std::optional<sql::ColumnDef> added;
   bool dropped = false;
   bool cascade = false;
-  std::string type;  // as written; empty: not changed
+  std::string type;              // as written; empty: not changed
   std::string using_expression;  // over the old name
   bool using_casts = false;      // it says what a cast of the column would do
   std::optional<bool> not_null;  // set or dropped

@@ -236,7 +236,8 @@ TEST(Wraparound, AVacuumAgainstItIsNamedBeforeTheStepBegins) {
   connection.Exec("ALTER TABLE " + kUserTable +
                   " SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)");
   connection.Exec(
-      "CREATE TABLE public.burnt (i int); DO $$ BEGIN FOR i IN 1..101000 LOOP BEGIN INSERT INTO public.burnt VALUES (i); "
+      "CREATE TABLE public.burnt (i int); DO $$ BEGIN FOR i IN 1..101000 LOOP BEGIN INSERT INTO public.burnt VALUES "
+      "(i); "
       "EXCEPTION WHEN others THEN NULL; END; END LOOP; END $$");
   std::vector<pg::Obstacle> found;
   for (int i = 0; i < 400 && found.empty(); ++i) {
