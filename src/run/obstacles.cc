@@ -21,9 +21,9 @@ using std::chrono::milliseconds;
 namespace {
 
 bool Excludes(const plan::Step& step, const plan::Lock& lock) {
-  static const std::set<std::string> kModes = {"SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"};
+  static const std::set<std::string> kExcluding = {"SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"};
   // A concurrent build also waits for every transaction that has written.
-  return kModes.contains(lock.mode) || (lock.mode == "SHARE UPDATE EXCLUSIVE" && !step.transactional);
+  return kExcluding.contains(lock.mode) || (lock.mode == "SHARE UPDATE EXCLUSIVE" && !step.transactional);
 }
 
 std::vector<pg::QualifiedName> Tables(const plan::Step& step) {
