@@ -10,6 +10,7 @@ hold_ms() {
 back_from() {
   fresh
   quietly switchback init
+  quietly switchback plan "$release"
   quietly switchback run "$release" --until "$1"
   timed switchback rollback "$release" --to start
   record "undo after $1, $2 rows" "$took"
