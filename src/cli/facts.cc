@@ -11,6 +11,7 @@
 #include "journal/mirror.h"
 #include "journal/position.h"
 #include "proof/invariants.h"
+#include "recover/drift.h"
 #include "recover/unconverted.h"
 #include "run/identity.h"
 
@@ -84,14 +85,6 @@ gate::UnconvertedFact Unconverted(pg::Connection& connection, const plan::Plan& 
   return fact;
 }
 
-// How the touched objects differ from what the plan, or the last step, left.
-std::vector<std::string> Drift(pg::Connection& connection, const plan::Plan& plan, bool entered) {
-  const catalog::Catalog now = catalog::Read(connection, {.relations = plan.tables, .types = {}});
-  std::optional<base::Json> left;
-  if (entered && journal::SchemaInstalled(connection)) left = journal::LoadTouched(connection, plan.release);
-  return catalog::Differences(left ? *left : plan.touched, catalog::Describe(now, plan.tables));
-}
-
 // True where a step of the run ever ended, be it taken back since: undo leaves retired columns behind, so the release
 // no longer compiles to the plan that it was opened with.
 bool EverMoved(const journal::Journal& journal) {
@@ -139,7 +132,7 @@ gate::Facts CollectFacts(Context& context, Work& work) {
   if (const std::optional<std::size_t> half = work.Position().half) {
     facts.half_done = plan.steps[*half].id;
   } else {
-    facts.drift = Drift(work.connection(), plan, moved);
+    facts.drift = recover::Drift(work.connection(), plan, moved);
   }
   facts.owner = release.owner;
   facts.rollback_window = release.rollback_window.value_or(std::chrono::milliseconds(0));

@@ -10,6 +10,7 @@
 #include "cli/sql_text.h"
 #include "cli/standing.h"
 #include "journal/mirror.h"
+#include "recover/drift.h"
 #include "recover/unconverted.h"
 #include "run/look.h"
 
@@ -92,6 +93,17 @@ void AddBackfills(pg::Connection& connection, const plan::Plan& plan, Standing& 
   }
 }
 
+// A change made beside the release: every phase and way back refuses to go on, so what is next is to look at it. While
+// a step is open, and after the last one, the objects may differ.
+void AddDrift(pg::Connection& connection, const plan::Plan& plan, const journal::Position& position,
+              Standing& standing) {
+  const bool between = position.done > 0 && position.done < plan.steps.size() && !position.in_flight && !position.half;
+  const std::vector<std::string> drift = between ? recover::Drift(connection, plan) : std::vector<std::string>();
+  standing.facts["drift"] = drift;
+  for (const std::string& sentence : drift) standing.detail += "\n  changed beside the release: " + sentence;
+  if (!drift.empty()) standing.next = fmt::format("switchback diagnose {}", plan.release);
+}
+
 // `connection` may be null: the database was not to be had, and only the plan and the journal's length can be told.
 Standing Look(const release::Project& project, const release::Release& release, pg::Connection* connection) {
   Standing standing;
@@ -118,6 +130,7 @@ Standing Look(const release::Project& project, const release::Release& release, 
   AddUnconverted(*connection, *plan, standing);
   AddBackfills(*connection, *plan, standing);
   standing.next = NextCommand(release, *plan, journal, position);
+  AddDrift(*connection, *plan, position, standing);
   return standing;
 }
 

@@ -190,6 +190,9 @@ TEST_F(BadInputTest, TheGateNamesWhatIsMissing) {
   const std::vector<std::string> expanded = Schema();
   project_.Connect().Exec("ALTER TABLE users ADD COLUMN intruder int");
   Refused({"contract", "r"}, 12, {"SB3303", "public.users: column intruder is new: integer"});
+  const base::Json standing = project_.On({"status", "r"});
+  EXPECT_EQ(standing["result"]["drift"], base::Json({"public.users: column intruder is new: integer"}));
+  EXPECT_EQ(standing["next"], "switchback diagnose r");
   Refused({"rollback", "r"}, 12, {"SB3106", "public.users: column intruder is new: integer"});
   project_.Connect().Exec("ALTER TABLE users DROP COLUMN intruder");
   EXPECT_EQ(Schema(), expanded);
