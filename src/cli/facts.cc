@@ -4,11 +4,9 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "catalog/read.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/plan_file.h"
 #include "cli/provider.h"
-#include "journal/mirror.h"
 #include "journal/position.h"
 #include "proof/invariants.h"
 #include "recover/drift.h"
