@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "journal/position.h"
+#include "journal/tag.h"
 #include "pg/connection.h"
 #include "run/lease.h"
 #include "run/lock_meter.h"
@@ -80,6 +81,7 @@ class Runner {
   pg::Connection connection_;
   std::optional<Lease> lease_;
   journal::Position position_;
+  journal::Tag tag_;      // of the transactions: the step that runs
   bool cleaned_ = false;  // the last attempt was in no transaction, and left nothing all the same
 };
 
