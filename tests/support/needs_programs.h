@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <filesystem>
 #include <optional>
@@ -22,5 +23,18 @@ inline std::optional<std::string> MissingPrograms(const std::vector<std::string>
   if (missing.empty()) return std::nullopt;
   return fmt::format("PostgreSQL {} comes without {}", binaries.major, missing);
 }
+
+// What a base backup and a restore are made with.
+inline const std::vector<std::string> kBackupPrograms = {"pg_basebackup", "pg_controldata", "pg_verifybackup",
+                                                         "pg_waldump"};
+
+// With testing::AddGlobalTestEnvironment: skips all tests of a program that cannot do without backups. GoogleTest
+// counts them as passed; ctest goes by the words that it would have said of a single one.
+class NeedsBackups : public testing::Environment {
+ public:
+  void SetUp() override {
+    if (const auto missing = MissingPrograms(kBackupPrograms)) GTEST_SKIP() << "[  SKIPPED ] " << *missing;
+  }
+};
 
 }  // namespace test
