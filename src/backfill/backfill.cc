@@ -13,6 +13,7 @@
 #include "backfill/workers.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "pg/lock_meter.h"
 #include "pg/transaction.h"
 
 namespace backfill {
@@ -82,18 +83,19 @@ bool AnyPending(pg::Connection& connection, const Job& job) {
 
 }  // namespace
 
-std::int64_t Fill(const Job& job) {
+Filled Fill(const Job& job) {
   auto connection = pg::Connection::Open(job.connect);
   const bool skip_triggers = SkipsTriggers(connection, job);
   Overseer overseer(job, connection);
   Rate rate(job.rows_per_s);
   std::int64_t rows = 0;
+  pg::LongestLocks locks;
   for (int pass = 1; pass <= kPasses; ++pass) {
-    Workers workers(job, Parts(connection, job), pass == 1 ? Take::kEmpty : Take::kAll, skip_triggers, rate);
+    Workers workers(job, Parts(connection, job), pass == 1 ? Take::kEmpty : Take::kAll, skip_triggers, rate, locks);
     overseer.Watch(workers, Threads(job));
     rows += workers.rows();
     base::Failpoint(base::FailpointId::kBackfillBeforeCheck);
-    if (!AnyPending(connection, job)) return rows;
+    if (!AnyPending(connection, job)) return {rows, locks.List()};
     pg::Transaction transaction(connection);
     job.begin(connection);
     Forget(connection, job.release, job.step);

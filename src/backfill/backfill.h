@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/json.h"
 #include "base/time.h"
 #include "pg/connection.h"
 #include "plan/step.h"
@@ -54,11 +55,19 @@ struct Job {
   // Both from the calling thread.
   std::function<void(const Report&)> progress = {};  // about five times a second
   std::function<void(const Pause&)> paused = {};     // when it is over
+  // Before Fill throws kLockTimeout or kDeadlock: who was in the way, as in pg::Waits.
+  std::function<void(const base::Json&)> blocked = {};
 };
 
-// Rows filled. Throws kStepRefused where triggers of the users would fire that neither the plan lets nor the role may
-// skip; kBackfillStuck, kBackfillHeld, kInterrupted (between two batches), and what `begin` throws.
-std::int64_t Fill(const Job& job);
+struct Filled {
+  std::int64_t rows = 0;
+  base::Json locks = base::Json::array();  // as of pg::LockMeter: of each table, in the batch that held it longest
+};
+
+// Throws kStepRefused where triggers of the users would fire that neither the plan lets nor the role may
+// skip; kBackfillStuck, kBackfillHeld, kInterrupted (between two batches), kLockTimeout or kDeadlock where rows stay
+// locked, and what `begin` throws.
+Filled Fill(const Job& job);
 
 // Inside the caller's transaction, under the job's search_path: writes the rows that cannot be converted into
 // switchback.unconverted, in place of those listed before.

@@ -70,7 +70,7 @@ class BackfillTest : public test::PostgresTest {
 };
 
 TEST_F(BackfillTest, FillsEveryLeafAndListsWhatItOverwrote) {
-  EXPECT_EQ(Fill(MakeJob()), 25'000);
+  EXPECT_EQ(Fill(MakeJob()).rows, 25'000);
   EXPECT_EQ(Count(backfill_.pending), 0);
   EXPECT_GE(connection_->Exec("SELECT count(DISTINCT relation) FROM switchback.backfill_cursor WHERE done").Int(0, 0),
             2);
@@ -79,13 +79,13 @@ TEST_F(BackfillTest, FillsEveryLeafAndListsWhatItOverwrote) {
   EXPECT_EQ(replaced.Text(0, 0), "public.\"the orders\"");
   EXPECT_EQ(replaced.Text(0, 2), "{\"id\": 7}");
   EXPECT_EQ(replaced.Text(0, 3), "former");
-  EXPECT_EQ(Fill(MakeJob()), 0);
+  EXPECT_EQ(Fill(MakeJob()).rows, 0);
 }
 
 TEST_F(BackfillTest, ACursorDecidesOnlyWhereToLook) {
   Fill(MakeJob());
   connection_->Exec("UPDATE " + kTable + " SET \"The New\" = NULL WHERE id % 1000 = 0");
-  EXPECT_EQ(Fill(MakeJob()), 25);
+  EXPECT_EQ(Fill(MakeJob()).rows, 25);
   EXPECT_EQ(Count(backfill_.pending), 0);
 }
 
@@ -97,7 +97,7 @@ TEST_F(BackfillTest, StopsBetweenBatchesAndGoesOn) {
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), base::Code::kInterrupted);
   }
-  EXPECT_EQ(Fill(MakeJob()), 25'000);
+  EXPECT_EQ(Fill(MakeJob()).rows, 25'000);
 }
 
 TEST_F(BackfillTest, SaysWhenRowsDoNotStayFilled) {
@@ -153,7 +153,7 @@ TEST_F(BackfillTest, MissesNoRowWhileALoadUpdatesEveryOne) {
     }
   });
   std::int64_t rows = 0;
-  EXPECT_NO_THROW(rows = Fill(MakeJob()));
+  EXPECT_NO_THROW(rows = Fill(MakeJob()).rows);
   filled = true;
   load.join();
   EXPECT_EQ(rows, 25'000);
@@ -171,7 +171,7 @@ TEST_F(BackfillTest, LeavesALockedRowForLaterAndFillsTheOthers) {
     EXPECT_EQ(Count(backfill_.pending), 1);
     application.Exec("COMMIT");
   });
-  EXPECT_EQ(Fill(MakeJob()), 25'000);
+  EXPECT_EQ(Fill(MakeJob()).rows, 25'000);
   end.join();
   EXPECT_EQ(Count(backfill_.pending), 0);
   EXPECT_EQ(Count("id = 5 AND \"The New\" = 'MINE'"), 1);
@@ -187,7 +187,7 @@ TEST_F(BackfillTest, GoesOnWhereItsCursorsStand) {
   Job job = MakeJob();
   job.rows_per_s = 20'000;
   job.progress = [&](const Report& report) { seen.push_back(report.rows); };
-  EXPECT_EQ(Fill(job), 25'000);  // what the cursors passed over is found by the last look
+  EXPECT_EQ(Fill(job).rows, 25'000);  // what the cursors passed over is found by the last look
   EXPECT_FALSE(seen.empty());
 }
 
@@ -197,7 +197,7 @@ TEST_F(BackfillTest, FiresNoTriggerOfTheApplications) {
       "INSERT INTO public.audit VALUES (NEW.id); RETURN NULL; END $f$;"
       "CREATE TRIGGER \"an audit\" AFTER UPDATE ON " +
       kTable + " FOR EACH ROW EXECUTE FUNCTION public.note()");
-  EXPECT_EQ(Fill(MakeJob()), 25'000);
+  EXPECT_EQ(Fill(MakeJob()).rows, 25'000);
   EXPECT_EQ(connection_->Exec("SELECT count(*) FROM public.audit").Int(0, 0), 0);
 }
 
@@ -221,7 +221,7 @@ TEST_F(BackfillTest, RefusesByNameWhatItCannotSkipUnlessThePlanLetsIt) {
     EXPECT_EQ(error.detail(), "trigger an audit on public.\"the orders\"\ntrigger mine on public.low");
   }
   backfill_.triggers = {"trigger an audit on public.\"the orders\"", "trigger mine on public.low"};
-  EXPECT_EQ(Fill(MakeJob()), 10);
+  EXPECT_EQ(Fill(MakeJob()).rows, 10);
   EXPECT_EQ(connection_->Exec("SELECT count(*) FROM public.audit").Int(0, 0), 20);
 }
 
@@ -241,7 +241,7 @@ TEST_F(BackfillTest, WaitsWhileAPersonSaysSoAndTellsOfItOnce) {
     EXPECT_EQ(view.Text(0, 2), "ada@host");
     connection_->Exec("DELETE FROM switchback.pause");
   };
-  EXPECT_EQ(Fill(job), 25'000);
+  EXPECT_EQ(Fill(job).rows, 25'000);
   EXPECT_EQ(waits_for.substr(0, 8), "ada@host");
   ASSERT_EQ(pauses.size(), 1U);
   EXPECT_EQ(pauses[0].fact, "pause");

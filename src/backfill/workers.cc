@@ -21,14 +21,14 @@ constexpr milliseconds kLongest{450};  // of a batch: that long its row locks ma
 constexpr milliseconds kBrief{100};    // for a lock, where the row may be left to the next pass
 constexpr milliseconds kPatient{400};
 constexpr milliseconds kPoll{20};
-constexpr int kAttempts = 20;
 
 std::string Tid(std::int64_t block) { return fmt::format("({},0)", block); }
 
 }  // namespace
 
-Workers::Workers(const Job& job, std::vector<Part> parts, Take take, bool skip_triggers, Rate& rate)
-    : job_(job), take_(take), skip_triggers_(skip_triggers), rate_(rate), parts_(std::move(parts)) {
+Workers::Workers(const Job& job, std::vector<Part> parts, Take take, bool skip_triggers, Rate& rate,
+                 pg::LongestLocks& locks)
+    : job_(job), take_(take), skip_triggers_(skip_triggers), rate_(rate), locks_(locks), parts_(std::move(parts)) {
   std::ranges::reverse(parts_);  // taken from the end
 }
 
@@ -48,7 +48,9 @@ bool Workers::Wait(milliseconds time) {
 
 void Workers::Finish() {
   running_.clear();
-  if (failure_) std::rethrow_exception(failure_);
+  if (!failure_) return;
+  if (!blockers_.empty() && job_.blocked) job_.blocked(blockers_);
+  std::rethrow_exception(failure_);
 }
 
 std::vector<int> Workers::Pids() {
@@ -102,12 +104,16 @@ void Workers::WaitUntil(Clock::time_point time) {
 void Workers::WorkOn(pg::Connection& connection, Pace& pace, Part part) {
   pace.Enter(part.rows_per_block);
   Way way;
-  for (int attempt = 1; part.next < part.end;) {
+  int attempt = 1;
+  for (auto first = Clock::now(); part.next < part.end;) {
     WaitUntil(Clock::now());
     if (ended_) return;
     const std::int64_t to = std::min(part.next + pace.Blocks(), part.end);
     const std::int64_t blocks = to - part.next;
+    std::optional<pg::LockWatch> watch;
+    if (attempt > 1) watch.emplace(job_.connect, connection.BackendPid());
     const auto began = Clock::now();
+    if (attempt == 1) first = began;
     try {
       const std::int64_t rows = Batch(connection, part, to, way);
       const auto now = Clock::now();
@@ -116,7 +122,7 @@ void Workers::WorkOn(pg::Connection& connection, Pace& pace, Part part) {
       blocks_ += blocks;
       part.next = to;
       attempt = 1;
-      way = {};
+      way = {.longest = way.longest};
       WaitUntil(rate_.After(rows, now));
     } catch (const base::Error& error) {
       pace.GaveUp(blocks);
@@ -129,15 +135,22 @@ void Workers::WorkOn(pg::Connection& connection, Pace& pace, Part part) {
         way.unlocked = true;
         continue;
       }
-      if (++attempt > kAttempts) throw;
-      WaitUntil(Clock::now() + milliseconds(50) * attempt);
+      if (watch && Clock::now() - first > job_.lock_timeout) {
+        const std::scoped_lock guard(mutex_);
+        blockers_ = watch->Finish().blockers;
+        throw;
+      }
+      WaitUntil(Clock::now() + milliseconds(50) * attempt++);
     }
   }
 }
 
-std::int64_t Workers::Batch(pg::Connection& connection, const Part& part, std::int64_t to, const Way& way) {
+std::int64_t Workers::Batch(pg::Connection& connection, const Part& part, std::int64_t to, Way& way) {
   const std::string leaf = part.leaf.Sql();
   const milliseconds lock = std::min(job_.lock_timeout, take_ == Take::kEmpty ? kBrief : kPatient);
+  pg::LockMeter meter(job_.connect);
+  const auto began = Clock::now();
+  const auto took = [&] { return std::chrono::duration_cast<milliseconds>(Clock::now() - began); };
   pg::Transaction transaction(connection);
   job_.begin(connection);
   // A lost batch is found pending again, so nobody waits for the disk. Rows that a policy hides must not be passed
@@ -160,8 +173,14 @@ std::int64_t Workers::Batch(pg::Connection& connection, const Part& part, std::i
   connection.Query(
       std::string(sql_text::kMoveCursor),
       {job_.release, job_.step, part.leaf.Text(), std::to_string(part.part), std::to_string(to), std::to_string(rows)});
+  const bool longest = took() > way.longest;
+  if (longest) meter.Sample(connection);
   base::Failpoint(base::FailpointId::kBackfillBatch);
   transaction.Commit();
+  if (longest) {
+    way.longest = took();
+    locks_.Add(meter.Report({}));
+  }
   base::Failpoint(base::FailpointId::kBackfillAfterBatch);
   return rows;
 }

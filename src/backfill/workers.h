@@ -12,6 +12,7 @@
 
 #include "backfill/backfill.h"
 #include "backfill/pace.h"
+#include "pg/lock_meter.h"
 
 namespace backfill {
 
@@ -31,7 +32,7 @@ enum class Take { kEmpty, kAll };
 // One pass over the parts, by several threads with a connection each.
 class Workers {
  public:
-  Workers(const Job& job, std::vector<Part> parts, Take take, bool skip_triggers, Rate& rate);
+  Workers(const Job& job, std::vector<Part> parts, Take take, bool skip_triggers, Rate& rate, pg::LongestLocks& locks);
   ~Workers();  // ends them between two batches
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -39,7 +40,7 @@ class Workers {
   void Start(int threads);
   // True once all have ended.
   bool Wait(std::chrono::milliseconds time);
-  // Throws what the first thread to fail threw. After Wait.
+  // Throws what the first thread to fail threw, after telling job.blocked who was in its way. After Wait.
   void Finish();
   // Held back between two batches, or let go.
   void Hold(bool held) { held_ = held; }
@@ -50,12 +51,13 @@ class Workers {
 
  private:
   struct Way {
-    bool unlocked = false;   // leaves out rows that are locked
-    bool unlimited = false;  // as long as it takes
+    bool unlocked = false;                  // leaves out rows that are locked
+    bool unlimited = false;                 // as long as it takes
+    std::chrono::milliseconds longest{-1};  // batch of this part: what a longer one locks is measured
   };
   void Work();
   void WorkOn(pg::Connection& connection, Pace& pace, Part part);
-  std::int64_t Batch(pg::Connection& connection, const Part& part, std::int64_t to, const Way& way);
+  std::int64_t Batch(pg::Connection& connection, const Part& part, std::int64_t to, Way& way);
   bool Next(Part& part);
   void WaitUntil(std::chrono::steady_clock::time_point time);
   void StopIfAsked();
@@ -64,6 +66,7 @@ class Workers {
   const Take take_;
   const bool skip_triggers_;
   Rate& rate_;
+  pg::LongestLocks& locks_;
   int threads_ = 0;
   std::atomic<bool> held_ = false;
   std::atomic<bool> ended_ = false;  // by a failure, or because nobody waits for the pass any more
@@ -75,6 +78,7 @@ class Workers {
   std::vector<Part> parts_;
   std::vector<int> pids_;
   std::exception_ptr failure_;
+  base::Json blockers_ = base::Json::array();
   std::vector<std::jthread> running_;
 };
 

@@ -13,11 +13,15 @@
 #include "backup/local/waldump.h"
 #include "backup/sql_text.h"
 #include "base/file.h"
+#include "needs_programs.h"
 #include "pg/quote.h"
 #include "sandbox/server.h"
 
 namespace backup {
 namespace {
+
+[[maybe_unused]] const testing::Environment* const kNeedsBackups =
+    testing::AddGlobalTestEnvironment(new test::NeedsBackups);
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;

@@ -9,9 +9,13 @@
 #include "checkpoint/content_hash.h"
 #include "checkpoint/sql_text.h"
 #include "checkpoint/take.h"
+#include "needs_programs.h"
 
 namespace checkpoint {
 namespace {
+
+[[maybe_unused]] const testing::Environment* const kNeedsBackups =
+    testing::AddGlobalTestEnvironment(new test::NeedsBackups);
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;

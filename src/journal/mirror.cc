@@ -1,6 +1,6 @@
 #include "journal/mirror.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/failpoint.h"
@@ -44,6 +44,11 @@ void MirrorLines(pg::Connection& connection, const std::string& release, const J
     connection.Query(Sql(sql_text::kMirrorLine), {release, std::to_string(event.seq), ToLine(event)});
   }
   base::Failpoint(base::FailpointId::kJournalMirrored);
+}
+
+std::string IsMirroredSql(const std::string& release, std::int64_t seq) {
+  return fmt::format("SELECT EXISTS (SELECT FROM switchback.journal WHERE release = {} AND seq = {})",
+                     pg::Literal(release), seq);
 }
 
 std::vector<std::string> MirroredLines(pg::Connection& connection, const std::string& release) {

@@ -22,9 +22,11 @@ void InstallSchema(pg::Connection& connection);
 // It is, and not by an older version of this program, which InstallSchema brings up to date.
 [[nodiscard]] bool SchemaCurrent(pg::Connection& connection);
 
-// Inserts the journal's lines up to `through` (seq) that the mirror lacks. Inside the caller's transaction.
+// Inserts the journal's lines up to `through` (seq) that the mirror lacks. Inside the caller's transaction. An intent
+// line of a kConcurrent step may be mirrored before the step: that one is judged by its postcondition.
 void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through);
-// An intent line of a kConcurrent step may be mirrored before the step: that one is judged by its postcondition.
+// A query that is true where line `seq` is in the mirror.
+std::string IsMirroredSql(const std::string& release, std::int64_t seq);
 // Lines in the mirror, in order of seq.
 std::vector<std::string> MirroredLines(pg::Connection& connection, const std::string& release);
 

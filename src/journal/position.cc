@@ -47,6 +47,10 @@ Told Read(const plan::Plan& plan, std::span<const Event> events) {
   if (OfAnotherPlan(plan, events)) return told;
   for (const Event& event : events) {
     if (event.kind == "opened") told = {};
+    if (event.kind == "abandoned") {
+      told.in_flight.reset();
+      told.failed = false;
+    }
     if (event.kind != "intent" && event.kind != "outcome" && event.kind != "failed") continue;
     const std::size_t step = IndexOf(plan, event.body.at("step"));
     const Direction direction = DirectionOf(event);

@@ -19,14 +19,16 @@ enum class Fate { kCommitted, kAborted, kUnknown };
 
 // One question over a new connection; kUnknown where nobody can tell (yet): no server, a standby, a transaction that is
 // still being committed, or a server that never saw it.
-Fate AskOnce(const ConnectOptions& options, const std::string& transaction_id) {
+Fate AskOnce(const ConnectOptions& options, const std::string& transaction_id, const std::string& witness) {
   try {
     ConnectOptions brief = options;
     brief.statement_timeout = std::chrono::seconds(5);
     auto connection = Connection::Open(brief);
     if (connection.Exec("SELECT pg_is_in_recovery()").Bool(0, 0)) return Fate::kUnknown;
     const auto status = connection.Query("SELECT pg_xact_status($1::xid8)", {transaction_id}).Text(0, 0);
-    if (status == "committed") return Fate::kCommitted;
+    if (status == "committed") {
+      return witness.empty() || connection.Exec(witness).Bool(0, 0) ? Fate::kCommitted : Fate::kAborted;
+    }
     if (status == "aborted") return Fate::kAborted;
   } catch (const base::Error& error) {
     base::Debug("the fate of transaction {} is not known yet: {}", transaction_id, error.message());
@@ -34,10 +36,10 @@ Fate AskOnce(const ConnectOptions& options, const std::string& transaction_id) {
   return Fate::kUnknown;
 }
 
-Fate Ask(const ConnectOptions& options, const std::string& transaction_id) {
+Fate Ask(const ConnectOptions& options, const std::string& transaction_id, const std::string& witness) {
   const auto until = std::chrono::steady_clock::now() + 3 * options.connect_timeout;
   for (;;) {
-    const Fate fate = AskOnce(options, transaction_id);
+    const Fate fate = AskOnce(options, transaction_id, witness);
     if (fate != Fate::kUnknown || std::chrono::steady_clock::now() > until) return fate;
     std::this_thread::sleep_for(kAskEvery);
   }
@@ -61,7 +63,7 @@ Transaction::~Transaction() {
   }
 }
 
-void Transaction::Commit() {
+void Transaction::Commit(const std::string& witness) {
   // A round trip of its own: together with COMMIT its answer would be lost with the answer to COMMIT.
   const auto transaction_id = connection_.Exec("SELECT pg_catalog.pg_current_xact_id_if_assigned()").Optional(0, 0);
   try {
@@ -76,7 +78,7 @@ void Transaction::Commit() {
     }
     base::Warn("the connection broke during COMMIT; asking the server what became of transaction {}", *transaction_id);
   }
-  const Fate fate = Ask(connection_.options(), *transaction_id);
+  const Fate fate = Ask(connection_.options(), *transaction_id, witness);
   if (fate == Fate::kCommitted) return;
   if (fate == Fate::kAborted) {
     throw base::Error(Code::kConnectionLost,

@@ -10,7 +10,9 @@ namespace pg {
 //
 // Commit() that loses its connection remembers the transaction id, connects anew and asks pg_xact_status, for up to
 // three times the connect_timeout: committed returns (the connection stays broken, for its session is gone), aborted
-// throws kConnectionLost (nothing changed), anything else throws kCommitInDoubt. It is never sent twice. A crash of
+// throws kConnectionLost (nothing changed), anything else throws kCommitInDoubt. It is never sent twice. After a crash
+// a server may give the id to another transaction: a `witness`, a query that is true only where this transaction
+// committed, is asked as well. It is found by schema-qualified names alone. A crash of
 // this process inside Commit() leaves the transaction either committed or rolled back; who resumes asks the database.
 class Transaction {
  public:
@@ -20,7 +22,7 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  void Commit();
+  void Commit(const std::string& witness = "");
 
  private:
   Connection& connection_;

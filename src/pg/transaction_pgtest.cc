@@ -27,12 +27,13 @@ class TransactionTest : public test::PostgresTest {
   int Rows() { return static_cast<int>(Connect().Exec("SELECT count(*) FROM public.t").Int(0, 0)); }
 
   // What Commit() of a transaction that wrote a row throws.
-  static std::optional<base::Error> CommitOneRow(Connection& connection, const std::function<void()>& before_commit) {
+  static std::optional<base::Error> CommitOneRow(Connection& connection, const std::function<void()>& before_commit,
+                                                 const std::string& witness = "") {
     Transaction transaction(connection);
     connection.Exec("INSERT INTO public.t VALUES (1)");
     before_commit();
     try {
-      transaction.Commit();
+      transaction.Commit(witness);
     } catch (const base::Error& error) {
       return error;
     }
@@ -52,8 +53,9 @@ class CommitInDoubtTest : public TransactionTest {
     connection_.emplace(Connection::Open({.conninfo = FormatConninfo(options), .connect_timeout = 1s}));
   }
 
-  std::optional<base::Error> CommitWith(TcpGate::Fault fault) {
-    return CommitOneRow(*connection_, [&] { gate_->Arm(fault); });
+  std::optional<base::Error> CommitWith(TcpGate::Fault fault, const std::string& witness = "") {
+    return CommitOneRow(
+        *connection_, [&] { gate_->Arm(fault); }, witness);
   }
 
   std::optional<TcpGate> gate_;
@@ -104,6 +106,17 @@ TEST_F(CommitInDoubtTest, AnswerLostButCommitted) {
   EXPECT_FALSE(CommitWith(TcpGate::Fault::kLoseAnswer));
   EXPECT_EQ(Rows(), 1);
   EXPECT_TRUE(connection_->Broken());
+}
+
+TEST_F(CommitInDoubtTest, TheWitnessCountsMoreThanTheId) {
+  EXPECT_FALSE(CommitWith(TcpGate::Fault::kLoseAnswer, "SELECT EXISTS (SELECT FROM public.t WHERE a = 1)"));
+}
+
+TEST_F(CommitInDoubtTest, AnIdOfSomebodyElseIsNoCommit) {
+  const auto error = CommitWith(TcpGate::Fault::kLoseAnswer, "SELECT EXISTS (SELECT FROM public.t WHERE a = 2)");
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), Code::kConnectionLost);
+  EXPECT_EQ(error->target_changed(), Changed::kNo);
 }
 
 TEST_F(CommitInDoubtTest, RequestLostSoRolledBack) {

@@ -132,11 +132,27 @@ void AddBackfill(Builder& builder, const Pair& pair) {
   step.backfill = std::move(backfill);
 }
 
+// For what a column's definition may say beside its type, default and NOT NULL.
+std::string RemedyFor(const std::string& extra) {
+  if (extra == "IDENTITY" || extra == "SERIAL") {
+    return "it would rewrite the table; write CREATE SEQUENCE, and the column with DEFAULT nextval(...): its rows are "
+           "filled in batches";
+  }
+  if (extra == "GENERATED") {
+    return "it would rewrite the table; write a plain column, and its expression as `up` under transforms: in "
+           "release.yaml";
+  }
+  if (extra == "COLLATE" || extra == "COMPRESSION" || extra == "OPTIONS") {
+    return "make it part of a type of its own (CREATE DOMAIN ... COLLATE ...), or leave it out";
+  }
+  return "write it as a statement of its own, ALTER TABLE ... ADD CONSTRAINT or CREATE INDEX";
+}
+
 void AddColumn(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all) {
   const sql::ColumnDef& def = *change.added;
   if (!def.extras.empty()) {
     builder.Block(change.Text(), fmt::format("its definition says {}", fmt::join(def.extras, ", ")),
-                  "write it as a statement of its own, ALTER TABLE ... ADD CONSTRAINT or CREATE INDEX", change.at);
+                  RemedyFor(def.extras.front()), change.at);
     return;
   }
   const catalog::Type& type = builder.catalog().TypeOf(def.type);

@@ -106,9 +106,18 @@ std::string FunctionName(const Pair& pair, const std::string& tail) {
   return pg::Ident("switchback", fmt::format("sync_{}_{}", pair.suffix, tail));
 }
 
-std::string CreateFunction(const std::string& name, const std::string& body, const std::string& authors_path) {
-  return fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SET search_path = {} AS {}",
-                     name, authors_path, pg::DollarQuote("BEGIN " + body + " RETURN NEW; END"));
+bool IsBuiltIn(const std::string& type) { return type.find_first_of(".\"") == std::string::npos; }
+
+// To pin the search path costs more than all the rest of such a trigger. Between types of the server itself nothing
+// depends on it: pg_catalog is looked into first, transforms are named with their schema and pin a path of their own.
+std::string PathClause(const Pair& pair, const std::string& authors_path) {
+  const bool free = pair.insert_default.empty() && IsBuiltIn(pair.old_type) && IsBuiltIn(pair.new_type);
+  return free ? "" : "SET search_path = " + authors_path;
+}
+
+std::string CreateFunction(const std::string& name, const std::string& body, const std::string& path_clause) {
+  return fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql {} AS {}", name, path_clause,
+                     pg::DollarQuote("BEGIN " + body + " RETURN NEW; END"));
 }
 
 std::string When(const Pair& pair, const Stage& stage, const std::string& release, const TriggerKind& kind) {
@@ -133,11 +142,11 @@ std::string SyncTriggerName(const Pair& pair) { return TriggerName(pair, {"!", "
 std::vector<std::string> ReplaceSyncFunctions(const Pair& pair, const Stage& stage, const std::string& release,
                                               const std::string& authors_path) {
   const Writer writer{pair, stage, release};
-  std::vector<std::string> statements = {
-      CreateFunction(FunctionName(pair, "insert"), writer.InsertBody(), authors_path),
-      CreateFunction(FunctionName(pair, "update"), writer.UpdateBody(), authors_path)};
+  const std::string path = PathClause(pair, authors_path);
+  std::vector<std::string> statements = {CreateFunction(FunctionName(pair, "insert"), writer.InsertBody(), path),
+                                         CreateFunction(FunctionName(pair, "update"), writer.UpdateBody(), path)};
   if (pair.users_before_triggers) {
-    statements.push_back(CreateFunction(FunctionName(pair, "last"), writer.LastBody(), authors_path));
+    statements.push_back(CreateFunction(FunctionName(pair, "last"), writer.LastBody(), path));
   }
   return statements;
 }

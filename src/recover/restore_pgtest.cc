@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "checkpoint/take.h"
 #include "journal/tag.h"
+#include "needs_programs.h"
 #include "recover/restore.h"
 
 namespace recover {
@@ -29,6 +30,10 @@ class RestoreTest : public testing::Test {
     options_.conninfo = url_;
     options_.state = made_.workspace.path() / "state";
     options_.directory = made_.workspace.path() / "restored";
+  }
+
+  void SetUp() override {
+    if (const auto missing = test::MissingPrograms(test::kBackupPrograms)) GTEST_SKIP() << *missing;
   }
 
   checkpoint::Checkpoint TakeCheckpoint() {

@@ -24,6 +24,7 @@ Undo UndoTo(const run::Session& session, plan::Phase to) {
     for (base::Json& row : done.kept) undo.kept.push_back(std::move(row));
     ++undo.steps;
   }
+  if (undo.steps == 0) runner.GiveUpFailed();
   base::Failpoint(base::FailpointId::kUndoEnds);
   runner.Finish();
   return undo;

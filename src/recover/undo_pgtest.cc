@@ -71,6 +71,20 @@ TEST_F(UndoTest, GoesBackToTheBoundaryAskedForAndNoFurther) {
   EXPECT_EQ(Tables(), 0);
 }
 
+TEST_F(UndoTest, AStepThatFailedAndLeftNothingIsGivenUp) {
+  Connect().Exec("CREATE TABLE public.a ()");
+  WithSession(
+      [](const run::Session& session) { EXPECT_THROW(run::RunTo(session, plan::Phase::kExpand), base::Error); });
+  WithSession([this](const run::Session& session) {
+    auto connection = Connect();
+    EXPECT_TRUE(run::WhereItStands(connection, plan_, session.journal).failed);
+    EXPECT_EQ(UndoTo(session, plan::Phase::kStart).steps, 0U);
+    const auto position = run::WhereItStands(connection, plan_, session.journal);
+    EXPECT_EQ(position.state, journal::Position::State::kClean);
+    EXPECT_FALSE(position.failed);
+  });
+}
+
 TEST_F(UndoTest, TouchesNothingWhereAStepHasNoWayBack) {
   plan_.steps[1].reverse.reset();
   WithSession([](const run::Session& session) { run::RunTo(session, plan::Phase::kContract); });

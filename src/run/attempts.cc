@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "pg/lock_meter.h"
 #include "pg/lock_watch.h"
-#include "run/lock_meter.h"
 #include "run/runner.h"
 
 namespace run {
@@ -44,18 +44,20 @@ Done Runner::Attempts(std::size_t index, Direction direction, std::int64_t inten
   const auto began = Clock::now();
   for (int attempt = 1;; ++attempt) {
     pg::LockWatch watch(connect_, connection_.BackendPid(), WatchOf(step, direction));
-    LockMeter meter(connect_);
+    pg::LockMeter meter(connect_);
     std::string reason;
     cleaned_ = false;
+    blocked_ = base::Json::array();
     try {
       Done done = Attempt(step, direction, intent, meter, watch);
-      done.locks = meter.Report(watch.Finish());
+      for (base::Json& lock : meter.Report(watch.Finish())) done.locks.push_back(std::move(lock));
       return done;
     } catch (const base::Error& error) {
       if (!IsTransient(error.code())) throw;
       reason = error.message();
     }
-    const pg::Waits waits = watch.Finish();
+    pg::Waits waits = watch.Finish();
+    if (waits.blockers.empty()) waits.blockers = blocked_;
     const auto& patience = session_.limits.terminate_blockers_after;
     const auto waited = Clock::now() - began;
     const bool ended = patience && waited >= *patience && EndBlockers(step, direction, intent, waits.blockers);

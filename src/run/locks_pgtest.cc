@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "fixture_server.h"
+#include "pg/lock_meter.h"
 #include "pg/transaction.h"
 #include "run/hand_plan.h"
 #include "run/look.h"
@@ -64,6 +65,15 @@ class Locks : public Stage {
     const auto journal = journal::Journal::Open(state_);
     const journal::Event* event = journal.Last(kind);
     return event == nullptr ? base::Json() : event->body;
+  }
+  // As its last outcome has them.
+  [[nodiscard]] base::Json LocksOf(const std::string& step) const {
+    base::Json locks;
+    const auto journal = journal::Journal::Open(state_);
+    for (const auto& event : journal.events()) {
+      if (event.kind == "outcome" && event.body.at("step") == step) locks = event.body.at("locks");
+    }
+    return locks;
   }
   void WaitUntilTold(const std::string& text) {
     for (int i = 0; i < 600 && told().find(text) == std::string::npos; ++i) {
@@ -125,6 +135,24 @@ TEST_F(Locks, APreparedTransactionIsNamedWhenTheStepGivesUp) {
   EXPECT_TRUE(Last("ended").is_null());
 }
 
+TEST_F(Locks, WhoHoldsARowOfABackfillIsNamedAndEndedWhereThatWasAskedFor) {
+  limits_.lock_timeout = milliseconds(200);
+  limits_.lock_retries = 0;
+  ASSERT_EQ(Go(plan::Phase::kExpand), std::nullopt);
+  auto blocker = Connect("forgotten");
+  blocker.Exec("BEGIN; SELECT id FROM " + kUserTable + " WHERE id = 1 FOR UPDATE");
+  const auto error = Go(plan::Phase::kMigrate);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), Code::kLockGivenUp);
+  EXPECT_THAT(error->detail(), HasSubstr("pid " + std::to_string(blocker.BackendPid()) + " (forgotten"));
+  limits_.terminate_blockers_after = milliseconds(100);
+  EXPECT_EQ(Go(plan::Phase::kMigrate), std::nullopt);
+  EXPECT_THROW(blocker.Exec("SELECT 1"), base::Error);
+  const base::Json locks = LocksOf("migrate.1");
+  ASSERT_EQ(locks.size(), 1U) << locks;
+  EXPECT_EQ(locks[0]["mode"], "ROW EXCLUSIVE");
+}
+
 TEST_F(Locks, AConcurrentBuildSaysForWhomItWaitsAndRecordsItsLock) {
   ASSERT_EQ(Go(plan::Phase::kExpand), std::nullopt);
   auto blocker = Connect("a long report");
@@ -134,13 +162,9 @@ TEST_F(Locks, AConcurrentBuildSaysForWhomItWaitsAndRecordsItsLock) {
   EXPECT_THAT(told(), HasSubstr("waits for"));
   blocker.Exec("COMMIT");
   EXPECT_EQ(run.get(), std::nullopt);
-  const auto journal = journal::Journal::Open(state_);
   bool recorded = false;
-  for (const auto& event : journal.events()) {
-    if (event.kind != "outcome" || event.body.at("step") != "migrate.2") continue;
-    for (const auto& lock : event.body.at("locks")) {
-      recorded = recorded || (lock.at("mode") == "SHARE UPDATE EXCLUSIVE" && lock.at("hold_ms") > 0);
-    }
+  for (const auto& lock : LocksOf("migrate.2")) {
+    recorded = recorded || (lock.at("mode") == "SHARE UPDATE EXCLUSIVE" && lock.at("hold_ms") > 0);
   }
   EXPECT_TRUE(recorded);
 }
@@ -213,7 +237,7 @@ TEST_F(Locks, NothingIsLockedWhileOneWaitsForTheNextAttempt) {
 TEST_F(Locks, TheLockOnADroppedTableIsRecorded) {
   auto connection = Connect();
   connection.Exec("CREATE TABLE public.gone (id int PRIMARY KEY)");
-  LockMeter meter({.conninfo = url()});
+  pg::LockMeter meter({.conninfo = url()});
   pg::Transaction transaction(connection);
   meter.Mark();
   connection.Exec("DROP TABLE public.gone");

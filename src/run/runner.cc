@@ -176,6 +176,13 @@ Done Runner::Run(std::size_t index, Direction direction) {
   return done;
 }
 
+void Runner::GiveUpFailed() {
+  if (!position_.in_flight || position_.half || position_.direction != Direction::kForward) return;
+  session_.journal.Append("abandoned",
+                          {{"step", session_.plan.steps[*position_.in_flight].id}, {"intent", position_.intent}});
+  position_ = WhereItStands(connection_, session_.plan, session_.journal);
+}
+
 void Runner::Finish() {
   tag_ = {.release = session_.plan.release};
   // An intent that is still open would look as if it had committed.

@@ -9,8 +9,8 @@
 #include "journal/position.h"
 #include "journal/tag.h"
 #include "pg/connection.h"
+#include "pg/lock_meter.h"
 #include "run/lease.h"
-#include "run/lock_meter.h"
 #include "run/session.h"
 
 namespace backfill {
@@ -44,6 +44,8 @@ class Runner {
   // where the step is no single transaction), kLockGivenUp (nothing changed), kLeaseLost, kInterrupted (between two
   // attempts), kCommitInDoubt.
   Done Run(std::size_t index, journal::Direction direction);
+  // A way forward that failed and left nothing is not tried again: the release stands where it stood before it.
+  void GiveUpFailed();
   // Brings the rest of the journal to its mirror. After the last step of a run.
   void Finish();
 
@@ -53,16 +55,16 @@ class Runner {
   void RecordRollback();
   [[nodiscard]] base::Json DescribeTouched();
   Done Attempts(std::size_t index, journal::Direction direction, std::int64_t intent);
-  Done Attempt(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter,
+  Done Attempt(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockMeter& meter,
                pg::LockWatch& watch);
-  Done InTransaction(const plan::Step& step, journal::Direction direction, std::int64_t intent, LockMeter& meter);
+  Done InTransaction(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockMeter& meter);
   Done Concurrently(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockWatch& watch);
   void Outside(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockWatch& watch);
   [[nodiscard]] backfill::Job JobOf(const plan::Step& step, std::int64_t intent);
   Done Backfilled(const plan::Step& step, std::int64_t intent);
 
   void Prologue(pg::Connection& connection) const;
-  std::int64_t RunStatements(const std::vector<plan::Statement>& statements, LockMeter& meter);
+  std::int64_t RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter);
   void DropInvalid(const plan::Step& step);
   void CleanUp(const plan::Step& step);
   // After a failure: the database is as it was before the step.
@@ -81,8 +83,9 @@ class Runner {
   pg::Connection connection_;
   std::optional<Lease> lease_;
   journal::Position position_;
-  journal::Tag tag_;      // of the transactions: the step that runs
-  bool cleaned_ = false;  // the last attempt was in no transaction, and left nothing all the same
+  journal::Tag tag_;                          // of the transactions: the step that runs
+  base::Json blocked_ = base::Json::array();  // who was in the way of the last attempt to fill
+  bool cleaned_ = false;                      // the last attempt was in no transaction, and left nothing all the same
 };
 
 // Forward to the end of a phase.

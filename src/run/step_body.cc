@@ -5,9 +5,9 @@
 #include "base/failpoint.h"
 #include "base/time.h"
 #include "journal/mirror.h"
+#include "pg/lock_meter.h"
 #include "pg/transaction.h"
 #include "run/images.h"
-#include "run/lock_meter.h"
 #include "run/look.h"
 #include "run/own.h"
 #include "run/runner.h"
@@ -23,7 +23,7 @@ void Runner::Prologue(pg::Connection& connection) const {
   lease_->Hold(connection);
 }
 
-std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statements, LockMeter& meter) {
+std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter) {
   std::int64_t rows = 0;
   for (const plan::Statement& statement : statements) {
     if (!statement.only_if.empty()) {
@@ -53,7 +53,7 @@ void Runner::Close(const plan::Step& step, Direction direction, std::int64_t thr
   Prove(step, direction);
 }
 
-Done Runner::Attempt(const plan::Step& step, Direction direction, std::int64_t intent, LockMeter& meter,
+Done Runner::Attempt(const plan::Step& step, Direction direction, std::int64_t intent, pg::LockMeter& meter,
                      pg::LockWatch& watch) {
   if (step.kind == plan::StepKind::kBackfill && direction == Direction::kForward) return Backfilled(step, intent);
   if (!step.transactional && step.kind != plan::StepKind::kBackfill)
@@ -61,7 +61,7 @@ Done Runner::Attempt(const plan::Step& step, Direction direction, std::int64_t i
   return InTransaction(step, direction, intent, meter);
 }
 
-Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int64_t intent, LockMeter& meter) {
+Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int64_t intent, pg::LockMeter& meter) {
   const bool forward = direction == Direction::kForward;
   Done done;
   pg::Transaction transaction(connection_);
@@ -87,7 +87,7 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
   if (forward && step.data) connection_.Exec("SET LOCAL switchback.capture = ''");
   Close(step, direction, intent);
   base::Failpoint(base::FailpointId::kStepBeforeCommit);
-  transaction.Commit();
+  transaction.Commit(journal::IsMirroredSql(session_.plan.release, intent));
   base::Failpoint(base::FailpointId::kStepAfterCommit);
   return done;
 }
@@ -169,7 +169,8 @@ backfill::Job Runner::JobOf(const plan::Step& step, std::int64_t intent) {
                                                    {"until", base::FormatTime(pause.until)},
                                                    {"times", pause.times},
                                                    {"waited_ms", pause.waited.count()}});
-              }};
+              },
+          .blocked = [this](const base::Json& blockers) { blocked_ = blockers; }};
 }
 
 Done Runner::Backfilled(const plan::Step& step, std::int64_t intent) {
@@ -178,8 +179,8 @@ Done Runner::Backfilled(const plan::Step& step, std::int64_t intent) {
                                                       step.id, step.title, step.precondition.text));
   }
   const backfill::Job job = JobOf(step, intent);
-  Done done;
-  done.rows = backfill::Fill(job);
+  backfill::Filled filled = backfill::Fill(job);
+  Done done{.rows = filled.rows, .locks = std::move(filled.locks)};
   pg::Transaction transaction(connection_);
   Prologue(connection_);
   connection_.Exec(fmt::format("SET LOCAL lock_timeout = {}", session_.limits.lock_timeout.count()));

@@ -37,7 +37,7 @@ measure_latency() {
   dropdb --if-exists start
   createdb start
   quietly pgbench -i -s "$scale" start
-  ask start 'VACUUM ANALYZE; CHECKPOINT'
+  psql -X -q -d start -c 'VACUUM ANALYZE' -c CHECKPOINT
   start_rows=
   write_release 'ALTER TABLE pgbench_accounts RENAME COLUMN abalance TO balance; ALTER TABLE pgbench_accounts ALTER COLUMN balance TYPE bigint;'
   fresh

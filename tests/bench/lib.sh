@@ -33,6 +33,18 @@ write_release() {
 }
 wider='ALTER TABLE measured RENAME COLUMN amount TO total; ALTER TABLE measured ALTER COLUMN total TYPE bigint;'
 
+# The new column with triggers that run for every row and tell the applications apart by their search path.
+unguarded_sql="
+ALTER TABLE measured ADD COLUMN total bigint, ADD COLUMN pending boolean DEFAULT true;
+CREATE FUNCTION up() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+  IF current_setting('search_path') <> 'of_the_new_version' THEN NEW.total := NEW.amount; NEW.pending := false; END IF;
+  RETURN NEW; END \$\$;
+CREATE FUNCTION down() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+  IF current_setting('search_path') = 'of_the_new_version' THEN NEW.amount := NEW.total; NEW.pending := false; END IF;
+  RETURN NEW; END \$\$;
+CREATE TRIGGER up BEFORE INSERT OR UPDATE ON measured FOR EACH ROW EXECUTE FUNCTION up();
+CREATE TRIGGER down BEFORE INSERT OR UPDATE ON measured FOR EACH ROW EXECUTE FUNCTION down();"
+
 # throttle KEYS: the section `throttle` of switchback.yaml
 throttle() { { cat first.yaml; echo "throttle: {$1}"; } >switchback.yaml; }
 unthrottled='replica_lag_bytes: off, replica_lag: off, archive_backlog: off, slot_room: off, lock_waiters: off, oldest_transaction: off, free_disk: off, table_growth: off'

@@ -16,10 +16,14 @@
 #include "base/file.h"
 #include "cases.h"
 #include "ground.h"
+#include "needs_programs.h"
 #include "writer.h"
 
 namespace crash {
 namespace {
+
+[[maybe_unused]] const testing::Environment* const kNeedsBackups =
+    testing::AddGlobalTestEnvironment(new test::NeedsBackups);
 
 namespace fs = std::filesystem;
 using Words = std::vector<std::string>;

@@ -10,11 +10,15 @@
 #include <vector>
 
 #include "base/file.h"
+#include "needs_programs.h"
 #include "pg/connection.h"
 #include "program.h"
 #include "served_project.h"
 
 namespace {
+
+[[maybe_unused]] const testing::Environment* const kNeedsBackups =
+    testing::AddGlobalTestEnvironment(new test::NeedsBackups);
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;

@@ -10,11 +10,15 @@
 #include <vector>
 
 #include "base/error.h"
+#include "needs_programs.h"
 #include "pg/connection.h"
 #include "pg/quote.h"
 #include "served_project.h"
 
 namespace {
+
+[[maybe_unused]] const testing::Environment* const kNeedsBackups =
+    testing::AddGlobalTestEnvironment(new test::NeedsBackups);
 
 constexpr const char* kDatabase = "We\"ird 'db' \\ $x$ %s \xC3\xBCn\xC3\xAF\nnew/@?&=";
 constexpr const char* kSchema = "Sch\xC3\xA9'ma \"x\" \\ $$ %s\n{}";

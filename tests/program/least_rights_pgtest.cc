@@ -5,11 +5,15 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "needs_programs.h"
 #include "pg/quote.h"
 #include "program.h"
 #include "served_project.h"
 
 namespace {
+
+[[maybe_unused]] const testing::Environment* const kNeedsBackups =
+    testing::AddGlobalTestEnvironment(new test::NeedsBackups);
 
 using testing::HasSubstr;
 using testing::Not;

@@ -1,13 +1,13 @@
-#include "run/lock_meter.h"
+#include "pg/lock_meter.h"
 
 #include <algorithm>
 #include <array>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "run/sql_text.h"
+#include "pg/sql_text.h"
 
-namespace run {
+namespace pg {
 namespace {
 
 struct Mode {
@@ -45,7 +45,7 @@ base::Json Entry(const base::Json& relation, const std::string& mode, std::chron
 
 std::string LockMeter::NameOf(const std::string& oid) {
   try {
-    if (!other_) other_.emplace(pg::Connection::Open(options_));
+    if (!other_) other_.emplace(Connection::Open(options_));
     const auto name = other_->Query(std::string(sql_text::kTableName), {oid});
     return name.rows() == 1 ? name.Text(0, 0) : "";
   } catch (const base::Error& error) {
@@ -54,7 +54,7 @@ std::string LockMeter::NameOf(const std::string& oid) {
   }
 }
 
-void LockMeter::Sample(pg::Connection& connection) {
+void LockMeter::Sample(Connection& connection) {
   const auto rows = connection.Query(std::string(sql_text::kHeldLocks));
   for (int i = 0; i < rows.rows(); ++i) {
     const int strength = StrengthOf(rows.Text(i, 1));
@@ -65,7 +65,7 @@ void LockMeter::Sample(pg::Connection& connection) {
   }
 }
 
-base::Json LockMeter::Report(const pg::Waits& waits) const {
+base::Json LockMeter::Report(const Waits& waits) const {
   using std::chrono::milliseconds;
   const auto now = std::chrono::steady_clock::now();
   auto waited = waits.by_relation;
@@ -85,4 +85,20 @@ base::Json LockMeter::Report(const pg::Waits& waits) const {
   return report;
 }
 
-}  // namespace run
+void LongestLocks::Add(const base::Json& report) {
+  const std::scoped_lock lock(mutex_);
+  for (const base::Json& entry : report) {
+    if (!entry.at("relation").is_string()) continue;
+    base::Json& longest = by_relation_[entry.at("relation").get<std::string>()];
+    if (longest.is_null() || entry.at("hold_ms") > longest.at("hold_ms")) longest = entry;
+  }
+}
+
+base::Json LongestLocks::List() const {
+  const std::scoped_lock lock(mutex_);
+  base::Json list = base::Json::array();
+  for (const auto& [relation, entry] : by_relation_) list.push_back(entry);
+  return list;
+}
+
+}  // namespace pg

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -9,19 +10,19 @@
 #include "pg/connection.h"
 #include "pg/lock_watch.h"
 
-namespace run {
+namespace pg {
 
-// Which locks a step's transaction really had, and for how long: asked of the server after each of its statements.
+// Which locks a transaction really had, and for how long: asked of the server after its statements.
 class LockMeter {
  public:
-  explicit LockMeter(pg::ConnectOptions options) : options_(std::move(options)) {}
+  explicit LockMeter(ConnectOptions options) : options_(std::move(options)) {}
   // Before a statement: what it locks is held from now on at the longest.
   void Mark() { mark_ = std::chrono::steady_clock::now(); }
   // After it.
-  void Sample(pg::Connection& connection);
+  void Sample(Connection& connection);
   // After the end of the transaction: [{relation, mode, wait_ms, hold_ms}], strongest mode of each relation; what was
   // waited for that is no table has a relation of null.
-  [[nodiscard]] base::Json Report(const pg::Waits& waits) const;
+  [[nodiscard]] base::Json Report(const Waits& waits) const;
 
  private:
   struct Held {
@@ -32,10 +33,21 @@ class LockMeter {
   // Of a table that the transaction has dropped: only others still see it.
   std::string NameOf(const std::string& oid);
 
-  pg::ConnectOptions options_;
-  std::optional<pg::Connection> other_;
+  ConnectOptions options_;
+  std::optional<Connection> other_;
   std::chrono::steady_clock::time_point mark_ = std::chrono::steady_clock::now();
   std::map<std::string, Held> held_;
 };
 
-}  // namespace run
+// Of several transactions: of each table the entry that was held longest. Threads: safe from any.
+class LongestLocks {
+ public:
+  void Add(const base::Json& report);
+  [[nodiscard]] base::Json List() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, base::Json> by_relation_;
+};
+
+}  // namespace pg
