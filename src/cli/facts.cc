@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
+#include "cli/audit.h"
 #include "cli/plan_file.h"
 #include "cli/provider.h"
 #include "journal/position.h"
@@ -83,6 +84,12 @@ gate::UnconvertedFact Unconverted(pg::Connection& connection, const plan::Plan& 
   return fact;
 }
 
+gate::StreamFact StreamFact(Work& work) {
+  const std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
+  if (!slot) return {};
+  return {.has_slot = true, .lost = slot->lost, .soon_lost = slot->soon_lost, .accepted = slot->accepted};
+}
+
 // True where a step of the run ever ended, be it taken back since: undo leaves retired columns behind, so the release
 // no longer compiles to the plan that it was opened with.
 bool EverMoved(const journal::Journal& journal) {
@@ -137,10 +144,15 @@ gate::Facts CollectFacts(Context& context, Work& work) {
   facts.point_of_no_return = PointOfNoReturn(plan, work.journal());
   facts.invariants = Invariants(work.connection(), release);
   facts.unconverted = Unconverted(work.connection(), plan);
+  const Audits audits = ReadAudits(work.journal());
+  facts.stream = StreamFact(work);
+  facts.footprint =
+      gate::FootprintFact{.steps = audits.steps, .alarms = audits.alarms, .not_evidenced = audits.not_evidenced};
   return facts;
 }
 
 gate::Verdict Judge(Context& context, Work& work, gate::Phase phase) {
+  if (!journal::NothingDone(work.journal().events())) Auditor(work).Look();
   const gate::Policy policy = GatePolicy(context.project().environment.policy);
   const gate::Facts facts = CollectFacts(context, work);
   gate::Verdict verdict = gate::Decide(policy, facts, phase);

@@ -13,7 +13,7 @@ gate::Facts CollectFacts(Context& context, Work& work);
 
 gate::Policy GatePolicy(const release::Policy& policy);
 
-// Decides, and writes facts and verdict into the journal.
+// Looks what the release wrote since the last time, decides, and writes facts and verdict into the journal.
 gate::Verdict Judge(Context& context, Work& work, gate::Phase phase);
 
 }  // namespace cli

@@ -8,16 +8,19 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "checkpoint/stream.h"
+#include "cli/audit.h"
 #include "cli/facts.h"
 #include "cli/standing.h"
 #include "run/identity.h"
 #include "run/runner.h"
+#include "stream/spool.h"
 
 namespace cli {
 namespace {
 
 constexpr const char* kAccept = "--accept-point-of-no-return";
 constexpr const char* kTerminate = "--terminate-blockers-after";
+constexpr const char* kAcceptAlarms = "--accept-alarms";
 constexpr const char* kMaxRate = "--max-rate";
 
 // 0: no limit.
@@ -63,6 +66,8 @@ void ReadTerminate(const Invocation& invocation, Work& work) {
 
 std::vector<Option> ForwardOptions() {
   return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"},
+          {.name = kAcceptAlarms,
+           .help = "go on though a step wrote what it does not declare, or the stream is lost; kept in the journal"},
           TerminateOption()};
 }
 
@@ -78,6 +83,9 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
   ReadTerminate(invocation, work);
   run::EnterRelease(work.connection(), work.session());
   if (invocation.Has(kAccept)) Accept(work);
+  if (invocation.Has(kAcceptAlarms)) AcceptAlarms(work);
+  Auditor auditor(work);
+  work.session().after_step = [&](const plan::Step& step, journal::Direction) { auditor.AfterStep(step); };
   // What an earlier run left without its end is brought to the books first: the gate would take it for a change made
   // beside the release, and where nothing is left to do, nobody else would.
   if (const auto at = work.Position(); at.in_flight && !at.failed) run::RunTo(work.session(), plan::Phase::kStart);
@@ -94,8 +102,12 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
     phases.push_back(PhaseResult(phase, verdict, began));
     base::Info("{} is done", Name(phase));
   }
+  if (!phases.empty()) auditor.Look();
   const journal::Position position = work.Position();
-  if (position.done == work.plan().steps.size()) checkpoint::DropStream(work.connection(), work.plan().hex);
+  if (position.done == work.plan().steps.size()) {
+    checkpoint::DropStream(work.connection(), work.plan().hex);
+    stream::RemoveSpools(work.state());
+  }
   return {.result = {{"phases", phases}, {"position", PositionFacts(work.plan(), position)}},
           .text = fmt::format("{}: {}", work.release().name, ShowPosition(work.plan(), position)),
           .next = NextCommand(work.release(), work.plan(), work.journal(), position)};

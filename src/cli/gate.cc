@@ -37,7 +37,8 @@ Command Gate() {
           .text =
               "Asks release, plan, checkpoint, journal and database, decides from these facts alone, and writes facts "
               "and verdict into\n"
-              "the journal. Exit 0 is GO, 10 NO_GO, 11 HOLD, 12 stale evidence. Nothing in the database is changed.",
+              "the journal. Exit 0 is GO, 10 NO_GO, 11 HOLD, 12 stale evidence. Reads the stream on; no row in the "
+              "database is changed.",
           .verb = RunGate};
 }
 

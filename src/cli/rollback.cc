@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "cli/audit.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/forward.h"
@@ -20,8 +21,13 @@ Outcome Undo(const Invocation& invocation, plan::Phase to) {
   ReadTerminate(invocation, work);
   run::EnterRelease(work.connection(), work.session());
   const base::Time began = base::Now();
+  bool wrote = false;
+  work.session().after_step = [&](const plan::Step& step, journal::Direction) {
+    wrote = wrote || step.data || step.kind == plan::StepKind::kOpaque;
+  };
   const recover::Undo undo = recover::UndoTo(work.session(), to);
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::Now() - began);
+  if (wrote) Auditor(work).Look();  // not in between: nothing holds a way back up
   const journal::Position position = work.Position();
   Outcome outcome{.result = {{"way", "undo"},
                              {"steps", undo.steps},

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "cli/audit.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/plan_file.h"
@@ -104,6 +105,21 @@ void AddDrift(pg::Connection& connection, const plan::Plan& plan, const journal:
   if (!drift.empty()) standing.next = fmt::format("switchback diagnose {}", plan.release);
 }
 
+// What the stream shows of the release, and whether it will go on to do so.
+void AddAudits(pg::Connection& connection, const journal::Journal& journal, bool complete, Standing& standing) {
+  const Audits audits = ReadAudits(journal);
+  standing.facts["footprint"] = {
+      {"steps", audits.steps}, {"alarms", audits.alarms}, {"not_evidenced", audits.not_evidenced}};
+  for (const std::string& alarm : audits.alarms) standing.detail += "\n  alarm: " + alarm;
+  for (const std::string& sentence : audits.not_evidenced) standing.detail += "\n  not evidenced: " + sentence;
+  standing.facts["stream"] = nullptr;
+  const std::optional<SlotStanding> slot = ReadSlotStanding(connection, journal);
+  if (!slot || complete) return;
+  standing.facts["stream"] = {{"lost", slot->lost}, {"soon_lost", slot->soon_lost}, {"kept_bytes", slot->kept}};
+  if (!slot->lost.empty()) standing.detail += "\n  stream: lost, what it fed is not evidenced: " + slot->lost;
+  if (!slot->soon_lost.empty()) standing.detail += "\n  stream: soon lost: " + slot->soon_lost;
+}
+
 // `connection` may be null: the database was not to be had, and only the plan and the journal's length can be told.
 Standing Look(const release::Project& project, const release::Release& release, pg::Connection* connection) {
   Standing standing;
@@ -129,6 +145,7 @@ Standing Look(const release::Project& project, const release::Release& release, 
   AddHistory(release, *plan, journal, position, standing);
   AddUnconverted(*connection, *plan, standing);
   AddBackfills(*connection, *plan, standing);
+  AddAudits(*connection, journal, position.done == plan->steps.size(), standing);
   standing.next = NextCommand(release, *plan, journal, position);
   AddDrift(*connection, *plan, position, standing);
   return standing;

@@ -70,11 +70,9 @@ Json Rollout(const Sources& sources) {
                      {"forward", forward},
                      {"reverse", reverse}});
   }
-  return {{"opened", EntriesOf(sources, "opened")},
-          {"checkpoints", EntriesOf(sources, "checkpoint")},
-          {"proofs", EntriesOf(sources, "proven")},
-          {"verdicts", Verdicts(sources, false)},
-          {"steps", steps}};
+  return {{"opened", EntriesOf(sources, "opened")},  {"checkpoints", EntriesOf(sources, "checkpoint")},
+          {"proofs", EntriesOf(sources, "proven")},  {"verdicts", Verdicts(sources, false)},
+          {"audits", EntriesOf(sources, "audited")}, {"steps", steps}};
 }
 
 // Attempts of which only the beginning is on record: the process or its host went away.

@@ -127,9 +127,28 @@ std::string RolloutPart(const Json& rollout) {
                         Shown(check, "result"), Shown(check, "reason")});
     }
   }
+  Rows wrote;
+  Rows alarms;
+  Rows unseen;
+  for (const Json& audit : rollout.at("audits")) {
+    for (const Json& step : audit.at("steps")) {
+      for (const auto& [table, counts] : step.at("wrote").items()) {
+        wrote.push_back({Shown(step, "step"), Shown(step, "direction"), Escape(table), Shown(counts, "inserted"),
+                         Shown(counts, "updated"), Shown(counts, "deleted")});
+      }
+    }
+    for (const Json& alarm : audit.at("alarms")) {
+      alarms.push_back({Shown(audit, "seq"), Shown(audit, "at"), Shown(alarm)});
+    }
+    for (const Json& sentence : audit.at("not_evidenced")) unseen.push_back({Shown(audit, "seq"), Shown(sentence)});
+  }
   return "\n## Rollout results\n" +
          Section("Steps", {"step", "what", "direction", "result", "began", "took", "rows", "locks"}, attempts,
                  "The plan has no steps.") +
+         Section("What the steps wrote", {"step", "direction", "table", "inserted", "updated", "deleted"}, wrote,
+                 "Not evidenced: no audit saw a step write.") +
+         Section("Alarms: written and not declared", {"seq", "at", ""}, alarms, "None.") +
+         Section("Not evidenced", {"seq", ""}, unseen, "Nothing is on record.") +
          Section("Verdicts", {"at", "phase", "verdict", "check", "result", "reason"}, checks,
                  "The gate was not asked.");
 }

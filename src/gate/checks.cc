@@ -202,11 +202,61 @@ Check UnconvertedCheck(const Policy&, const Facts& facts, Phase phase) {
   return Pass(id, "No row is unconverted.");
 }
 
+Check StreamCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "stream";
+  if (!facts.stream) {
+    return {id, Result::kMissing, "It is not known how the logical slot stands.", "See that the database answers."};
+  }
+  const StreamFact& stream = *facts.stream;
+  if (!stream.has_slot) {
+    return {
+        id, Result::kSkipped,
+        "Not evidenced: the checkpoint has no logical slot, so a restore cannot bring back what applications write.",
+        ""};
+  }
+  if (!stream.lost.empty() && stream.accepted) {
+    return {id, Result::kSkipped, fmt::format("Not evidenced, which was accepted: {}.", stream.lost), ""};
+  }
+  if (!stream.lost.empty()) {
+    return {id, Result::kDecide,
+            fmt::format("A restore can no longer bring back what applications wrote: {}.", stream.lost),
+            "Go back while an undo is enough, or run with --accept-alarms."};
+  }
+  if (!stream.soon_lost.empty()) {
+    return {id, Result::kDecide, fmt::format("What a restore needs is about to be lost: {}.", stream.soon_lost),
+            "Raise max_slot_wal_keep_size and reload the server, and end transactions that are open for long."};
+  }
+  return Pass(id, "The slot keeps what applications write.");
+}
+
+Check FootprintCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "footprint";
+  if (!facts.footprint) {
+    return {id, Result::kMissing, "It was not looked at what the release wrote.", "See that the database answers."};
+  }
+  const FootprintFact& footprint = *facts.footprint;
+  if (!footprint.alarms.empty()) {
+    return {id, Result::kFail, fmt::format("Alarms: {}.", Listed(footprint.alarms)),
+            fmt::format("See `switchback status {}`; go back, or, where all is as it should be, run with "
+                        "--accept-alarms.",
+                        facts.release)};
+  }
+  if (!footprint.not_evidenced.empty()) {
+    return {id, Result::kSkipped, fmt::format("Not evidenced: {}.", Listed(footprint.not_evidenced)), ""};
+  }
+  if (footprint.steps == 0 && facts.stream && !facts.stream->has_slot) {
+    return {id, Result::kSkipped, "Not evidenced: without a logical slot nobody sees what the steps write.", ""};
+  }
+  if (footprint.steps == 0) return {id, Result::kSkipped, "No step was seen yet.", ""};
+  return Pass(id, fmt::format("The {} steps that were seen wrote what they declare.", footprint.steps));
+}
+
 constexpr std::array kTable = {
     CheckRow{Phase::kExpand, CheckpointCheck}, CheckRow{Phase::kExpand, PlanCheck},
     CheckRow{Phase::kExpand, TargetCheck},     CheckRow{Phase::kExpand, ObjectsCheck},
     CheckRow{Phase::kExpand, OwnerCheck},      CheckRow{Phase::kExpand, ReturnCheck},
     CheckRow{Phase::kExpand, InvariantsCheck}, CheckRow{Phase::kContract, UnconvertedCheck},
+    CheckRow{Phase::kExpand, StreamCheck},     CheckRow{Phase::kExpand, FootprintCheck},
 };
 
 }  // namespace

@@ -36,6 +36,13 @@ Json Of(const std::vector<InvariantFact>& value) {
   return json;
 }
 Json Of(const UnconvertedFact& value) { return {{"count", value.count}, {"rows", value.rows}}; }
+Json Of(const StreamFact& value) {
+  return {
+      {"has_slot", value.has_slot}, {"lost", value.lost}, {"soon_lost", value.soon_lost}, {"accepted", value.accepted}};
+}
+Json Of(const FootprintFact& value) {
+  return {{"steps", value.steps}, {"alarms", value.alarms}, {"not_evidenced", value.not_evidenced}};
+}
 
 template <typename T>
 void Put(Json& json, const char* key, const std::optional<T>& value) {
@@ -77,6 +84,17 @@ void Read(const Json& json, UnconvertedFact& value) {
   json.at("count").get_to(value.count);
   json.at("rows").get_to(value.rows);
 }
+void Read(const Json& json, StreamFact& value) {
+  json.at("has_slot").get_to(value.has_slot);
+  json.at("lost").get_to(value.lost);
+  json.at("soon_lost").get_to(value.soon_lost);
+  json.at("accepted").get_to(value.accepted);
+}
+void Read(const Json& json, FootprintFact& value) {
+  json.at("steps").get_to(value.steps);
+  json.at("alarms").get_to(value.alarms);
+  json.at("not_evidenced").get_to(value.not_evidenced);
+}
 
 template <typename T>
 void Take(const Json& json, const char* key, std::optional<T>& value) {
@@ -102,6 +120,8 @@ void EachFact(FactsType& facts, const Visit& visit) {
   visit("point_of_no_return", facts.point_of_no_return);
   visit("invariants", facts.invariants);
   visit("unconverted", facts.unconverted);
+  visit("stream", facts.stream);
+  visit("footprint", facts.footprint);
 }
 
 }  // namespace

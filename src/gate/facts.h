@@ -48,6 +48,22 @@ struct UnconvertedFact {
   std::vector<std::string> rows;  // the first ones, a sentence each
 };
 
+// The logical slot of the checkpoint, from which comes what a restore can bring back, and what the release really
+// wrote.
+struct StreamFact {
+  bool has_slot = false;
+  std::string lost = {};       // why it serves no more, a sentence without a full stop; empty: it does
+  std::string soon_lost = {};  // why it soon will not; empty: it goes on
+  bool accepted = false;       // a person goes on without it
+};
+
+// What the release's own transactions wrote, compared with what its steps declare.
+struct FootprintFact {
+  std::int64_t steps = 0;                  // that were seen to write or not to write
+  std::vector<std::string> alarms;         // that nobody accepted, a sentence each
+  std::vector<std::string> not_evidenced;  // a sentence each
+};
+
 // What is known at one moment. What is absent was not found out; it never counts as good.
 struct Facts {
   base::Time now;
@@ -75,6 +91,8 @@ struct Facts {
   std::optional<PointOfNoReturnFact> point_of_no_return;
   std::optional<std::vector<InvariantFact>> invariants;  // an empty list: the release declares none
   std::optional<UnconvertedFact> unconverted;
+  std::optional<StreamFact> stream;
+  std::optional<FootprintFact> footprint;
 };
 
 base::Json ToJson(const Policy& policy);

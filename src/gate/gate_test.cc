@@ -38,6 +38,8 @@ Facts Good() {
   facts.point_of_no_return = PointOfNoReturnFact{};
   facts.invariants = {InvariantFact{"orders", "0", true, "0", ""}};
   facts.unconverted = UnconvertedFact{};
+  facts.stream = StreamFact{.has_slot = true};
+  facts.footprint = FootprintFact{.steps = 3, .alarms = {}, .not_evidenced = {}};
   return facts;
 }
 
@@ -169,7 +171,37 @@ const States kUnconverted = {
        *f.unconverted = {2, {"public.users id=7: not a number"}};
      }},
 };
+const States kStream = {
+    {"good", Result::kPass, [](Facts&) {}},
+    {"not asked", Result::kMissing, [](Facts& f) { f.stream.reset(); }},
+    {"none", Result::kSkipped, [](Facts& f) { f.stream->has_slot = false; }},
+    {"lost", Result::kDecide, [](Facts& f) { f.stream->lost = "the server gave it up"; }},
+    {"lost, which was accepted", Result::kSkipped,
+     [](Facts& f) {
+       f.stream->lost = "the server gave it up";
+       f.stream->accepted = true;
+     }},
+    {"soon lost", Result::kDecide, [](Facts& f) { f.stream->soon_lost = "after another 10 MB"; }},
+};
+const States kFootprint = {
+    {"good", Result::kPass, [](Facts&) {}},
+    {"not asked", Result::kMissing, [](Facts& f) { f.footprint.reset(); }},
+    {"nothing seen", Result::kSkipped, [](Facts& f) { f.footprint->steps = 0; }},
+    {"nothing to see by", Result::kSkipped,
+     [](Facts& f) {
+       f.footprint->steps = 0;
+       f.stream->has_slot = false;
+     }},
+    {"not evidenced", Result::kSkipped, [](Facts& f) { f.footprint->not_evidenced = {"public.log has no key"}; }},
+    {"alarm", Result::kFail,
+     [](Facts& f) {
+       f.footprint->alarms = {"migrate.1: public.audit: rows were inserted (2)"};
+       f.footprint->not_evidenced = {"public.log has no key"};
+     }},
+};
 const std::map<std::string, States> kAll = {
+    {"stream", kStream},
+    {"footprint", kFootprint},
     {"checkpoint", kCheckpoint},
     {"plan", kPlan},
     {"target", kTarget},

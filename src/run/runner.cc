@@ -173,6 +173,7 @@ Done Runner::Run(std::size_t index, Direction direction) {
   if (!done.kept.empty()) session_.journal.Append("kept", {{"step", step.id}, {"rows", done.kept}});
   base::Failpoint(base::FailpointId::kStepAfterOutcome);
   Tell(Progress::What::kEnds, index, direction, base::FormatDuration(took));
+  if (session_.after_step) session_.after_step(step, direction);
   return done;
 }
 

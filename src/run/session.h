@@ -59,6 +59,8 @@ struct Session {
   std::string program_version = {};
   const std::atomic<bool>* stop = nullptr;  // set by a signal handler: stop at the next safe point
   std::function<void(const Progress&)> progress = {};
+  // After the outcome of each step. What it throws ends the run at this safe point.
+  std::function<void(const plan::Step&, journal::Direction)> after_step = {};
 };
 
 }  // namespace run

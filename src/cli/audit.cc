@@ -1,0 +1,249 @@
+#include "cli/audit.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "checkpoint/content_hash.h"
+#include "journal/tag.h"
+#include "proof/footprint.h"
+#include "proof/images.h"
+#include "stream/drain.h"
+#include "stream/reader.h"
+
+namespace cli {
+namespace {
+
+std::optional<checkpoint::Checkpoint> CheckpointOf(const std::filesystem::path& state) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(checkpoint::FileOf(state), ignored)) return {};
+  return checkpoint::Load(state);
+}
+
+// Of the releases beside this one in the environment: their transactions are no alarm.
+stream::Secrets SecretsOf(const std::filesystem::path& state) {
+  stream::Secrets secrets{.own = journal::RunSecret(state)};
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(state.parent_path(), ignored)) {
+    if (entry.path() == state || !std::filesystem::exists(entry.path() / "run.secret", ignored)) continue;
+    secrets.others.push_back(journal::RunSecret(entry.path()));
+  }
+  return secrets;
+}
+
+bool Writes(const plan::Step& step) {
+  return !step.footprint.empty() || step.kind == plan::StepKind::kBackfill || step.kind == plan::StepKind::kData ||
+         step.kind == plan::StepKind::kOpaque;
+}
+
+// Where the last audit ended; before the first, at the checkpoint.
+pg::Lsn AuditedThrough(const journal::Journal& journal, const checkpoint::Checkpoint& checkpoint) {
+  const journal::Event* last = journal.Last("audited");
+  if (last == nullptr || last->body.value("slot", "") != checkpoint.slot) return checkpoint.point.lsn;
+  return pg::Lsn::Parse(last->body.at("through").get<std::string>());
+}
+
+base::Json AlarmOf(const proof::StepAudit& step, const proof::Outside& outside) {
+  base::Json alarm = proof::ToJson(outside);
+  alarm["step"] = step.step;
+  alarm["direction"] = step.direction;
+  return alarm;
+}
+
+std::string AlarmText(const base::Json& alarm) {
+  if (alarm.contains("tag")) {
+    return fmt::format("transaction {} at {} pretends to be the release's", alarm.value("xid", 0),
+                       alarm.value("at", ""));
+  }
+  const std::string step = alarm.value("step", "");
+  const std::int64_t rows = alarm.value("rows", std::int64_t{0});
+  std::string text = fmt::format("{}{}: {}: {}", step.empty() ? "no step" : step,
+                                 alarm.value("direction", "") == "reverse" ? " (reverse)" : "",
+                                 alarm.value("table", ""), alarm.value("what", ""));
+  if (rows > 0) text += fmt::format(", {} row{}", rows, rows == 1 ? "" : "s");
+  const base::Json first = alarm.value("first", base::Json::array());
+  if (!first.empty() && !first.front().value("key", base::Json::object()).empty()) {
+    text += fmt::format(", the first {}",
+                        first.front().at("key").dump(-1, ' ', false, base::Json::error_handler_t::replace));
+  }
+  return text;
+}
+
+// The stream tells which columns an update changed only where it has the row as it was. A backfill sets its column and,
+// without triggers of the users, nothing else; a change of rows has its images.
+bool ColumnsEvident(const plan::Plan& plan, const std::string& id) {
+  const auto step =
+      std::find_if(plan.steps.begin(), plan.steps.end(), [&](const plan::Step& each) { return each.id == id; });
+  if (step == plan.steps.end()) return false;
+  return step->data.has_value() || (step->backfill && step->backfill->triggers.empty());
+}
+
+bool SaysNothing(const base::Json& body, const journal::Event* last) {
+  if (!body.at("steps").empty() || !body.at("alarms").empty()) return false;
+  if (last == nullptr) return body.at("not_evidenced").empty();
+  return last->body.value("not_evidenced", base::Json::array()) == body.at("not_evidenced") &&
+         last->body.value("lost", "") == body.at("lost");
+}
+
+}  // namespace
+
+Auditor::Auditor(Work& work) : work_(work), checkpoint_(CheckpointOf(work.state())) {
+  if (checkpoint_ && !checkpoint_->slot.empty())
+    stored_ = proof::ReadStored(work_.connection(), checkpoint_->publications);
+}
+
+void Auditor::AfterStep(const plan::Step& step) {
+  if (!Writes(step)) return;
+  const std::size_t before = ReadAudits(work_.journal()).alarms.size();
+  Look(&step);
+  const Audits audits = ReadAudits(work_.journal());
+  if (audits.alarms.size() <= before) return;
+  std::string detail;
+  for (const std::string& alarm : audits.alarms) detail += (detail.empty() ? "" : "\n") + alarm;
+  throw base::Error(base::Code::kGateNoGo, fmt::format("step {} wrote something that it does not declare", step.id))
+      .Detail(detail)
+      .Hint(fmt::format("Go back with `switchback rollback {}`, or, where it is as it should be, go on with "
+                        "--accept-alarms.",
+                        work_.plan().release))
+      .TargetChanged(base::Changed::kYes);
+}
+
+void Auditor::Look(const plan::Step* step) {
+  if (!checkpoint_ || checkpoint_->slot.empty()) return;
+  base::Json body = {{"slot", checkpoint_->slot},
+                     {"through", AuditedThrough(work_.journal(), *checkpoint_).Text()},
+                     {"applications", 0},
+                     {"steps", base::Json::array()},
+                     {"alarms", base::Json::array()},
+                     {"not_evidenced", base::Json::array()},
+                     {"lost", ""}};
+  try {
+    const stream::Drained drained = stream::Drain({.connect = work_.session().connect,
+                                                   .slot = checkpoint_->slot,
+                                                   .publications = checkpoint_->publications,
+                                                   .from = checkpoint_->point.lsn,
+                                                   .state = work_.state(),
+                                                   .stop = &base::InterruptFlag()});
+    if (drained.lost) body["lost"] = drained.not_evidenced;
+    if (!drained.not_evidenced.empty()) body["not_evidenced"].push_back(drained.not_evidenced);
+    Compare(body);
+    if (step != nullptr) AddImages(body, *step);
+  } catch (const base::Error& error) {
+    if (error.code() == base::Code::kInterrupted) throw;
+    body["not_evidenced"].push_back(fmt::format("the stream was not read: {}", error.message()));
+  }
+  if (SaysNothing(body, work_.journal().Last("audited"))) return;
+  for (const base::Json& alarm : body.at("alarms")) base::Warn("alarm: {}", AlarmText(alarm));
+  work_.journal().Append("audited", body);
+}
+
+void Auditor::Compare(base::Json& body) {
+  const proof::StoredTables now = proof::ReadStored(work_.connection(), checkpoint_->publications);
+  stream::Reader reader(work_.state(), checkpoint_->slot, SecretsOf(work_.state()));
+  const proof::Audit audit = proof::AuditFootprint(
+      reader,
+      {.plan = work_.plan(), .after = AuditedThrough(work_.journal(), *checkpoint_), .roots = proof::RootsOf(now)});
+  std::set<pg::QualifiedName> truncated;
+  for (const proof::StepAudit& step : audit.steps) {
+    if (!step.step.empty()) body["steps"].push_back(proof::ToJson(step));
+    for (const proof::Outside& outside : step.outside) body["alarms"].push_back(AlarmOf(step, outside));
+    for (const auto& [table, wrote] : step.wrote) {
+      if (wrote.truncated) truncated.insert(table);
+      if (wrote.columns_unknown == 0 || ColumnsEvident(work_.plan(), step.step)) continue;
+      body["not_evidenced"].push_back(fmt::format(
+          "which columns of {} step {} changed: its replica identity is only the key", table.Text(), step.step));
+    }
+  }
+  for (const proof::Claim& claim : audit.claims) body["alarms"].push_back(proof::ToJson(claim));
+  body["applications"] = audit.applications;
+  if (reader.place()) body["through"] = std::max(reader.place()->last_commit, checkpoint_->point.lsn).Text();
+  AddUnseen(body, now, truncated);
+}
+
+void Auditor::AddImages(base::Json& body, const plan::Step& step) {
+  const proof::StepAudit audit{.step = step.id, .direction = std::string(Name(journal::Direction::kForward))};
+  for (const proof::Outside& outside : proof::AuditImages(work_.connection(), step)) {
+    body["alarms"].push_back(AlarmOf(audit, outside));
+  }
+}
+
+void Auditor::AddUnseen(base::Json& body, const proof::StoredTables& now,
+                        const std::set<pg::QualifiedName>& truncated) {
+  for (const auto& [oid, table] : now) {
+    if (!table.uncovered.empty()) body["not_evidenced"].push_back(table.uncovered);
+  }
+  for (const pg::QualifiedName& table : proof::Rewritten(stored_, now)) {
+    if (truncated.count(table) > 0 || SameContent(table)) continue;
+    body["not_evidenced"].push_back(
+        fmt::format("{} was rewritten: what became of its rows is not in the stream", table.Text()));
+  }
+  stored_ = now;
+}
+
+// With a hash from the checkpoint, which also holds for a table that nobody else wrote to since.
+bool Auditor::SameContent(const pg::QualifiedName& table) {
+  if (!checkpoint_->content || checkpoint_->content->count(table) == 0) return false;
+  return checkpoint::HashTable(work_.connection(), table) == checkpoint_->content->at(table);
+}
+
+Audits ReadAudits(const journal::Journal& journal) {
+  Audits audits;
+  std::set<std::int64_t> accepted;
+  for (const journal::Event& event : journal.events()) {
+    if (event.kind != "accepted") continue;
+    for (const base::Json& seq : event.body.value("alarms", base::Json::array())) {
+      accepted.insert(seq.get<std::int64_t>());
+    }
+    audits.without = event.body.value("without", audits.without);
+  }
+  for (const journal::Event& event : journal.events()) {
+    if (event.kind == "checkpoint") {
+      audits.not_evidenced.clear();
+      audits.lost.clear();
+    }
+    if (event.kind != "audited") continue;
+    audits.steps += static_cast<std::int64_t>(event.body.at("steps").size());
+    audits.lost = event.body.at("lost").get<std::string>();
+    for (const base::Json& sentence : event.body.at("not_evidenced")) {
+      const auto text = sentence.get<std::string>();
+      if (std::find(audits.not_evidenced.begin(), audits.not_evidenced.end(), text) == audits.not_evidenced.end()) {
+        audits.not_evidenced.push_back(text);
+      }
+    }
+    if (accepted.count(event.seq) > 0) continue;
+    for (const base::Json& alarm : event.body.at("alarms")) audits.alarms.push_back(AlarmText(alarm));
+  }
+  return audits;
+}
+
+std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const journal::Journal& journal) {
+  const journal::Event* checkpoint = journal.Last("checkpoint");
+  const std::string name = checkpoint == nullptr ? "" : checkpoint->body.value("slot", "");
+  if (name.empty()) return {};
+  const Audits audits = ReadAudits(journal);
+  const stream::SlotState slot = stream::ReadSlot(connection, name);
+  const std::string lost = stream::WhyLost(slot, name);
+  return SlotStanding{.slot = name,
+                      .lost = lost.empty() ? audits.lost : lost,
+                      .soon_lost = stream::WhyNearlyLost(slot, name),
+                      .accepted = audits.without == name,
+                      .kept = slot.kept};
+}
+
+void AcceptAlarms(Work& work) {
+  base::Json alarms = base::Json::array();
+  for (const journal::Event& event : work.journal().events()) {
+    if (event.kind == "audited" && !event.body.at("alarms").empty()) alarms.push_back(event.seq);
+  }
+  const std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
+  const bool lost = slot && !slot->lost.empty() && !slot->accepted;
+  if (ReadAudits(work.journal()).alarms.empty() && !lost) return;
+  base::Json body = {{"plan", work.plan().digest}, {"alarms", alarms}};
+  if (lost) body["without"] = slot->slot;
+  work.journal().Append("accepted", body);
+}
+
+}  // namespace cli

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <vector>
+
+#include "pg/connection.h"
+#include "plan/step.h"
+#include "proof/footprint.h"
+
+namespace proof {
+
+// The stream has no row as it was before an update, but the images of a change of rows do: which columns it changed
+// that it does not declare. Right after the step, while the images are those of this run. Nothing where it has none.
+std::vector<Outside> AuditImages(pg::Connection& connection, const plan::Step& step);
+
+}  // namespace proof

@@ -1,0 +1,86 @@
+// What a release really wrote, seen in its stream: alarms, the gate, and going on all the same.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "needs_programs.h"
+#include "served_project.h"
+
+namespace {
+
+[[maybe_unused]] const testing::Environment* const kNeedsBackups =
+    testing::AddGlobalTestEnvironment(new test::NeedsBackups);
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class Footprint : public testing::Test {
+ protected:
+  void SetUp() override {
+    project_.Connect().Exec(
+        "CREATE TABLE public.shops(id int PRIMARY KEY, city text, name text);"
+        "CREATE TABLE public.orders(id int PRIMARY KEY, total int);"
+        "CREATE TABLE public.audit(id serial PRIMARY KEY, what text);"
+        "INSERT INTO public.shops SELECT g, 'Vienna', 'secret shop' FROM generate_series(1, 2) g;"
+        "INSERT INTO public.orders SELECT g, g FROM generate_series(1, 9) g;"
+        "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit(what) "
+        "VALUES (OLD.city); NEW.name := upper(NEW.name); RETURN NEW; END $$;"
+        "CREATE TRIGGER noted BEFORE UPDATE ON public.shops FOR EACH ROW EXECUTE FUNCTION public.note()");
+  }
+  base::Json On(const std::vector<std::string>& words, int exit) {
+    const base::Json said = project_.On(words);
+    EXPECT_EQ(said["exit"], exit) << words.front() << "\n" << said.dump(2);
+    return said;
+  }
+  std::string Status(const std::string& release) { return project_.Say({"status", release}).out; }
+
+  test::ServedProject project_;
+};
+
+TEST_F(Footprint, AnAlarmStopsTheRunAndAPersonMayGoOn) {
+  const auto directory = project_.MakeRelease("spoil", "UPDATE public.shops SET city = 'Wien';");
+  On({"plan", "spoil"}, 0);
+  const base::Json stopped = On({"run", "spoil"}, 10);
+  EXPECT_THAT(stopped["error"]["detail"].get<std::string>(),
+              AllOf(HasSubstr("public.audit: rows were inserted, 2 rows, the first {\"id\":\"1\"}"),
+                    HasSubstr("public.shops: column name was changed, 2 rows, the first {\"id\":\"1\"}")));
+  EXPECT_THAT(Status("spoil"), HasSubstr("alarm: migrate.2: public.audit"));
+  const base::Json verdict = On({"gate", "spoil", "--for", "purge"}, 10);
+  EXPECT_EQ(verdict["result"]["decision"], "NO_GO");
+  On({"run", "spoil"}, 10);
+  On({"run", "spoil", "--accept-alarms"}, 0);
+  EXPECT_THAT(Status("spoil"), Not(HasSubstr("alarm")));
+  On({"evidence", "build", "spoil"}, 0);
+  std::string report;
+  for (const auto& entry : std::filesystem::directory_iterator(project_.State("spoil") / "evidence")) {
+    report = base::ReadFile(entry.path() / "report.md");
+  }
+  EXPECT_THAT(report, AllOf(HasSubstr("rows were inserted"), Not(HasSubstr("secret")), Not(HasSubstr("SECRET"))));
+  On({"rollback", "spoil"}, 0);
+  EXPECT_EQ(project_.Connect().Exec("SELECT count(*) FROM public.shops WHERE city = 'Vienna'").Int(0, 0), 2);
+  EXPECT_TRUE(std::filesystem::exists(project_.State("spoil") / "stream"));
+}
+
+TEST_F(Footprint, AnOpaqueStatementThatSpoilsRowsIsFoundAndALostSlotIsSaid) {
+  const auto directory =
+      project_.MakeRelease("opaque",
+                           "DO $$ BEGIN UPDATE public.orders SET total = total * 1000 WHERE id <= 3; END $$;\n"
+                           "DO $$ BEGIN PERFORM 1; END $$;\n");
+  base::WriteFile(directory / "release.yaml",
+                  base::ReadFile(directory / "release.yaml") +
+                      "opaque:\n  - {statement: 1, down: \"SELECT 1\"}\n  - {statement: 2, down: \"SELECT 1\"}\n");
+  On({"plan", "opaque"}, 0);
+  EXPECT_THAT(On({"run", "opaque"}, 10)["error"]["detail"].get<std::string>(),
+              HasSubstr("public.orders: rows were updated, 3 rows"));
+  auto connection = project_.Connect();
+  const std::string slot = connection.Exec("SELECT slot_name FROM pg_replication_slots").Text(0, 0);
+  connection.Query("SELECT pg_drop_replication_slot($1)", {slot});
+  EXPECT_THAT(Status("opaque"), HasSubstr("stream: lost"));
+  const base::Json verdict = On({"gate", "opaque", "--for", "migrate"}, 10);
+  EXPECT_THAT(verdict["result"].dump(), HasSubstr("can no longer bring back"));
+  On({"run", "opaque"}, 10);
+  On({"run", "opaque", "--accept-alarms"}, 0);
+}
+
+}  // namespace
