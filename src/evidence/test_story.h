@@ -98,6 +98,8 @@ inline gate::Facts Facts() {
   facts.owner = "oncall@example.com";
   facts.rollback_window = std::chrono::hours(24);
   facts.point_of_no_return = gate::PointOfNoReturnFact{};
+  facts.stream = gate::StreamFact{.has_slot = true};
+  facts.footprint = gate::FootprintFact{.steps = 1, .alarms = {}, .not_evidenced = {}};
   facts.invariants.emplace();
   return facts;
 }
