@@ -55,7 +55,7 @@ base::Json AlarmOf(const proof::StepAudit& step, const proof::Outside& outside) 
 
 std::string AlarmText(const base::Json& alarm) {
   if (alarm.contains("tag")) {
-    return fmt::format("transaction {} at {} pretends to be the release's", alarm.value("xid", 0),
+    return fmt::format("transaction {} at {} pretends to be the release's", alarm.value("xid", std::int64_t{0}),
                        alarm.value("at", ""));
   }
   const std::string step = alarm.value("step", "");

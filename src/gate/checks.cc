@@ -214,13 +214,10 @@ Check StreamCheck(const Policy&, const Facts& facts, Phase) {
         "Not evidenced: the checkpoint has no logical slot, so a restore cannot bring back what applications write.",
         ""};
   }
-  if (!stream.lost.empty() && stream.accepted) {
-    return {id, Result::kSkipped, fmt::format("Not evidenced, which was accepted: {}.", stream.lost), ""};
-  }
   if (!stream.lost.empty()) {
-    return {id, Result::kDecide,
-            fmt::format("A restore can no longer bring back what applications wrote: {}.", stream.lost),
-            "Go back while an undo is enough, or run with --accept-alarms."};
+    return {id, Result::kSkipped,
+            fmt::format("Not evidenced: a restore can no longer bring back what applications wrote: {}.", stream.lost),
+            ""};
   }
   if (!stream.soon_lost.empty()) {
     return {id, Result::kDecide, fmt::format("What a restore needs is about to be lost: {}.", stream.soon_lost),

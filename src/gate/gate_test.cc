@@ -175,7 +175,7 @@ const States kStream = {
     {"good", Result::kPass, [](Facts&) {}},
     {"not asked", Result::kMissing, [](Facts& f) { f.stream.reset(); }},
     {"none", Result::kSkipped, [](Facts& f) { f.stream->has_slot = false; }},
-    {"lost", Result::kDecide, [](Facts& f) { f.stream->lost = "the server gave it up"; }},
+    {"lost", Result::kSkipped, [](Facts& f) { f.stream->lost = "the server gave it up"; }},
     {"lost, which was accepted", Result::kSkipped,
      [](Facts& f) {
        f.stream->lost = "the server gave it up";
