@@ -2,20 +2,8 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <charconv>
-
-#include "base/error.h"
-
 namespace backup {
 namespace {
-
-std::optional<std::uint64_t> Hex(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  if (text.empty() || text.size() > 8 || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 std::string NameOf(std::uint32_t timeline, std::uint64_t number, std::uint64_t segment_bytes) {
   const std::uint64_t per_id = (std::uint64_t{1} << 32) / segment_bytes;
@@ -23,18 +11,6 @@ std::string NameOf(std::uint32_t timeline, std::uint64_t number, std::uint64_t s
 }
 
 }  // namespace
-
-std::string Lsn::Text() const { return fmt::format("{:X}/{:X}", value >> 32, value & 0xFFFFFFFF); }
-
-Lsn Lsn::Parse(std::string_view text) {
-  const std::size_t slash = text.find('/');
-  if (slash != std::string_view::npos) {
-    const auto high = Hex(text.substr(0, slash));
-    const auto low = Hex(text.substr(slash + 1));
-    if (high && low) return {.value = *high << 32 | *low};
-  }
-  throw base::Error(base::Code::kBadJson, fmt::format("'{}' is not a position in the write-ahead log", text));
-}
 
 std::string SegmentBefore(std::uint32_t timeline, Lsn end, std::uint64_t segment_bytes) {
   return NameOf(timeline, (end.value - 1) / segment_bytes, segment_bytes);

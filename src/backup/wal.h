@@ -1,21 +1,16 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "pg/lsn.h"
+
 // Positions in the write-ahead log and the names of its files.
 namespace backup {
 
-struct Lsn {
-  std::uint64_t value = 0;
-  [[nodiscard]] std::string Text() const;   // "0/2F4CB940"
-  static Lsn Parse(std::string_view text);  // throws kBadJson
-  auto operator<=>(const Lsn&) const = default;
-};
+using pg::Lsn;
 
 // The segment that holds the last byte before `end`: the one that must be archived before everything up to `end` is.
 std::string SegmentBefore(std::uint32_t timeline, Lsn end, std::uint64_t segment_bytes);

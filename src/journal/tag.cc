@@ -2,16 +2,21 @@
 
 #include <fmt/core.h>
 
-#include <optional>
-
 #include "base/digest.h"
 #include "base/file.h"
 
 namespace journal {
 namespace {
 
-std::string Signature(std::string_view secret, std::string_view release, std::string_view nonce) {
-  return base::HmacSha256Hex(secret, fmt::format("{}|{}", release, nonce));
+constexpr std::string_view kVersion = "v1 ";
+
+// Cuts the last word off, with the blank before it. Nothing: there is none.
+std::optional<std::string> TakeWord(std::string_view& text) {
+  const std::size_t blank = text.rfind(' ');
+  if (blank == std::string_view::npos) return std::nullopt;
+  std::string word(text.substr(blank + 1));
+  text.remove_suffix(text.size() - blank);
+  return word == "-" ? "" : word;
 }
 
 }  // namespace
@@ -28,20 +33,23 @@ std::string RunSecret(const std::filesystem::path& state) {
   return base::ReadFile(path);
 }
 
-std::string MakeTag(std::string_view secret, std::string_view release) {
-  const std::string nonce = base::RandomHex(8);
-  return fmt::format("v1 {} {} {}", release, nonce, Signature(secret, release, nonce));
+std::string MakeTag(std::string_view secret, const Tag& tag) {
+  const std::string text = fmt::format("{}{} {} {} {}", kVersion, tag.release, tag.step.empty() ? "-" : tag.step,
+                                       tag.direction.empty() ? "-" : tag.direction, base::RandomHex(8));
+  return fmt::format("{} {}", text, base::HmacSha256Hex(secret, text));
 }
 
 // Read from its end: a release's name may hold blanks.
-bool TagIsOurs(std::string_view secret, std::string_view tag) {
-  constexpr std::string_view kVersion = "v1 ";
-  const std::size_t signature = tag.rfind(' ');
-  if (!tag.starts_with(kVersion) || signature == std::string_view::npos || signature < kVersion.size()) return false;
-  const std::size_t nonce = tag.rfind(' ', signature - 1);
-  if (nonce == std::string_view::npos || nonce < kVersion.size()) return false;
-  return tag.substr(signature + 1) == Signature(secret, tag.substr(kVersion.size(), nonce - kVersion.size()),
-                                                tag.substr(nonce + 1, signature - nonce - 1));
+std::optional<Tag> ReadTag(std::string_view secret, std::string_view text) {
+  if (!text.starts_with(kVersion)) return std::nullopt;
+  const std::optional<std::string> signature = TakeWord(text);
+  if (!signature || *signature != base::HmacSha256Hex(secret, text)) return std::nullopt;
+  TakeWord(text);  // the nonce
+  Tag tag;
+  tag.direction = TakeWord(text).value_or("");
+  tag.step = TakeWord(text).value_or("");
+  tag.release = text.substr(kVersion.size());
+  return tag;
 }
 
 }  // namespace journal

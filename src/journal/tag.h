@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,9 +15,18 @@ inline constexpr std::string_view kTagPrefix = "switchback";
 // The secret in STATE/run.secret (0600), made where there is none yet. Throws kFileRead, kFileWrite.
 std::string RunSecret(const std::filesystem::path& state);
 
-// "v1 <release> <nonce> <HMAC-SHA-256 of release|nonce, hex>": a new one at each call.
-std::string MakeTag(std::string_view secret, std::string_view release);
-// True where the tag was made with this secret.
-bool TagIsOurs(std::string_view secret, std::string_view tag);
+// What a tag says of its transaction.
+struct Tag {
+  std::string release;
+  std::string step = {};       // its id; empty: a transaction of no step (the lease, the mirror)
+  std::string direction = {};  // "forward" or "reverse" with a step
+  bool operator==(const Tag&) const = default;
+};
+
+// "v1 <release> <step> <direction> <nonce> <HMAC-SHA-256 of all before it, hex>", "-" for what is empty: a new one at
+// each call.
+std::string MakeTag(std::string_view secret, const Tag& tag);
+// What the tag says; nothing where it was not made with this secret.
+std::optional<Tag> ReadTag(std::string_view secret, std::string_view text);
 
 }  // namespace journal

@@ -9,16 +9,18 @@ namespace journal {
 namespace {
 
 TEST(TagTest, KnowsItsOwn) {
-  const std::string tag = MakeTag("secret", "20261122-name");
-  EXPECT_TRUE(TagIsOurs("secret", tag));
-  EXPECT_FALSE(TagIsOurs("other", tag));
-  EXPECT_NE(tag, MakeTag("secret", "20261122-name"));
-  EXPECT_TRUE(TagIsOurs("secret", MakeTag("secret", "a name with blanks")));
+  const Tag said{.release = "20261122-name", .step = "migrate.2", .direction = "forward"};
+  const std::string tag = MakeTag("secret", said);
+  EXPECT_EQ(ReadTag("secret", tag), said);
+  EXPECT_FALSE(ReadTag("other", tag));
+  EXPECT_NE(tag, MakeTag("secret", said));
+  const Tag odd{.release = "a name with - blanks"};
+  EXPECT_EQ(ReadTag("secret", MakeTag("secret", odd)), odd);
   for (std::size_t at = 0; at < tag.size(); ++at) {
     std::string changed = tag;
     changed[at] = changed[at] == 'x' ? 'y' : 'x';
-    EXPECT_FALSE(TagIsOurs("secret", changed)) << at;
-    EXPECT_FALSE(TagIsOurs("secret", tag.substr(0, at))) << at;
+    EXPECT_FALSE(ReadTag("secret", changed)) << at;
+    EXPECT_FALSE(ReadTag("secret", tag.substr(0, at))) << at;
   }
 }
 

@@ -20,16 +20,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kGrace = std::chrono::seconds(5);
 
-// TimeZone and quote_all_identifiers decide how the server writes expressions down, and so what a digest of them is.
 constexpr const char* kPins =
-    "SET standard_conforming_strings = on;"
-    "SET DateStyle = 'ISO, YMD';"
-    "SET IntervalStyle = 'postgres';"
-    "SET TimeZone = 'UTC';"
-    "SET bytea_output = 'hex';"
-    "SET extra_float_digits = 3;"
-    "SET quote_all_identifiers = off;"
-    "SET search_path = pg_catalog, pg_temp;"
+    "{}"
     "SET idle_in_transaction_session_timeout = '60s';"
     "SET statement_timeout = {};"
     "SET lock_timeout = {}";
@@ -56,11 +48,6 @@ void RefusePooler(Connection& connection, int announced_pid, const std::string& 
           "so both are refused",
           announced_pid, real_pid));
 }
-
-struct ResultDeleter {
-  void operator()(PGresult* result) const { PQclear(result); }
-};
-using RawResult = std::unique_ptr<PGresult, ResultDeleter>;
 
 // A statement that was sent: waits for its results and collects them.
 class Exchange {
@@ -194,6 +181,17 @@ Number ParseNumber(const std::string& text, const char* kind) {
 
 }  // namespace
 
+// TimeZone and quote_all_identifiers decide how the server writes expressions down, and so what a digest of them is.
+const char* const kTextPins =
+    "SET standard_conforming_strings = on;"
+    "SET DateStyle = 'ISO, YMD';"
+    "SET IntervalStyle = 'postgres';"
+    "SET TimeZone = 'UTC';"
+    "SET bytea_output = 'hex';"
+    "SET extra_float_digits = 3;"
+    "SET quote_all_identifiers = off;"
+    "SET search_path = pg_catalog, pg_temp;";
+
 int Result::rows() const { return PQntuples(static_cast<PGresult*>(result_.get())); }
 int Result::columns() const { return PQnfields(static_cast<PGresult*>(result_.get())); }
 
@@ -252,7 +250,7 @@ Connection Connection::Open(const ConnectOptions& options) {
   state->statement_timeout = options.connect_timeout;
   Connection connection(std::move(state));
   RefusePooler(connection, announced_pid, connection.state_->redacted);
-  connection.Exec(fmt::format(kPins, options.statement_timeout.count(), options.lock_timeout.count()));
+  connection.Exec(fmt::format(kPins, kTextPins, options.statement_timeout.count(), options.lock_timeout.count()));
   connection.state_->statement_timeout = options.statement_timeout;
   return connection;
 }

@@ -21,7 +21,11 @@ struct ConnectionDeleter {
 struct CancelDeleter {
   void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
 };
+struct ResultDeleter {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
 using RawConnection = std::unique_ptr<PGconn, ConnectionDeleter>;
+using RawResult = std::unique_ptr<PGresult, ResultDeleter>;
 
 struct Connection::State {
   ConnectOptions options;
@@ -36,6 +40,9 @@ struct Connection::State {
 // A session with `options`, nothing set in it yet. Throws kNoDatabase, kBadConnectionString, kUnreachable,
 // kAuthentication, kUnknownDatabase, kPrivilege, kPooler.
 RawConnection Connect(const ConnectOptions& options, const std::string& redacted);
+
+// Statements that set what decides how values and definitions are written down, for any session that reads them.
+extern const char* const kTextPins;
 
 // Waits for a socket event. False: the deadline passed first.
 bool WaitForSocket(int socket, short events, const Clock::time_point* deadline);

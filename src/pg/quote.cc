@@ -54,6 +54,8 @@ std::string DollarQuote(std::string_view body) {
   return tag + std::string(body) + tag;
 }
 
+std::string ReplicationLiteral(std::string_view text) { return Doubled(text, '\'', false); }
+
 std::string QualifiedName::Text() const { return TextPart(schema) + "." + TextPart(name); }
 
 }  // namespace pg

@@ -75,6 +75,8 @@ void Builder::Touch(const pg::QualifiedName& table) {
   if (place == plan_.tables.end() || *place != table) plan_.tables.insert(place, table);
 }
 
+void Builder::Remember(const Pair& pair) { plan_.pairs.push_back(pair); }
+
 Plan Builder::Finish() {
   for (const Phase phase : kPhases) {
     std::vector<Ranked>& ranked = steps_[phase];

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "catalog/catalog.h"
 #include "pg/quote.h"
 #include "sql/parse.h"
@@ -42,7 +43,7 @@ struct Pair {
   std::vector<std::string> key;        // primary key columns of the table, for lists of rows
   bool users_before_triggers = false;  // the table has BEFORE ROW triggers of its users
   bool subscribed = false;             // rows arrive by logical replication, for which ordinary triggers do not fire
-  sql::Location at;
+  sql::Location at = {};
 
   [[nodiscard]] bool OneName() const { return !shadow.empty(); }
   [[nodiscard]] bool OneWay() const { return !down.has_value(); }
@@ -72,5 +73,9 @@ std::string Distinct(const std::string& left, const std::string& right, bool has
 // CREATE FUNCTION and DROP FUNCTION statements of both directions.
 std::vector<std::string> CreateTransforms(const Pair& pair, const std::string& authors_path);
 std::vector<std::string> DropTransforms(const Pair& pair);
+
+// For plan.lock.json; see Plan::pairs.
+base::Json ToJson(const Pair& pair);
+Pair PairFromJson(const base::Json& json);
 
 }  // namespace plan

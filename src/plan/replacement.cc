@@ -161,6 +161,7 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
   Replacement replacement{*pair, std::nullopt, old.default_expression, {}};
   replacement.default_after = change.default_changed ? change.new_default : old.default_expression;
 
+  builder.Remember(*pair);
   AddShadow(builder, *pair, old);
   AddSync(builder, *pair,
           fmt::format("keep {}.{} and {} in step", pair->table.Text(), pair->old_name,

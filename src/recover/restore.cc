@@ -92,7 +92,7 @@ std::optional<WalAccount> CountLeftBehind(const RestoreOptions& options, const c
   request.to = reach.to;
   request.database = checkpoint.database_oid;
   request.is_ours = [secret = journal::RunSecret(options.state)](const std::string& tag) {
-    return journal::TagIsOurs(secret, tag);
+    return journal::ReadTag(secret, tag).has_value();
   };
   note = reach.note;
   return backup::local::AccountFor(request);

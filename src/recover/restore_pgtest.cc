@@ -47,7 +47,7 @@ class RestoreTest : public testing::Test {
 
   // A release that spoils the table, and an application that goes on.
   void Spoil() {
-    const std::string tag = journal::MakeTag(journal::RunSecret(options_.state), plan_.release);
+    const std::string tag = journal::MakeTag(journal::RunSecret(options_.state), {.release = plan_.release});
     source_.Exec(
         fmt::format("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', {}); UPDATE public.t SET v = 'bad'; "
                     "ALTER TABLE public.t ADD COLUMN extra int; COMMIT",

@@ -84,7 +84,7 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
     }
   }
   pg::Transaction transaction(connection);
-  MarkAsOwn(connection, session.tag_secret, plan.release);
+  MarkAsOwn(connection, session.tag_secret, {.release = plan.release});
   journal::EnterRelease(connection, {plan.release, plan.digest, identity.system_identifier, plan.hex});
   base::Failpoint(base::FailpointId::kRunBeforeEnter);
   transaction.Commit();

@@ -75,7 +75,7 @@ Lease::~Lease() {
 void Lease::Take(pg::Connection& connection) {
   const std::string host = base::HostName();
   pg::Transaction transaction(connection);
-  MarkAsOwn(connection, tag_secret_, release_);
+  MarkAsOwn(connection, tag_secret_, {.release = release_});
   connection.Query(Sql(sql_text::kLeaseEnter), {release_});
   connection.Exec(fmt::format("SET LOCAL lock_timeout = {}", std::chrono::milliseconds(kTakeoverWait).count()));
   std::optional<pg::Result> found;
@@ -125,7 +125,7 @@ void Lease::EndFormer(pg::Connection& connection) {
 
 void Lease::Write(pg::Connection& connection, std::string_view sql, base::FailpointId before_commit) const {
   pg::Transaction transaction(connection);
-  MarkAsOwn(connection, tag_secret_, release_);
+  MarkAsOwn(connection, tag_secret_, {.release = release_});
   connection.Query(Sql(sql), {release_, std::to_string(token_)});
   base::Failpoint(before_commit);
   transaction.Commit();

@@ -59,7 +59,10 @@ bool EndsTheRun(Code code) {
 }  // namespace
 
 Runner::Runner(const Session& session)
-    : session_(session), connect_(WithLockTimeout(session)), connection_(Connect(connect_)) {
+    : session_(session),
+      connect_(WithLockTimeout(session)),
+      connection_(Connect(connect_)),
+      tag_{.release = session.plan.release} {
   journal::InstallSchema(connection_);
   lease_.emplace(connect_, connection_, session_.plan.release, session_.tag_secret);
   EnterRelease(connection_, session_);
@@ -147,6 +150,8 @@ Done Runner::Run(std::size_t index, Direction direction) {
   base::Failpoint(base::FailpointId::kStepAfterIntent);
   const auto began = Clock::now();
   Done done;
+  tag_.step = step.id;
+  tag_.direction = journal::Name(direction);
   try {
     done = Attempts(index, direction, intent);
   } catch (const base::Error& error) {
@@ -179,6 +184,7 @@ void Runner::GiveUpFailed() {
 }
 
 void Runner::Finish() {
+  tag_ = {.release = session_.plan.release};
   // An intent that is still open would look as if it had committed.
   auto through = static_cast<std::int64_t>(session_.journal.events().size());
   for (auto event = session_.journal.events().rbegin(); event != session_.journal.events().rend(); ++event) {

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "journal/position.h"
+#include "journal/tag.h"
 #include "pg/connection.h"
 #include "pg/lock_meter.h"
 #include "run/lease.h"
@@ -82,6 +83,7 @@ class Runner {
   pg::Connection connection_;
   std::optional<Lease> lease_;
   journal::Position position_;
+  journal::Tag tag_;                          // of the transactions: the step that runs
   base::Json blocked_ = base::Json::array();  // who was in the way of the last attempt to fill
   bool cleaned_ = false;                      // the last attempt was in no transaction, and left nothing all the same
 };

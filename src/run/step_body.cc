@@ -19,7 +19,7 @@ using base::Code;
 using journal::Direction;
 
 void Runner::Prologue(pg::Connection& connection) const {
-  MarkAsOwn(connection, session_.tag_secret, session_.plan.release);
+  MarkAsOwn(connection, session_.tag_secret, tag_);
   lease_->Hold(connection);
 }
 

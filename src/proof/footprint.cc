@@ -1,0 +1,221 @@
+#include "proof/footprint.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace proof {
+namespace {
+
+using stream::Change;
+
+constexpr std::size_t kFirstRows = 20;
+
+std::string NameOfColumn(const stream::Relation& relation, std::size_t column) { return relation.columns[column].name; }
+
+base::Json ValueJson(const stream::Value& value) {
+  switch (value.kind) {
+    case stream::Value::Kind::kNull:
+      return nullptr;
+    case stream::Value::Kind::kUnchanged:
+      return "(not sent: unchanged)";
+    default:
+      return std::string(value.text);
+  }
+}
+
+// Those columns for which `wanted` holds.
+template <typename Wanted>
+base::Json RowJson(const stream::Relation& relation, const stream::Row& row, const Wanted& wanted) {
+  base::Json json = base::Json::object();
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (wanted(i)) json[NameOfColumn(relation, i)] = ValueJson(row[i]);
+  }
+  return json;
+}
+
+bool Same(const stream::Value& old, const stream::Value& now) {
+  if (now.kind == stream::Value::Kind::kUnchanged) return true;
+  return old.kind == now.kind && old.text == now.text;
+}
+
+base::Json Shown(const Change& change, bool values) {
+  const stream::Relation& relation = *change.relation;
+  const bool has_row = change.kind != Change::Kind::kDelete;
+  const stream::Row& identified = change.old && !has_row ? *change.old : change.row;
+  const auto is_key = [&](std::size_t i) { return relation.columns[i].key; };
+  base::Json shown = {{"key", RowJson(relation, identified, is_key)}};
+  if (!values) return shown;
+  const auto all = [](std::size_t) { return true; };
+  if (change.old && change.old_is_row) shown["before"] = RowJson(relation, *change.old, all);
+  if (has_row) shown["after"] = RowJson(relation, change.row, all);
+  return shown;
+}
+
+class Auditor {
+ public:
+  explicit Auditor(const AuditRequest& request) : request_(request) {}
+
+  void Look(const stream::Transaction& transaction, stream::Reader& reader) {
+    StepAudit& audit = AuditOf(transaction.tag);
+    ++audit.transactions;
+    if (transaction.changes == 0) return;
+    const auto step = std::find_if(request_.plan.steps.begin(), request_.plan.steps.end(),
+                                   [&](const plan::Step& each) { return each.id == transaction.tag.step; });
+    const plan::Step* declared = step == request_.plan.steps.end() ? nullptr : &*step;
+    stream::Changes changes = reader.ChangesOf(transaction);
+    while (const Change* change = changes.Next()) {
+      if (change->kind != Change::Kind::kTruncate) {
+        LookAt(*change, RootOf(change->relation->name), declared, audit);
+        continue;
+      }
+      for (const stream::Relation* relation : change->truncated) {
+        Change one;
+        one.kind = Change::Kind::kTruncate;
+        one.relation = relation;
+        LookAt(one, RootOf(relation->name), declared, audit);
+      }
+    }
+  }
+
+  std::vector<StepAudit> Take() { return std::move(audits_); }
+
+ private:
+  StepAudit& AuditOf(const journal::Tag& tag) {
+    for (StepAudit& audit : audits_) {
+      if (audit.step == tag.step && audit.direction == tag.direction) return audit;
+    }
+    return audits_.emplace_back(StepAudit{.step = tag.step, .direction = tag.direction});
+  }
+
+  [[nodiscard]] pg::QualifiedName RootOf(const pg::QualifiedName& table) const {
+    const auto root = request_.roots.find(table);
+    return root == request_.roots.end() ? table : root->second;
+  }
+
+  static const plan::Written* DeclaredFor(const plan::Step* step, const pg::QualifiedName& table) {
+    if (step == nullptr) return nullptr;
+    for (const plan::Written& written : step->footprint) {
+      if (written.table == table) return &written;
+    }
+    return nullptr;
+  }
+
+  void LookAt(const Change& change, const pg::QualifiedName& table, const plan::Step* step, StepAudit& audit) const {
+    Wrote& wrote = audit.wrote[table];
+    const plan::Written* declared = DeclaredFor(step, table);
+    const auto is_declared = [&](std::size_t column) {
+      return declared != nullptr && std::find(declared->columns.begin(), declared->columns.end(),
+                                              NameOfColumn(*change.relation, column)) != declared->columns.end();
+    };
+    bool all = declared != nullptr;
+    for (std::size_t i = 0; i < change.relation->columns.size(); ++i) all = all && is_declared(i);
+    switch (change.kind) {
+      case Change::Kind::kInsert:
+        ++wrote.inserted;
+        if (!all) AddOutside(audit, table, "rows were inserted", change);
+        break;
+      case Change::Kind::kDelete:
+        ++wrote.deleted;
+        if (!all) AddOutside(audit, table, "rows were deleted", change);
+        break;
+      case Change::Kind::kTruncate:
+        wrote.truncated = true;
+        if (!all) AddOutside(audit, table, "it was truncated", change);
+        break;
+      case Change::Kind::kUpdate:
+        ++wrote.updated;
+        if (declared == nullptr) {
+          AddOutside(audit, table, "rows were updated", change);
+        } else if (!all) {
+          LookAtColumns(change, table, is_declared, audit);
+        }
+    }
+  }
+
+  template <typename IsDeclared>
+  void LookAtColumns(const Change& change, const pg::QualifiedName& table, const IsDeclared& is_declared,
+                     StepAudit& audit) const {
+    if (!change.old_is_row) ++audit.wrote[table].columns_unknown;
+    if (!change.old) return;
+    for (std::size_t i = 0; i < change.row.size(); ++i) {
+      const bool known = change.old_is_row || change.relation->columns[i].key;
+      if (!known || is_declared(i) || Same((*change.old)[i], change.row[i])) continue;
+      AddOutside(audit, table, fmt::format("column {} was changed", NameOfColumn(*change.relation, i)), change);
+    }
+  }
+
+  // Rows of one table and of one kind together.
+  void AddOutside(StepAudit& audit, const pg::QualifiedName& table, const std::string& what,
+                  const Change& change) const {
+    auto outside = std::find_if(audit.outside.begin(), audit.outside.end(),
+                                [&](const Outside& each) { return each.table == table && each.what == what; });
+    if (outside == audit.outside.end()) {
+      outside = audit.outside.insert(outside, {.table = table, .what = what});
+    }
+    if (change.kind == Change::Kind::kTruncate) return;
+    ++outside->rows;
+    if (outside->first.size() < kFirstRows) outside->first.push_back(Shown(change, request_.values));
+  }
+
+  const AuditRequest& request_;
+  std::vector<StepAudit> audits_;
+};
+
+}  // namespace
+
+Audit AuditFootprint(stream::Reader& reader, const AuditRequest& request) {
+  Audit audit;
+  Auditor auditor(request);
+  while (const std::optional<stream::Transaction> transaction = reader.Next()) {
+    if (transaction->commit <= request.after) continue;
+    switch (transaction->whose) {
+      case stream::Whose::kMigration:
+        auditor.Look(*transaction, reader);
+        break;
+      case stream::Whose::kApplication:
+        ++audit.applications;
+        break;
+      case stream::Whose::kAlarm: {
+        Claim claim{.commit = transaction->commit,
+                    .time = transaction->time,
+                    .xid = transaction->xid,
+                    .text = transaction->claim,
+                    .tables = {}};
+        for (const auto& table : transaction->tables) claim.tables.push_back(table.name);
+        audit.claims.push_back(std::move(claim));
+      }
+    }
+  }
+  audit.steps = auditor.Take();
+  return audit;
+}
+
+base::Json ToJson(const Outside& outside) {
+  return {{"table", outside.table.Text()}, {"what", outside.what}, {"rows", outside.rows}, {"first", outside.first}};
+}
+
+base::Json ToJson(const StepAudit& audit) {
+  base::Json wrote = base::Json::object();
+  for (const auto& [table, counts] : audit.wrote) {
+    wrote[table.Text()] = {{"inserted", counts.inserted},
+                           {"updated", counts.updated},
+                           {"deleted", counts.deleted},
+                           {"truncated", counts.truncated},
+                           {"columns_unknown", counts.columns_unknown}};
+  }
+  return {{"step", audit.step}, {"direction", audit.direction}, {"transactions", audit.transactions}, {"wrote", wrote}};
+}
+
+base::Json ToJson(const Claim& claim) {
+  base::Json tables = base::Json::array();
+  for (const pg::QualifiedName& table : claim.tables) tables.push_back(table.Text());
+  return {{"commit", claim.commit.Text()},
+          {"at", base::FormatTime(claim.time)},
+          {"xid", claim.xid},
+          {"tag", claim.text},
+          {"tables", tables}};
+}
+
+}  // namespace proof

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "pg/connection.h"
+#include "pg/lsn.h"
+
+namespace stream {
+
+struct DrainRequest {
+  pg::ConnectOptions connect = {};  // directly to the server: no pooler passes replication on
+  std::string slot = {};            // empty: there is none
+  std::vector<std::string> publications = {};
+  pg::Lsn from = {};                 // transactions that committed before it are not wanted: the checkpoint's point
+  std::filesystem::path state = {};  // of the release
+  std::chrono::milliseconds busy_wait = std::chrono::seconds(10);  // for another reader of the slot to end
+  const std::atomic<bool>* stop = nullptr;
+  std::function<void(std::int64_t transactions, std::int64_t changes)> progress = {};  // about once a second
+};
+
+struct Drained {
+  // Why the stream does not evidence what was asked, a sentence without a full stop; empty: it does.
+  std::string not_evidenced = {};
+  // It is gone for good, and not only out of reach for the moment.
+  bool lost = false;
+  pg::Lsn through = {};           // all that committed before it is in the spool
+  std::int64_t transactions = 0;  // that this call added
+  std::int64_t changes = 0;
+  std::int64_t nobodys = 0;
+};
+
+// Reads the slot into the spool, up to the end of the server's log at the time of the call: every transaction whose
+// COMMIT had returned by then is in the spool. To know that end, it writes a message of its own into the log. The slot
+// is only told what is safe on disk; memory does not grow with the size of a transaction.
+//
+// A slot that is absent, lost, moved by somebody else or in use is a value, not an exception. Throws kInterrupted, and
+// what connecting and writing files throws. A crash at any time leaves whole transactions; the next call goes on.
+Drained Drain(const DrainRequest& request);
+
+}  // namespace stream
