@@ -53,6 +53,7 @@ class Builder {
   // Blocks, once for each table, where the role may not do what its owner may, or does not see all rows.
   void MustMaster(const catalog::Table& table, const sql::Location& at);
   void Touch(const pg::QualifiedName& table);
+  // For the plan's `pairs`.
   void Remember(const Pair& pair);
 
   // The plan, with its steps in order and their ids given; no steps where something blocks.

@@ -161,6 +161,7 @@ base::Json ToJson(const Pair& pair) {
           {"shadow", pair.shadow},
           {"retired_old", pair.retired_old},
           {"retired_new", pair.retired_new},
+          {"search_path", pair.search_path},
           {"up", DirectionJson(pair.up)},
           {"down", pair.down ? DirectionJson(*pair.down) : base::Json()}};
 }
@@ -177,6 +178,7 @@ Pair PairFromJson(const base::Json& json) {
   pair.shadow = json.at("shadow");
   pair.retired_old = json.at("retired_old");
   pair.retired_new = json.at("retired_new");
+  pair.search_path = json.at("search_path");
   pair.up = DirectionOf(json.at("up"));
   if (!json.at("down").is_null()) pair.down = DirectionOf(json.at("down"));
   return pair;

@@ -40,6 +40,7 @@ struct Pair {
   Direction up;
   std::optional<Direction> down;       // nothing: one way
   std::string insert_default;          // expression for an INSERT that gives neither side; empty: none
+  std::string search_path;             // the author's, for both directions
   std::vector<std::string> key;        // primary key columns of the table, for lists of rows
   bool users_before_triggers = false;  // the table has BEFORE ROW triggers of its users
   bool subscribed = false;             // rows arrive by logical replication, for which ordinary triggers do not fire
