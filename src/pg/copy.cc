@@ -56,9 +56,9 @@ char Escaped(char byte) {
 }  // namespace
 
 struct CopyIn::State {
-  RawConnection connection;
-  std::string sql;
-  std::string buffer;
+  RawConnection connection = {};
+  std::string sql = {};
+  std::string buffer = {};
   bool in_row = false;
 };
 
@@ -118,14 +118,13 @@ void CopyIn::End() {
 }
 
 struct CopyOut::State {
-  RawConnection connection;
-  std::string sql;
-  std::vector<std::optional<std::string>> fields;
+  RawConnection connection = {};
+  std::string sql = {};
+  std::vector<std::optional<std::string>> fields = {};
 };
 
 CopyOut::CopyOut(const ConnectOptions& options, const std::string& sql)
-    : state_(std::make_unique<State>(
-          State{.connection = Begin(options, sql, PGRES_COPY_OUT), .sql = sql, .fields = {}})) {}
+    : state_(std::make_unique<State>(State{.connection = Begin(options, sql, PGRES_COPY_OUT), .sql = sql})) {}
 CopyOut::~CopyOut() = default;
 
 const std::vector<std::optional<std::string>>* CopyOut::Next() {

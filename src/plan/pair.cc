@@ -66,8 +66,8 @@ std::vector<Guard> GuardsOf(const Direction& direction) {
 }
 
 base::Json DirectionJson(const Direction& direction) {
-  return {{"function", direction.function},       {"reads", direction.reads},
-          {"types", direction.types},             {"target_type", direction.target_type},
+  return {{"function", direction.function},     {"reads", direction.reads},
+          {"types", direction.types},           {"target_type", direction.target_type},
           {"expression", direction.expression}, {"can_raise", direction.can_raise}};
 }
 

@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "catalog/catalog.h"
 #include "pg/quote.h"
-#include "sql/parse.h"
 
 namespace plan {
 
@@ -44,7 +43,6 @@ struct Pair {
   std::vector<std::string> key;        // primary key columns of the table, for lists of rows
   bool users_before_triggers = false;  // the table has BEFORE ROW triggers of its users
   bool subscribed = false;             // rows arrive by logical replication, for which ordinary triggers do not fire
-  sql::Location at = {};
 
   [[nodiscard]] bool OneName() const { return !shadow.empty(); }
   [[nodiscard]] bool OneWay() const { return !down.has_value(); }

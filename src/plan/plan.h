@@ -37,12 +37,12 @@ struct Plan {
   std::vector<Notice> notices;
   std::vector<Blocker> blockers;          // not empty: the plan is blocked, and has no steps
   std::vector<pg::QualifiedName> tables;  // that the release touches, those it creates included
-  // What becomes of columns that there are: another column, or (no `new_name`) nothing. Of each: the table, names, types,
-  // equality and both directions; the rest, which only triggers need, is not in the JSON form.
+  // What becomes of columns that there are: another column, or (no `new_name`) nothing. Of each: the table, names,
+  // types, equality and both directions; the rest, which only triggers need, is not in the JSON form.
   std::vector<Pair> pairs;
-  base::Json touched;                     // catalog::Describe of them as they were
-  base::Json observed;                    // {tables: {name: {rows, bytes}}, server_version}: outside the digest
-  std::string digest;                     // "sha256:<hex>" over release, steps, pairs and touched
+  base::Json touched;   // catalog::Describe of them as they were
+  base::Json observed;  // {tables: {name: {rows, bytes}}, server_version}: outside the digest
+  std::string digest;   // "sha256:<hex>" over release, steps, pairs and touched
 
   // Index of the first step without a way back; nothing: there is none.
   [[nodiscard]] std::optional<std::size_t> PointOfNoReturn() const;

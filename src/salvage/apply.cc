@@ -44,11 +44,12 @@ std::string ReadSql(const Table& table) {
   std::vector<std::string> columns;
   for (const Column& column : table.columns) columns.push_back("t." + pg::Ident(column.name));
   std::size_t before = 0;
-  for (const plan::Pair& pair : table.pairs) {
+  for (std::size_t i = 0; i < table.pairs.size(); ++i) {
+    const plan::Pair& pair = table.pairs[i];
     const std::size_t count = 2 + pair.up.reads.size() + (pair.down ? pair.down->reads.size() : 0);
     const std::string arguments = fmt::format("(c.arguments[{}:{}])", before + 1, before + count);
     before += count;
-    if (pair.new_name.empty()) continue;
+    if (!table.comparable[i]) continue;
     const InStep in_step = InStepOf(pair, arguments);
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.follows));
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.agrees));
@@ -121,12 +122,11 @@ class Merger {
   void TakeOthers(const Fields& fields, Change& change) {
     std::size_t field = 6 + table_.columns.size();
     for (std::size_t i = 0; i < table_.pairs.size(); ++i) {
-      const plan::Pair& pair = table_.pairs[i];
-      if (pair.new_name.empty()) continue;
-      change.others[table_.Place(pair.old_name)] = {.cell = change.cells.at(table_.columns.size() + i),
-                                                    .follows = fields.at(field) == "t",
-                                                    .agrees = fields.at(field + 1) == "t"};
-      field += 2;
+      Other& other = change.others[table_.Place(table_.pairs[i].old_name)];
+      other.cell = change.cells.at(table_.columns.size() + i);
+      if (!table_.comparable[i]) continue;
+      other.follows = fields.at(field++) == "t";
+      other.agrees = fields.at(field++) == "t";
     }
     change.cells.resize(table_.columns.size());
     std::erase_if(change.others, [](const auto& other) { return other.second.cell.kind == Cell::Kind::kAbsent; });
@@ -172,8 +172,8 @@ class Merger {
 };
 
 std::string StatementFor(char op, const Table& table, const std::set<std::size_t>& changed) {
-  const std::string from = "switchback_salvage.result AS r WHERE r.op = '" + std::string(1, op) +
-                           "' AND r.n BETWEEN $1::int8 AND $2::int8";
+  const std::string from =
+      "switchback_salvage.result AS r WHERE r.op = '" + std::string(1, op) + "' AND r.n BETWEEN $1::int8 AND $2::int8";
   const auto value = [&](std::size_t i) { return fmt::format("(r.v[{}])::{}", i + 1, table.columns[i].type); };
   std::vector<std::string> parts;
   switch (op) {
@@ -253,8 +253,7 @@ TableOutcome Apply(pg::Connection& restored, const Table& table) {
     if (count == 0) continue;
     const std::string statement = StatementFor(op, table, merger.changed());
     const auto run = [&](std::int64_t first, std::int64_t last) {
-      const std::int64_t done =
-          restored.Query(statement, {std::to_string(first), std::to_string(last)}).affected();
+      const std::int64_t done = restored.Query(statement, {std::to_string(first), std::to_string(last)}).affected();
       if (done != last - first + 1) {
         throw base::Error(base::Code::kInternal, fmt::format("{} rows of {} were found in place of {}", done,
                                                              table.name.Text(), last - first + 1));

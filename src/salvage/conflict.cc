@@ -77,8 +77,8 @@ void Take(pg::Connection& restored, const Table& table, const base::Json& body, 
   if (body.contains("column")) {
     statement.Write(body.at("column"), take.is_object() ? take.at("value") : body.at("application"));
     const std::string where = statement.Where(body.at("key"));
-    return statement.Run(
-        restored, fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
+    return statement.Run(restored,
+                         fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
   }
   const base::Json& application = body.at("application");
   if (application.is_null()) {
@@ -115,7 +115,8 @@ Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, cons
     if (found.rows() == 0) Bad(entry, "the restored server knows no such conflict");
     const base::Json body = base::Json::parse(found.Text(0, 1));
     const base::Json& take = entry.at("take");
-    if (!IsDecision(take, body)) Bad(entry, "`take` is neither restored nor application nor, of a column, {value: ...}");
+    if (!IsDecision(take, body))
+      Bad(entry, "`take` is neither restored nor application nor, of a column, {value: ...}");
     const Table* table = targets.Find(found.Int(0, 0));
     if (take == "restored" || found.Bool(0, 2) || table == nullptr) {
       ++resolved.left;

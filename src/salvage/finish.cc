@@ -6,7 +6,6 @@
 #include <map>
 
 #include "pg/copy.h"
-#include "pg/transaction.h"
 #include "salvage/conflict.h"
 #include "salvage/sql_text.h"
 
@@ -41,7 +40,8 @@ std::int64_t CarryFromOld(pg::Connection& restored, pg::Connection& old_server) 
     if (!IsBeyond(sequence, known == here.end() ? std::nullopt : std::optional(known->second))) continue;
     // Its name on the restored server: it may be called otherwise on the old one by now.
     const pg::Result name = restored.Query(
-        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = "
+        "c.relnamespace "
         "WHERE c.oid = $1::int8::oid AND c.relkind = 'S'",
         {std::to_string(oid)});
     if (name.rows() == 0) continue;
@@ -60,9 +60,10 @@ std::int64_t CarryFromColumns(pg::Connection& restored, const Targets& targets,
     for (const Column& column : table->columns) {
       if (column.sequence.empty()) continue;
       const pg::Result set = restored.Query(
-          fmt::format("SELECT setval($1::text::regclass, m.most) FROM (SELECT max({})::int8 AS most FROM {}) AS m, {} AS s "
-                      "WHERE m.most > s.last_value OR m.most = s.last_value AND NOT s.is_called",
-                      pg::Ident(column.name), table->From(), column.sequence),
+          fmt::format(
+              "SELECT setval($1::text::regclass, m.most) FROM (SELECT max({})::int8 AS most FROM {}) AS m, {} AS s "
+              "WHERE m.most > s.last_value OR m.most = s.last_value AND NOT s.is_called",
+              pg::Ident(column.name), table->From(), column.sequence),
           {column.sequence});
       carried += set.rows();
     }
@@ -74,8 +75,8 @@ std::int64_t CarryFromColumns(pg::Connection& restored, const Targets& targets,
 std::string Each(const base::Json& left, const base::Json& right, const char* form, const char* by) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < left.size(); ++i) {
-    parts.push_back(fmt::format(fmt::runtime(form), pg::Ident(left[i].get<std::string>()),
-                                pg::Ident(right[i].get<std::string>())));
+    parts.push_back(
+        fmt::format(fmt::runtime(form), pg::Ident(left[i].get<std::string>()), pg::Ident(right[i].get<std::string>())));
   }
   return fmt::format("{}", fmt::join(parts, by));
 }
@@ -90,34 +91,33 @@ std::int64_t CarrySequences(pg::Connection& restored, pg::Connection* old_server
 std::int64_t FindOrphans(pg::Connection& restored, const Targets& targets, const std::vector<std::int64_t>& tables) {
   std::vector<std::optional<std::string>> oids;
   for (const std::int64_t oid : tables) oids.emplace_back(std::to_string(oid));
-  pg::Transaction transaction(restored);
   restored.Exec("DELETE FROM switchback_salvage.conflict WHERE identity LIKE 'key %'");
   const pg::Result keys = restored.Query(std::string(sql_text::kReadForeignKeys), {pg::ArrayText(oids)});
   std::int64_t orphans = 0;
   for (int row = 0; row < keys.rows(); ++row) {
     const Table* table = targets.Find(keys.Int(row, 1));
     if (table == nullptr) continue;
-    const base::Json columns = base::Json::parse(keys.Text(row, 3));
-    const base::Json target_columns = base::Json::parse(keys.Text(row, 4));
+    const base::Json columns = base::Json::parse(keys.Text(row, 2));
+    const base::Json target_columns = base::Json::parse(keys.Text(row, 3));
     std::vector<std::string> wanted;
     for (const Column& column : table->columns) wanted.push_back("c." + pg::Ident(column.name));
-    pg::CopyOut found(restored.options(),
-                      fmt::format("COPY (SELECT {} FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})) "
-                                  "TO STDOUT",
-                                  fmt::join(wanted, ", "), table->From(),
-                                  Each(columns, columns, "c.{} IS NOT NULL", " AND "), keys.Text(row, 5),
-                                  Each(columns, target_columns, "c.{} = p.{}", " AND ")));
+    pg::CopyOut found(
+        restored.options(),
+        fmt::format("COPY (SELECT {} FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})) "
+                    "TO STDOUT",
+                    fmt::join(wanted, ", "), table->From(), Each(columns, columns, "c.{} IS NOT NULL", " AND "),
+                    keys.Text(row, 4), Each(columns, target_columns, "c.{} = p.{}", " AND ")));
     while (const auto* fields = found.Next()) {
       const Row orphan(fields->begin(), fields->end());
       std::vector<Value> key;
       for (const std::size_t place : table->key) key.push_back(orphan[place]);
-      base::Json body = ConflictJson(*table, key, orphan, {.kind = ConflictKind::kForeignKey, .application_row = orphan}, keys.Text(row, 0));
+      base::Json body = ConflictJson(*table, key, orphan,
+                                     {.kind = ConflictKind::kForeignKey, .application_row = orphan}, keys.Text(row, 0));
       restored.Query("INSERT INTO switchback_salvage.conflict (relation, identity, body) VALUES ($1, $2, $3)",
                      {std::to_string(table->oid), "key " + keys.Text(row, 0), body.dump()});
       ++orphans;
     }
   }
-  transaction.Commit();
   return orphans;
 }
 

@@ -47,9 +47,7 @@ std::vector<Cell> CellsOf(std::string_view text) {
   while (!text.empty()) {
     Cell& cell = cells.emplace_back();
     if (text[0] == '-' || text[0] == '.' || text[0] == '!') {
-      cell.kind = text[0] == '-'   ? Cell::Kind::kSame
-                  : text[0] == '.' ? Cell::Kind::kAbsent
-                                   : Cell::Kind::kValue;
+      cell.kind = text[0] == '-' ? Cell::Kind::kSame : text[0] == '.' ? Cell::Kind::kAbsent : Cell::Kind::kValue;
       text.remove_prefix(1);
       continue;
     }

@@ -119,9 +119,8 @@ bool Merge::UpdateColumn(const Change& change, std::size_t column) {
   const auto other = change.others.find(column);
   if (other != change.others.end() && other->second.cell.kind == Cell::Kind::kValue) {
     const auto known = others_.find(column);
-    const bool other_changed =
-        known == others_.end() ? cell.kind == Cell::Kind::kValue && !other->second.follows
-                               : known->second != other->second.cell.value;
+    const bool other_changed = known == others_.end() ? cell.kind == Cell::Kind::kValue && !other->second.follows
+                                                      : known->second != other->second.cell.value;
     if ((changed || other_changed) && !other->second.agrees) {
       of_columns_[column] = {.kind = ConflictKind::kOutOfStep,
                              .column = column,

@@ -26,7 +26,8 @@ struct Cell {
   bool operator==(const Cell&) const = default;
 };
 
-// The column that takes the place of an old one, kept in step with it by triggers inside the applications' transactions.
+// The column that takes the place of an old one, kept in step with it by triggers inside the applications'
+// transactions.
 struct Other {
   Cell cell = {};
   bool follows = false;  // up(old) = new
@@ -43,15 +44,15 @@ struct Change {
 };
 
 enum class ConflictKind {
-  kColumn,          // the migration had changed this column of the row before
-  kOutOfStep,       // the old and the new column do not tell the same: a trigger may have made the value
-  kMigrationsRow,   // the migration had inserted the row
-  kDeletedRow,      // the migration had deleted the row, and an application inserted it anew
-  kChangedRow,      // an application deleted a row that the migration had changed
-  kExists,          // an application inserted it, but the restored server has such a row
-  kMissing,         // an application changed it, but the restored server has no such row
-  kRefused,         // the restored server refuses it
-  kForeignKey,      // it stands, but what it refers to is not there
+  kColumn,         // the migration had changed this column of the row before
+  kOutOfStep,      // the old and the new column do not tell the same: a trigger may have made the value
+  kMigrationsRow,  // the migration had inserted the row
+  kDeletedRow,     // the migration had deleted the row, and an application inserted it anew
+  kChangedRow,     // an application deleted a row that the migration had changed
+  kExists,         // an application inserted it, but the restored server has such a row
+  kMissing,        // an application changed it, but the restored server has no such row
+  kRefused,        // the restored server refuses it
+  kForeignKey,     // it stands, but what it refers to is not there
 };
 // A word, for files; and a sentence without a full stop.
 std::string Name(ConflictKind kind);
@@ -62,15 +63,16 @@ struct Conflict {
   std::optional<std::size_t> column = {};  // nothing: it is about the whole row
   Value restored = {};                     // of the column
   Value application = {};
-  Value other = {};                          // kOutOfStep: the new column
-  std::optional<Row> application_row = {};   // about the whole row: as the applications left it; nothing: deleted
+  Value other = {};                         // kOutOfStep: the new column
+  std::optional<Row> application_row = {};  // about the whole row: as the applications left it; nothing: deleted
   bool operator==(const Conflict&) const = default;
 };
 
 // Takes the changes of one row in the order of their commits. An application's change counts only where its image
-// differs from the latest earlier image of the row in the stream, whosever that was, else from the restored row: what an
-// image carries unchanged may be the migration's. A column that the migration changed earlier is left as restored, and
-// an application's change of it is a conflict; so is all that builds upon rows that the migration inserted or deleted.
+// differs from the latest earlier image of the row in the stream, whosever that was, else from the restored row: what
+// an image carries unchanged may be the migration's. A column that the migration changed earlier is left as restored,
+// and an application's change of it is a conflict; so is all that builds upon rows that the migration inserted or
+// deleted.
 class Merge {
  public:
   // `unseen`: the table was rewritten, so that nobody knows what changed outside the stream: no value that differs from
@@ -95,10 +97,10 @@ class Merge {
   void Remember(const Change& change);
 
   std::size_t columns_;
-  std::optional<Row> row_;                      // restored, with what applications did
-  std::optional<Row> base_;                     // the latest image
-  std::vector<bool> foreign_;                   // by column: the latest image has a value that no application gave it
-  std::map<std::size_t, Value> others_;         // the latest image of the new columns
+  std::optional<Row> row_;               // restored, with what applications did
+  std::optional<Row> base_;              // the latest image
+  std::vector<bool> foreign_;            // by column: the latest image has a value that no application gave it
+  std::map<std::size_t, Value> others_;  // the latest image of the new columns
   std::map<std::size_t, Conflict> of_columns_;
   std::optional<ConflictKind> of_row_;
   bool deleted_by_migration_ = false;

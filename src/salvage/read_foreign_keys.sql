@@ -1,7 +1,6 @@
--- The foreign keys out of tables and into them: $1 is a list of OIDs. `pairs` joins the referring row c with the row p.
+-- The foreign keys out of tables and into them: $1 is a list of OIDs.
 SELECT k.conname AS name,
        k.conrelid::int8 AS relation,
-       k.confrelid::int8 AS target,
        (SELECT pg_catalog.json_agg(a.attname ORDER BY u.place)
           FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u(number, place)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number) AS columns,

@@ -36,14 +36,14 @@ pg::Connection Open(const std::string& restored) {
 void MakeTransforms(pg::Connection& restored, const plan::Plan& plan) {
   restored.Exec("CREATE SCHEMA IF NOT EXISTS switchback");
   for (const plan::Pair& pair : plan.pairs) {
-    if (pair.new_name.empty()) continue;
+    if (pair.new_name.empty() || !HasTypes(restored, pair)) continue;
     for (const std::string& statement : plan::CreateTransforms(pair, pair.search_path)) restored.Exec(statement);
   }
 }
 
 void DropTransforms(pg::Connection& restored, const plan::Plan& plan) {
   for (const plan::Pair& pair : plan.pairs) {
-    if (pair.new_name.empty()) continue;
+    if (pair.new_name.empty() || !HasTypes(restored, pair)) continue;
     for (const std::string& statement : plan::DropTransforms(pair)) restored.Exec(statement);
   }
 }
@@ -64,10 +64,10 @@ Account StageOnce(pg::Connection& restored, const Options& options, const Target
     if (!reader.place() || reader.place()->through <= staged->through) return *std::move(staged);
   }
   Tell(options, "staging what the applications wrote");
-  return Stage(restored, {.open = options.open,
-                          .from = options.from,
-                          .targets = targets,
-                          .progress = [&](std::int64_t changes) { Tell(options, fmt::format("staged {}", changes)); }});
+  return Stage(restored,
+               {.open = options.open, .from = options.from, .targets = targets, .progress = [&](std::int64_t changes) {
+                  Tell(options, fmt::format("staged {}", changes));
+                }});
 }
 
 std::vector<std::int64_t> StagedTables(pg::Connection& restored) {
@@ -88,13 +88,36 @@ std::map<std::int64_t, TableOutcome> Done(pg::Connection& restored) {
   return done;
 }
 
+std::string IdOf(const base::Json& entry) {
+  return entry.is_object() && entry.contains("id") ? entry.at("id").dump() : std::string();
+}
+
+// What a person decided already of the same conflict stays.
+void KeepDecision(base::Json former, base::Json& conflict) {
+  if (!former.is_object() || !former.contains("take")) return;
+  const base::Json take = former.at("take");
+  former["take"] = conflict.at("take");
+  if (former == conflict) conflict["take"] = take;
+}
+
+base::Json FormerConflicts(const std::filesystem::path& file) {
+  try {
+    return base::Json::parse(base::ReadFile(file)).at("conflicts");
+  } catch (const std::exception&) {
+    return base::Json::array();  // none yet, or broken by a hand that would not want this to fail
+  }
+}
+
 std::int64_t WriteConflicts(pg::Connection& restored, const std::filesystem::path& file) {
   const pg::Result rows =
       restored.Query("SELECT id, body FROM switchback_salvage.conflict WHERE taken IS NULL ORDER BY id");
+  std::map<std::string, base::Json> former;
+  for (const base::Json& entry : FormerConflicts(file)) former[IdOf(entry)] = entry;
   base::Json list = base::Json::array();
   for (int row = 0; row < rows.rows(); ++row) {
     base::Json conflict = base::Json::parse(rows.Text(row, 1));
     conflict["id"] = rows.Int(row, 0);
+    KeepDecision(former[IdOf(conflict)], conflict);
     list.push_back(std::move(conflict));
   }
   // Rows stand in it.
@@ -166,16 +189,11 @@ base::Json ToJson(const Report& report) {
     table["table"] = base::Json::array({name.schema, name.name});
     tables.push_back(std::move(table));
   }
-  return {{"wrote", ToJson(report.account)},
-          {"tables", tables},
-          {"changes", report.account.Changes()},
-          {"applied", report.Applied()},
-          {"in_conflict", report.InConflict()},
-          {"skipped", report.Skipped()},
-          {"conflicts", report.conflicts},
-          {"orphans", report.orphans},
-          {"sequences", report.sequences},
-          {"later", report.later}};
+  return {{"wrote", ToJson(report.account)},     {"tables", tables},
+          {"changes", report.account.Changes()}, {"applied", report.Applied()},
+          {"in_conflict", report.InConflict()},  {"skipped", report.Skipped()},
+          {"conflicts", report.conflicts},       {"orphans", report.orphans},
+          {"sequences", report.sequences},       {"later", report.later}};
 }
 
 }  // namespace salvage

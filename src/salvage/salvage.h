@@ -25,11 +25,11 @@ namespace salvage {
 struct Options {
   std::string restored;  // connection string; of a role that may set session_replication_role
   std::function<stream::Reader()> open;
-  pg::Lsn from = {};                 // the restore point
+  pg::Lsn from = {};  // the restore point
   const plan::Plan& plan;
-  pg::Connection* old_server = nullptr;       // may be null
-  std::set<std::int64_t> rewritten = {};      // OIDs of tables that were rewritten on the old server since
-  std::filesystem::path conflicts = {};       // the file that a person edits
+  pg::Connection* old_server = nullptr;               // may be null
+  std::set<std::int64_t> rewritten = {};              // OIDs of tables that were rewritten on the old server since
+  std::filesystem::path conflicts = {};               // the file that a person edits
   std::function<void(const std::string&)> tell = {};  // what it is doing; may be empty
 };
 
@@ -47,10 +47,10 @@ struct Report {
 };
 base::Json ToJson(const Report& report);
 
-// Interrupted anywhere, it goes on where it was when called again, and ends in the same state: what is staged stays, and
-// each table is done in one transaction. Called again when all is done, it does nothing twice. What each call works on
-// is staged once: transactions that came later are only counted. Throws kPrivilege, kInterrupted, and what the server
-// and the stream throw.
+// Interrupted anywhere, it goes on where it was when called again, and ends in the same state: what is staged stays,
+// and each table is done in one transaction. Called again when all is done, it does nothing twice. What each call works
+// on is staged once: transactions that came later are only counted. Throws kPrivilege, kInterrupted, and what the
+// server and the stream throw.
 Report Salvage(const Options& options);
 
 // See salvage::ApplyResolutions in conflict.h; `file` is the one that Salvage wrote.

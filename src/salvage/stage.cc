@@ -101,7 +101,8 @@ class Stager {
     const Table* table = targets_.Find(relation.id);
     if (table == nullptr) return Skip(relation, "the restored server has no such table");
     const Shape& shape = ShapeFor(*table, relation);
-    if (change.kind != stream::Change::Kind::kInsert && !shape.keyed) return Skip(relation, "the table has no usable key");
+    if (change.kind != stream::Change::Kind::kInsert && !shape.keyed)
+      return Skip(relation, "the table has no usable key");
     Put(change, *table, shape);
   }
 
@@ -196,7 +197,9 @@ std::set<std::int64_t> Written(stream::Reader reader, const StageRequest& reques
   return written;
 }
 
-base::Json TimeJson(const std::optional<base::Time>& time) { return time ? base::Json(base::FormatTime(*time)) : base::Json(); }
+base::Json TimeJson(const std::optional<base::Time>& time) {
+  return time ? base::Json(base::FormatTime(*time)) : base::Json();
+}
 
 std::optional<base::Time> TimeFrom(const base::Json& json) {
   if (json.is_null()) return std::nullopt;
@@ -267,14 +270,10 @@ base::Json ToJson(const Account& account) {
                       {"skipped", table.skipped},
                       {"columns_left", table.columns}});
   }
-  return {{"through", account.through.Text()},
-          {"applications", account.applications},
-          {"own", account.migrations},
-          {"alarms", account.alarms},
-          {"first", TimeJson(account.first)},
-          {"last", TimeJson(account.last)},
-          {"changes", account.Changes()},
-          {"tables", tables}};
+  return {{"through", account.through.Text()}, {"applications", account.applications},
+          {"own", account.migrations},         {"alarms", account.alarms},
+          {"first", TimeJson(account.first)},  {"last", TimeJson(account.last)},
+          {"changes", account.Changes()},      {"tables", tables}};
 }
 
 Account AccountFromJson(const base::Json& json) {

@@ -71,7 +71,9 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
       table->partitioned = rows.Text(row, 3) == "p";
       table->unseen = unseen.count(table->oid) > 0;
       for (const plan::Pair& pair : plan.pairs) {
-        if (pair.table == table->name) table->pairs.push_back(pair);
+        if (pair.table != table->name) continue;
+        table->pairs.push_back(pair);
+        table->comparable.push_back(!pair.new_name.empty() && HasTypes(restored, pair));
       }
     }
     if (const std::int64_t place = rows.Int(row, 7); place > 0) keys[table->oid][place] = table->columns.size();
@@ -91,6 +93,15 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     targets.tables[partitions.Int(row, 0)] = root->second;
   }
   return targets;
+}
+
+bool HasTypes(pg::Connection& restored, const plan::Pair& pair) {
+  std::vector<std::string> types = pair.up.types;
+  types.insert(types.end(), {pair.old_type, pair.new_type});
+  if (pair.down) types.insert(types.end(), pair.down->types.begin(), pair.down->types.end());
+  return std::all_of(types.begin(), types.end(), [&](const std::string& type) {
+    return restored.Query("SELECT to_regtype($1) IS NOT NULL", {type}).Bool(0, 0);
+  });
 }
 
 Shape ShapeOf(const Table& table, const stream::Relation& relation) {
@@ -150,9 +161,9 @@ InStep InStepOf(const plan::Pair& pair, const std::string& arguments) {
     return parts.empty() ? std::string("SELECT") : fmt::format("SELECT {}", fmt::join(parts, ", "));
   };
   const std::string from_old = row(pair.up, pair.old_name, kOld);
-  const std::string up = fmt::format("NOT ({})", plan::Distinct(fmt::format("s.{}", pg::Ident(kNew)),
-                                                                plan::Up(pair, stage, "r.", plan::Guard::kTry),
-                                                                pair.new_has_equality));
+  const std::string up =
+      fmt::format("NOT ({})", plan::Distinct(fmt::format("s.{}", pg::Ident(kNew)),
+                                             plan::Up(pair, stage, "r.", plan::Guard::kTry), pair.new_has_equality));
   InStep in_step;
   in_step.follows = fmt::format("(SELECT {} FROM (SELECT {}) AS s, ({}) AS r)", up, sides, from_old);
   if (!pair.down) {
@@ -160,11 +171,11 @@ InStep InStepOf(const plan::Pair& pair, const std::string& arguments) {
     return in_step;
   }
   const std::string from_new = row(*pair.down, pair.new_name, kNew);
-  const std::string down = fmt::format("NOT ({})", plan::Distinct(fmt::format("s.{}", pg::Ident(kOld)),
-                                                                  plan::Down(pair, stage, "r.", plan::Guard::kTry),
-                                                                  pair.old_has_equality));
-  in_step.agrees = fmt::format("({} AND (SELECT {} FROM (SELECT {}) AS s, ({}) AS r))", in_step.follows, down, sides,
-                               from_new);
+  const std::string down =
+      fmt::format("NOT ({})", plan::Distinct(fmt::format("s.{}", pg::Ident(kOld)),
+                                             plan::Down(pair, stage, "r.", plan::Guard::kTry), pair.old_has_equality));
+  in_step.agrees =
+      fmt::format("({} AND (SELECT {} FROM (SELECT {}) AS s, ({}) AS r))", in_step.follows, down, sides, from_new);
   return in_step;
 }
 

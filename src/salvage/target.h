@@ -12,8 +12,8 @@
 #include "plan/plan.h"
 #include "stream/pgoutput.h"
 
-// Tables of the restored server, and where the stream has their columns. A restored server is a copy, so a table has the
-// same OID on both, whatever it is called meanwhile.
+// Tables of the restored server, and where the stream has their columns. A restored server is a copy, so a table has
+// the same OID on both, whatever it is called meanwhile.
 namespace salvage {
 
 struct Column {
@@ -30,6 +30,7 @@ struct Table {
   std::vector<Column> columns;
   std::vector<std::size_t> key;   // places among the columns; empty: none
   std::vector<plan::Pair> pairs;  // of its columns, those that are dropped too
+  std::vector<bool> comparable;   // by pair: there is another side, and the restored server has the types for it
   bool unseen = false;            // see Merge
 
   // For FROM: rows of tables that inherit from it are not its own.
@@ -57,8 +58,11 @@ struct Shape {
 };
 Shape ShapeOf(const Table& table, const stream::Relation& relation);
 
-// For each pair that has a new column two expressions over `arguments`, an array of texts in the order of Shape::needed:
-// whether up(old) = new, and whether down(new) = old as well.
+// Whether all types that a pair needs are there: one that the release made is not.
+bool HasTypes(pg::Connection& restored, const plan::Pair& pair);
+
+// For each pair that has a new column two expressions over `arguments`, an array of texts in the order of
+// Shape::needed: whether up(old) = new, and whether down(new) = old as well.
 struct InStep {
   std::string follows;
   std::string agrees;
