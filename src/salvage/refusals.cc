@@ -1,5 +1,8 @@
 #include "salvage/refusals.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/error.h"
 #include "base/interrupt.h"
 
@@ -24,13 +27,16 @@ class Attempts {
     Halve(middle + 1, last);
   }
 
+  // There and back in turns: rows that give way to each other mostly do so in the order of their numbers.
   void Again() {
-    for (bool helped = true; helped && !refused.empty();) {
-      helped = false;
-      for (const auto& [number, said] : std::map<std::int64_t, std::string>(refused)) {
-        if (!Try(number, number)) continue;
-        refused.erase(number);
-        helped = true;
+    bool backwards = true;
+    for (std::size_t before = refused.size() + 1; refused.size() < before; backwards = !backwards) {
+      before = refused.size();
+      std::vector<std::int64_t> numbers;
+      for (const auto& [number, said] : refused) numbers.push_back(number);
+      if (backwards) std::reverse(numbers.begin(), numbers.end());
+      for (const std::int64_t number : numbers) {
+        if (Try(number, number)) refused.erase(number);
       }
     }
   }
