@@ -98,9 +98,11 @@ class SalvageTest : public testing::Test {
 
   std::string Restore() {
     journal::Journal journal = journal::Journal::Open(state_);
-    return recover::Restore({.conninfo = url_, .state = state_, .directory = made_.workspace.path() / "restored"},
-                            made_.provider, journal)
-        .restored.url;
+    RestoreOptions options;
+    options.conninfo = url_;
+    options.state = state_;
+    options.directory = made_.workspace.path() / "restored";
+    return recover::Restore(options, made_.provider, journal).restored.url;
   }
 
   SalvageOptions Options() { return {.conninfo = url_, .state = state_, .plan = plan_}; }
@@ -213,7 +215,7 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   const SalvageReport again = Salvage(LastRestored(state_, journal));
   EXPECT_EQ(Look(restored), settled);
   EXPECT_EQ(again.report.Applied(), done.report.Applied());
-  EXPECT_EQ(again.report.later, 1);
+  EXPECT_EQ(again.report.later, 3) << "this one, and the two that made both servers equal";
 }
 
 // Rows that the restored server refuses are conflicts, and hold up no others. Killed in the middle, it ends in the same

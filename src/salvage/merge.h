@@ -37,10 +37,10 @@ struct Other {
 struct Change {
   enum class Op { kInsert, kUpdate, kDelete };
   Op op = Op::kInsert;
-  bool application = true;              // else the migration
-  std::vector<Cell> cells = {};         // by column; of a kDelete empty
-  std::map<std::size_t, Other> others;  // by column, of those that are in step with another one
-  std::vector<Cell> before = {};        // where the whole row as it was is sent; else empty
+  bool application = true;                   // else the migration
+  std::vector<Cell> cells = {};              // by column; of a kDelete empty
+  std::map<std::size_t, Other> others = {};  // by column, of those that are in step with another one
+  std::vector<Cell> before = {};             // where the whole row as it was is sent; else empty
 };
 
 enum class ConflictKind {

@@ -32,7 +32,11 @@ Row R(const std::vector<std::string>& values) {
 }
 
 Change Of(Change::Op op, bool application, const std::vector<std::string>& values) {
-  return {.op = op, .application = application, .cells = Cells(values)};
+  Change change;
+  change.op = op;
+  change.application = application;
+  change.cells = Cells(values);
+  return change;
 }
 Change AppInsert(const std::vector<std::string>& values) { return Of(Change::Op::kInsert, true, values); }
 Change AppUpdate(const std::vector<std::string>& values) { return Of(Change::Op::kUpdate, true, values); }
