@@ -1,5 +1,5 @@
 -- $1 the table, $2 the column that is filled. The users' triggers on its leaves that an UPDATE of the column concerns; one
--- that a leaf has from its parent goes by the parent's name.
+-- that a leaf has from its parent goes by the parent's name; up to 14 it counts as internal.
 WITH RECURSIVE tree (oid) AS (
   SELECT to_regclass($1)::oid
   UNION
@@ -11,7 +11,7 @@ WITH RECURSIVE tree (oid) AS (
   JOIN pg_trigger AS t ON t.tgrelid = c.oid
   JOIN pg_proc AS p ON p.oid = t.tgfoid
   JOIN pg_namespace AS n ON n.oid = p.pronamespace
-  WHERE NOT t.tgisinternal AND t.tgtype & 16 <> 0 AND n.nspname <> 'switchback' AND t.tgenabled <> 'D'
+  WHERE (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0)) AND t.tgtype & 16 <> 0 AND n.nspname <> 'switchback' AND t.tgenabled <> 'D'
     AND (cardinality(t.tgattr::int2[]) = 0
       OR (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = $2) = ANY (t.tgattr::int2[]))
   UNION ALL

@@ -42,6 +42,17 @@ SELECT h.table_oid, 'generated column', a.attname::text, h.columns, pg_get_expr(
   JOIN pg_attrdef d ON h.classid = 'pg_attrdef'::regclass AND d.oid = h.objid
   JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated <> ''
 UNION ALL
+-- Up to 14, the column itself depends on what it reads.
+SELECT d.refobjid, 'generated column', g.attname::text, json_agg(a.attname ORDER BY a.attnum),
+       pg_get_expr(x.adbin, x.adrelid)
+  FROM pg_depend d
+  JOIN pg_attribute g ON g.attrelid = d.objid AND g.attnum = d.objsubid AND g.attgenerated <> ''
+  JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attnum > 0
+  JOIN pg_attrdef x ON x.adrelid = g.attrelid AND x.adnum = g.attnum
+ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.objid = d.refobjid
+   AND d.refobjid = ANY ($1::oid[])
+ GROUP BY d.refobjid, g.attname, x.adbin, x.adrelid
+UNION ALL
 SELECT h.table_oid, 'function', p.oid::regprocedure::text, h.columns,
        CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END
   FROM hanging h

@@ -8,7 +8,7 @@ SELECT c.oid AS table_oid, p.oid::regprocedure::text AS name, p.prosrc AS body,
   JOIN pg_language l ON l.oid = p.prolang
   CROSS JOIN LATERAL (
     SELECT EXISTS (SELECT FROM pg_trigger t
-                    WHERE t.tgrelid = c.oid AND t.tgfoid = p.oid AND NOT t.tgisinternal) AS yes) AS on_trigger
+                    WHERE t.tgrelid = c.oid AND t.tgfoid = p.oid AND (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0))) AS yes) AS on_trigger
  WHERE c.oid = ANY ($1::oid[])
    AND l.lanname NOT IN ('internal', 'c')
    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'switchback')

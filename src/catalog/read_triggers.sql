@@ -1,4 +1,4 @@
--- $1 oids of tables. The columns of UPDATE OF and those of WHEN both stand in pg_depend.
+-- $1 oids of tables. Up to 14, what a partition has of its parent counts as internal. The columns of UPDATE OF and those of WHEN both stand in pg_depend.
 SELECT t.tgrelid AS table_oid, t.tgname AS name, pg_get_triggerdef(t.oid) AS definition,
        quote_ident(n.nspname) || '.' || quote_ident(p.proname) AS function,
        t.tgtype & 2 <> 0 AS before, t.tgtype & 1 <> 0 AS row, t.tgtype & 4 <> 0 AS on_insert,
@@ -15,5 +15,5 @@ SELECT t.tgrelid AS table_oid, t.tgname AS name, pg_get_triggerdef(t.oid) AS def
   FROM pg_trigger t
   JOIN pg_proc p ON p.oid = t.tgfoid
   JOIN pg_namespace n ON n.oid = p.pronamespace
- WHERE t.tgrelid = ANY ($1::oid[]) AND NOT t.tgisinternal
+ WHERE t.tgrelid = ANY ($1::oid[]) AND (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0))
  ORDER BY t.tgrelid, t.tgname

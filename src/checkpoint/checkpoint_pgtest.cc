@@ -121,8 +121,12 @@ TEST_F(CheckpointPgTest, TakesProvesAndReplacesACheckpoint) {
   fs::remove(made_->repository / "wal" / first.segment);
   const Checkpoint third = TakeOne();
   EXPECT_NE(third.backup_id, second.backup_id);
+  options_.policy.backup_max_wal = 1 << 20;  // each checkpoint begins another segment
+  const Checkpoint fourth = TakeOne();
+  EXPECT_NE(fourth.backup_id, third.backup_id);
+  options_.policy.backup_max_wal = 1L << 40;
   options_.policy.backup_max_age = 0ms;
-  EXPECT_NE(TakeOne().backup_id, third.backup_id);
+  EXPECT_NE(TakeOne().backup_id, fourth.backup_id);
 }
 
 TEST_F(CheckpointPgTest, CutsExactlyUnderWriters) {

@@ -94,13 +94,16 @@ class Taking {
     role_ = server.Text(0, 8);
   }
 
-  // The newest one that is young enough, if it still is what its manifest says.
+  // The newest one that is young and near enough, if it still is what its manifest says.
   std::optional<backup::Backup> Reusable() {
-    const auto timeline = static_cast<std::uint32_t>(source_.Query(std::string(sql_text::kReadTimeline)).Int(0, 0));
+    const pg::Result now = source_.Query(std::string(sql_text::kReadTimeline));
+    const auto timeline = static_cast<std::uint32_t>(now.Int(0, 0));
+    const backup::Lsn position = backup::Lsn::Parse(now.Text(0, 1));
     const std::vector<backup::Backup> backups = provider_.List();
     const auto found = std::find_if(backups.rbegin(), backups.rend(), [&](const backup::Backup& backup) {
       return backup.system_identifier == system_identifier_ && backup.timeline == timeline &&
-             base::Now() - backup.taken < options_.policy.backup_max_age;
+             base::Now() - backup.taken < options_.policy.backup_max_age &&
+             position.value - backup.end.value <= static_cast<std::uint64_t>(options_.policy.backup_max_wal);
     });
     if (found == backups.rend()) return std::nullopt;
     try {

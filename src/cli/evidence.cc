@@ -46,9 +46,12 @@ Outcome RunBuild(const Invocation& invocation) {
           .next = fmt::format("switchback evidence verify {}", package.string())};
 }
 
-// RELEASE is a package where it is a directory with an evidence.json, else a release, of which the newest package is
-// taken.
-bool IsPackage(const std::string& argument) { return fs::exists(fs::path(argument) / evidence::kEvidenceFile); }
+// RELEASE is a package where it is a directory with files of one, maybe not with all; else a release, of which the
+// newest package is taken.
+bool IsPackage(const std::string& argument) {
+  const auto holds = [&](const char* file) { return fs::exists(fs::path(argument) / file); };
+  return holds(evidence::kEvidenceFile) || holds(evidence::kSumsFile);
+}
 
 fs::path PackageOf(const Invocation& invocation, Context& context) {
   const std::string argument = invocation.Argument("RELEASE");

@@ -1,4 +1,4 @@
-#include "plan/plan.h"
+#include "cli/plan.h"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -10,6 +10,7 @@
 #include "cli/plan_file.h"
 #include "cli/show_plan.h"
 #include "journal/position.h"
+#include "plan/plan.h"
 #include "run/identity.h"
 #include "run/look.h"
 
@@ -80,6 +81,12 @@ Outcome Made(const release::Release& release, const plan::Plan& plan) {
 
 Outcome RunPlan(const Invocation& invocation) {
   Context context(invocation);
+  return MakePlan(context);
+}
+
+}  // namespace
+
+Outcome MakePlan(Context& context) {
   const release::Release& release = context.release();
   // Refuses what cannot be read before anything is connected to.
   plan::NeedsOf(release);
@@ -88,8 +95,6 @@ Outcome RunPlan(const Invocation& invocation) {
   if (!journal::NothingDone(journal.events())) return UnderWay(release, journal);
   return Made(release, CompileAgainst(release, connection));
 }
-
-}  // namespace
 
 Command Plan() {
   return {.name = "plan",

@@ -27,6 +27,7 @@ backup:
 # What the gates ask for, and how steps behave. These are the defaults.
 policy:
 #  backup_max_age: {backup_hours}h      # a checkpoint takes a new base backup when the last one is older
+#  backup_max_wal: {backup_gb}GB      # or when a restore would have to replay more WAL than this
 #  checkpoint_max_age: {checkpoint_hours}h   # at the gate of expand
 #  lock_timeout: {lock_seconds}s         # of every step that takes a lock
 #  lock_retries: {retries}         # with growing pauses, before a step gives up
@@ -54,6 +55,7 @@ std::string ProjectYaml(const std::string& repository) {
   const release::Throttle throttle;
   return fmt::format(fmt::runtime(kYaml), fmt::arg("repository", Quoted(repository)),
                      fmt::arg("backup_hours", duration_cast<hours>(policy.backup_max_age).count()),
+                     fmt::arg("backup_gb", policy.backup_max_wal >> 30),
                      fmt::arg("checkpoint_hours", duration_cast<hours>(policy.checkpoint_max_age).count()),
                      fmt::arg("lock_seconds", duration_cast<seconds>(policy.lock_timeout).count()),
                      fmt::arg("lag_seconds", duration_cast<seconds>(*throttle.replica_lag).count()),

@@ -1,9 +1,12 @@
 #include <fmt/core.h>
 
+#include "base/log.h"
 #include "cli/checkpoint.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/forward.h"
+#include "cli/plan.h"
+#include "cli/plan_file.h"
 #include "cli/work.h"
 #include "journal/position.h"
 #include "run/identity.h"
@@ -16,6 +19,11 @@ Outcome RunPhases(const Invocation& invocation) {
   // The last boundary before contract: there the new version may be deployed, and the old one still works.
   const plan::Phase phase = until.empty() ? plan::Phase::kSwitch : plan::ParsePhase(until);
   Context context(invocation);
+  if (!LoadPlan(context.release())) {
+    const Outcome planned = MakePlan(context);
+    if (planned.exit != base::Exit::kDone) return planned;
+    base::Info("{}", planned.text);
+  }
   Work work(context);
   std::error_code ignored;
   const bool none = !std::filesystem::exists(checkpoint::FileOf(work.state()), ignored);
@@ -31,14 +39,15 @@ Command RunRelease() {
        .value = "PHASE",
        .help = "the last phase (default: the last one before contract, where the new version may be deployed)"}};
   for (Option& option : BackfillOptions()) options.push_back(std::move(option));
-  return {.name = "run",
-          .summary = "Run a release phase by phase, stopping at the first verdict that is not GO",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-          .options = std::move(options),
-          .text =
-              "Begins where the release stands, also after a crash; takes a checkpoint where there is none. Each phase "
-              "has its own verdict.",
-          .verb = RunPhases};
+  return {
+      .name = "run",
+      .summary = "Run a release phase by phase, stopping at the first verdict that is not GO",
+      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .options = std::move(options),
+      .text =
+          "Begins where the release stands, also after a crash; takes a checkpoint where there is none, and makes the "
+          "plan before. Each phase has its own verdict.",
+      .verb = RunPhases};
 }
 
 }  // namespace cli

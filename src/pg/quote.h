@@ -20,8 +20,8 @@ std::string Literal(std::string_view text);
 // $tag$body$tag$ with a tag that does not occur in the body.
 std::string DollarQuote(std::string_view body);
 
-// 'text' for replication commands, whose grammar knows no E'' form and takes every backslash as it stands. Names there are
-// quoted as everywhere.
+// 'text' for replication commands, whose grammar knows no E'' form and takes every backslash as it stands. Names there
+// are quoted as everywhere.
 std::string ReplicationLiteral(std::string_view text);
 
 // A table, index or other relation by schema and name.

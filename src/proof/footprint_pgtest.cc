@@ -33,7 +33,7 @@ class FootprintTest : public test::PostgresTest {
         "CREATE TABLE public.parts(id int PRIMARY KEY, v int) PARTITION BY RANGE (id);"
         "CREATE TABLE public.part_1 PARTITION OF public.parts FOR VALUES FROM (0) TO (100);"
         "INSERT INTO public.users SELECT g, 'n' || g FROM generate_series(1, 30) g;"
-        "INSERT INTO public.orders SELECT g, g, 10 FROM generate_series(1, 30) g;"
+        "INSERT INTO public.orders SELECT g, g, 10 FROM generate_series(1, 30) g WHERE g <> 29;"
         "INSERT INTO public.parts SELECT g, g FROM generate_series(1, 5) g");
     const std::string random = base::RandomHex(4);
     request_.connect.conninfo = url();
@@ -42,7 +42,9 @@ class FootprintTest : public test::PostgresTest {
     request_.state = fs::temp_directory_path() / ("footprint-" + random);
     connection_->Exec("CREATE PUBLICATION p_k FOR TABLE public.users, public.orders, public.audit, public.parts");
     connection_->Exec("CREATE PUBLICATION p_n FOR TABLE public.log WITH (publish = 'insert')");
-    connection_->Query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", {request_.slot});
+    request_.from = pg::Lsn::Parse(
+        connection_->Query("SELECT lsn FROM pg_create_logical_replication_slot($1, 'pgoutput')", {request_.slot})
+            .Text(0, 0));
   }
   void TearDown() override {
     connection_.reset();

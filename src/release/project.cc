@@ -27,9 +27,10 @@ void ReadBackup(const YamlValue& value, const fs::path& root, Backup& backup) {
 }
 
 void ReadPolicy(const YamlValue& value, Policy& policy) {
-  const YamlMap map = value.Map(
-      {"backup_max_age", "checkpoint_max_age", "lock_timeout", "lock_retries", "index_lock_timeout", "slot_max_bytes"});
+  const YamlMap map = value.Map({"backup_max_age", "backup_max_wal", "checkpoint_max_age", "lock_timeout",
+                                 "lock_retries", "index_lock_timeout", "slot_max_bytes"});
   if (const auto age = map.Find("backup_max_age")) policy.backup_max_age = age->Duration();
+  if (const auto bytes = map.Find("backup_max_wal")) policy.backup_max_wal = bytes->Bytes();
   if (const auto age = map.Find("checkpoint_max_age")) policy.checkpoint_max_age = age->Duration();
   if (const auto timeout = map.Find("lock_timeout")) {
     policy.lock_timeout = timeout->Duration();

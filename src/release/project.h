@@ -12,6 +12,7 @@ namespace release {
 
 struct Policy {
   std::chrono::milliseconds backup_max_age = std::chrono::hours(24);  // of the base backup that a checkpoint may reuse
+  long backup_max_wal = 4L * 1024 * 1024 * 1024;  // between that backup and the checkpoint, for a restore to replay
   std::chrono::milliseconds checkpoint_max_age = std::chrono::hours(4);  // at the gate of expand
   std::chrono::milliseconds lock_timeout = std::chrono::seconds(2);
   int lock_retries = 10;

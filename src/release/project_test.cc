@@ -82,7 +82,7 @@ environments:
   staging: {database_env: STAGING_URL}
   production: {database_env: PROD_URL, after: staging, policy: {lock_timeout: 500ms, slot_max_bytes: 2 GB}}
 backup: {provider: local, repository: backups}
-policy: {lock_retries: 3, lock_timeout: 1s, backup_max_age: 2d, index_lock_timeout: 1h}
+policy: {lock_retries: 3, lock_timeout: 1s, backup_max_age: 2d, backup_max_wal: 512MB, index_lock_timeout: 1h}
 state_dir: /var/lib/sb
 )",
                                "production");
@@ -92,6 +92,7 @@ state_dir: /var/lib/sb
   EXPECT_EQ(project.environment.policy.lock_timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(project.environment.policy.lock_retries, 3);
   EXPECT_EQ(project.environment.policy.backup_max_age, std::chrono::hours(48));
+  EXPECT_EQ(project.environment.policy.backup_max_wal, 512L << 20);
   EXPECT_EQ(project.environment.policy.index_lock_timeout, std::chrono::hours(1));
   EXPECT_EQ(project.environment.policy.slot_max_bytes, 2L << 30);
   EXPECT_EQ(project.environment.backup.options["repository"], (root_ / "backups").string());

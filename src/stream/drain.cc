@@ -173,24 +173,18 @@ class Draining {
 
   Drained Run() {
     if (request_.slot.empty()) return Lost("the checkpoint has no logical slot");
-    const SlotState slot = ReadSlot(connection_, request_.slot);
-    if (const std::string why = WhyLost(slot, request_.slot); !why.empty()) return Lost(why);
+    if (const std::string why = WhyLost(ReadSlot(connection_, request_.slot), request_.slot); !why.empty()) {
+      return Lost(why);
+    }
     if (const std::string why = WhyUnpublished(); !why.empty()) return Lost(why);
     const auto deadline = Clock::now() + request_.busy_wait;
-    std::optional<Spool> spool = Spool::Open(request_.state, request_.slot);
-    while (!spool && Pause(deadline)) spool = Spool::Open(request_.state, request_.slot);
-    if (!spool) return {.not_evidenced = "another process reads the stream of this release"};
-    const pg::Lsn from = std::max(spool->place().through, request_.from);
-    if (slot.confirmed > from) {
-      return Lost(fmt::format("the slot {} was moved to {} by somebody else, and what is here ends at {}",
-                              request_.slot, slot.confirmed.Text(), from.Text()));
-    }
     for (;;) {
       try {
-        return Read(*spool, from);
+        Spool spool = Spool::Open(request_.state, request_.slot);
+        return ReadInto(spool);
       } catch (const base::Error& error) {
-        if (error.code() == Code::kSlotBusy && Pause(deadline)) continue;
-        return Judge(error, *spool);
+        const bool busy = error.code() == Code::kSlotBusy || error.code() == Code::kSpoolBusy;
+        if (!busy || !Pause(deadline)) return Judge(error);
       }
     }
   }
@@ -216,7 +210,13 @@ class Draining {
     return true;
   }
 
-  Drained Read(Spool& spool, pg::Lsn from) {
+  Drained ReadInto(Spool& spool) {
+    const pg::Lsn from = std::max(spool.place().through, request_.from);
+    const pg::Lsn confirmed_so_far = ReadSlot(connection_, request_.slot).confirmed;
+    if (confirmed_so_far > from) {
+      return Lost(fmt::format("the slot {} was moved to {} by somebody else, and what is here ends at {}",
+                              request_.slot, confirmed_so_far.Text(), from.Text()));
+    }
     pg::Replication stream({.connect = request_.connect,
                             .slot = request_.slot,
                             .publications = request_.publications,
@@ -254,8 +254,8 @@ class Draining {
   }
 
   // What the failure means for who relies on the stream.
-  Drained Judge(const base::Error& error, const Spool& spool) {
-    if (error.code() == Code::kSlotBusy) return {.not_evidenced = error.message(), .through = spool.place().through};
+  Drained Judge(const base::Error& error) {
+    if (error.code() == Code::kSlotBusy || error.code() == Code::kSpoolBusy) return {.not_evidenced = error.message()};
     const bool broke = error.code() == Code::kConnectionLost;
     if (!broke && error.code() != Code::kSlotLost) throw error;
     // The server ends the session of a slot that it gives up.

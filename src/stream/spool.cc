@@ -130,14 +130,15 @@ struct Spool::State {
 
 Spool::Spool(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Spool::Spool(Spool&&) noexcept = default;
-Spool& Spool::operator=(Spool&&) noexcept = default;
 Spool::~Spool() = default;
 
-std::optional<Spool> Spool::Open(const fs::path& state, const std::string& slot) {
+Spool Spool::Open(const fs::path& state, const std::string& slot) {
   const fs::path directory = SpoolDirectory(state, slot);
   base::MakeDirectories(directory);
   auto lock = std::make_unique<Lock>(directory.parent_path() / "lock");
-  if (!lock->taken()) return std::nullopt;
+  if (!lock->taken()) {
+    throw base::Error(base::Code::kSpoolBusy, "another process reads the stream of this release");
+  }
   for (const auto& entry : fs::directory_iterator(directory.parent_path())) {
     if (entry.is_directory() && entry.path() != directory) fs::remove_all(entry.path());
   }

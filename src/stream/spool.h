@@ -36,11 +36,10 @@ std::optional<Place> ReadPlace(const std::filesystem::path& directory);
 // The writer. One process at a time: a lock on a file beside says so.
 class Spool {
  public:
-  // Opens or makes it, and cuts off what does not count. A new one takes the place of those of other slots. Nothing:
-  // another process has it. Throws kSpoolBroken where less is there than the place says, kFileWrite.
-  static std::optional<Spool> Open(const std::filesystem::path& state, const std::string& slot);
+  // Opens or makes it, and cuts off what does not count. A new one takes the place of those of other slots. Throws
+  // kSpoolBusy where another process has it, kSpoolBroken where less is there than the place says, kFileWrite.
+  static Spool Open(const std::filesystem::path& state, const std::string& slot);
   Spool(Spool&&) noexcept;
-  Spool& operator=(Spool&&) noexcept;
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
   ~Spool();

@@ -59,14 +59,13 @@ TEST_F(SpoolTest, KeepsWhatWasMadeSafeAndCutsTheRestOff) {
   EXPECT_FALSE(Reader(state_, kSlot, {.own = kSecret}).place());
   {
     auto spool = Spool::Open(state_, kSlot);
-    ASSERT_TRUE(spool);
-    EXPECT_FALSE(Spool::Open(state_, kSlot)) << "one writer at a time";
-    AddOne(*spool, 11);
-    AddOne(*spool, 22);
-    spool->Close({.commit = {30}});
+    EXPECT_THROW(Spool::Open(state_, kSlot), base::Error) << "one writer at a time";
+    AddOne(spool, 11);
+    AddOne(spool, 22);
+    spool.Close({.commit = {30}});
     EXPECT_TRUE(Commits().empty()) << "nothing is safe yet";
-    spool->MakeSafe({40});
-    AddOne(*spool, 55);
+    spool.MakeSafe({40});
+    AddOne(spool, 55);
   }
   for (const char* name : {"", "messages", "index", "place.json"}) {
     struct stat facts {};
@@ -79,13 +78,12 @@ TEST_F(SpoolTest, KeepsWhatWasMadeSafeAndCutsTheRestOff) {
   EXPECT_THAT(Commits(), ElementsAre(11, 22));
   {
     auto spool = Spool::Open(state_, kSlot);
-    ASSERT_TRUE(spool);
-    EXPECT_EQ(spool->place().through.value, 40U);
-    EXPECT_EQ(spool->place().last_commit.value, 30U);
-    EXPECT_EQ(spool->place().nobodys, 1);
-    EXPECT_EQ(fs::file_size(Directory() / "messages"), spool->place().messages);
-    AddOne(*spool, 55);
-    spool->MakeSafe({60});
+    EXPECT_EQ(spool.place().through.value, 40U);
+    EXPECT_EQ(spool.place().last_commit.value, 30U);
+    EXPECT_EQ(spool.place().nobodys, 1);
+    EXPECT_EQ(fs::file_size(Directory() / "messages"), spool.place().messages);
+    AddOne(spool, 55);
+    spool.MakeSafe({60});
   }
   EXPECT_THAT(Commits(), ElementsAre(11, 22, 55));
   fs::resize_file(Directory() / "messages", 3);
@@ -102,14 +100,14 @@ TEST_F(SpoolTest, TellsWhoseATransactionIs) {
   const std::string used = tag(kSecret, "expand.1");
   {
     auto spool = Spool::Open(state_, kSlot);
-    AddOne(*spool, 1, used);
-    AddOne(*spool, 2);
-    AddOne(*spool, 3, tag("a guess", "expand.1"));
-    AddOne(*spool, 4, used);
-    AddOne(*spool, 5, tag("of a neighbour", "expand.1"));
-    Entry late{.offset = spool->End(), .commit = {6}, .marks = {{false, own}}};
-    spool->Close(late);
-    spool->MakeSafe({7});
+    AddOne(spool, 1, used);
+    AddOne(spool, 2);
+    AddOne(spool, 3, tag("a guess", "expand.1"));
+    AddOne(spool, 4, used);
+    AddOne(spool, 5, tag("of a neighbour", "expand.1"));
+    Entry late{.offset = spool.End(), .commit = {6}, .marks = {{false, own}}};
+    spool.Close(late);
+    spool.MakeSafe({7});
   }
   Reader reader(state_, kSlot, {.own = kSecret, .others = {"of a neighbour"}});
   std::vector<Whose> whose;
@@ -139,8 +137,8 @@ TEST_F(SpoolTest, APowerCutLeavesWhatWasMadeSafe) {
   {
     auto spool = Spool::Open(state_, kSlot);
     for (std::uint64_t i = 1; i <= 3; ++i) {
-      AddOne(*spool, i);
-      spool->MakeSafe({i * 10});
+      AddOne(spool, i);
+      spool.MakeSafe({i * 10});
       safe.emplace_back(cut.Moments(), i);
     }
   }

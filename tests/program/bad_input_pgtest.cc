@@ -203,10 +203,16 @@ TEST_F(BadInputTest, TheGateNamesWhatIsMissing) {
   Done({"rollback", "r"});
 }
 
+TEST_F(BadInputTest, RunStopsAtItsOwnPlanWhereThatIsBlocked) {
+  project_.MakeRelease("r", "ALTER TABLE users ADD COLUMN seen int GENERATED ALWAYS AS IDENTITY;\n");
+  const base::Json envelope = project_.On({"run", "r"});
+  EXPECT_EQ(envelope["exit"], 10) << envelope;
+  EXPECT_THAT(envelope["result"]["plan"]["blockers"][0]["remedy"], HasSubstr("CREATE SEQUENCE"));
+  EXPECT_FALSE(fs::exists(project_.State("r") / "checkpoint.json"));
+}
+
 TEST_F(BadInputTest, OfTwoRunnersOneIsRefused) {
   project_.MakeRelease("r", kChange);
-  Done({"plan", "r"});
-  Done({"checkpoint", "r"});
   base::Child first =
       base::Child::Start({.argv = {SB_PROGRAM, "run", "r"},
                           .env = {{"DATABASE_URL", project_.url()}, {"SWITCHBACK_FAILPOINT", "run.after_commit=stop"}},
