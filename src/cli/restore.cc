@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -141,13 +143,7 @@ std::vector<Option> RestoreOptions() {
       {.name = "--directory", .value = "DIR", .help = "of the new server; must not exist (default: in the repository)"},
       {.name = "--source-wal",
        .value = "DIR",
-       .help = "the old server's pg_wal, to count what is left behind where that server is down"},
-      {.name = "--dry-run", .help = "restore nothing: say what a restore would leave behind"},
-      {.name = "--salvage", .help = "carry what the applications wrote since over to the new server"},
-      {.name = "--go-on", .help = "make no new server: salvage into the one that the last restore made"},
-      {.name = "--apply-resolutions",
-       .value = "FILE",
-       .help = "on that server, apply what was decided in the file of conflicts"}};
+       .help = "the old server's pg_wal, to count what is left behind where that server is down"}};
 }
 
 Outcome RestoreBeside(const Invocation& invocation) {
@@ -182,10 +178,19 @@ Outcome RestoreBeside(const Invocation& invocation) {
 }
 
 Command Restore() {
+  std::vector<Option> options = RestoreOptions();
+  const std::vector<Option> of_salvage = {
+      {.name = "--dry-run", .help = "restore nothing: say what a restore would leave behind"},
+      {.name = "--salvage", .help = "carry what the applications wrote since over to the new server"},
+      {.name = "--go-on", .help = "make no new server: salvage into the one that the last restore made"},
+      {.name = "--apply-resolutions",
+       .value = "FILE",
+       .help = "on that server, apply what was decided in the file of conflicts"}};
+  options.insert(options.end(), of_salvage.begin(), of_salvage.end());
   return {.name = "restore",
           .summary = "Make a new server from the checkpoint, beside the old one",
           .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-          .options = RestoreOptions(),
+          .options = std::move(options),
           .text =
               "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "
               "the transactions\n"
