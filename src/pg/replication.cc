@@ -20,10 +20,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLookForStop{200};
 
-struct FreeMemory {
-  void operator()(char* memory) const { PQfreemem(memory); }
-};
-
 ConnectOptions AsReplication(ConnectOptions options) {
   auto parameters = ParseConninfo(options.conninfo);
   parameters["replication"] = "database";
@@ -70,6 +66,10 @@ void Put64(char* bytes, std::uint64_t value) {
 }  // namespace
 
 struct Replication::State {
+  struct FreeMemory {
+    void operator()(char* memory) const { PQfreemem(memory); }
+  };
+
   ReplicationOptions options;
   std::string redacted;
   RawConnection connection;

@@ -50,6 +50,8 @@ void CutTo(const fs::path& path, std::uint64_t size) {
   }
 }
 
+}  // namespace
+
 // Appends through a buffer.
 class Appender {
  public:
@@ -93,8 +95,6 @@ class Lock {
   int fd_;
   bool taken_ = false;
 };
-
-}  // namespace
 
 fs::path SpoolDirectory(const fs::path& state, const std::string& slot) { return state / "stream" / slot; }
 
