@@ -125,6 +125,20 @@ std::int64_t WriteConflicts(pg::Connection& restored, const std::filesystem::pat
   return rows.rows();
 }
 
+// Transactions of applications that were not there yet when the rest was staged.
+std::int64_t Later(const Options& options, pg::Lsn through) {
+  stream::Reader reader = options.open();
+  return CountSince(reader, through).applications;
+}
+
+void RefuseLater(const Options& options, pg::Lsn through) {
+  const std::int64_t later = Later(options, through);
+  if (later == 0) return;
+  throw base::Error(base::Code::kSalvageDone, "this restored server has been salvaged already")
+      .Detail(fmt::format("it has all that committed before {}; applications made {} transactions since",
+                          through.Text(), later));
+}
+
 }  // namespace
 
 std::int64_t Report::Applied() const {
@@ -152,6 +166,7 @@ Report Salvage(const Options& options) {
   report.account = StageOnce(restored, options, targets);
   const std::vector<std::int64_t> tables = StagedTables(restored);
   std::map<std::int64_t, TableOutcome> done = Done(restored);
+  if (!done.empty() && done.size() == tables.size()) RefuseLater(options, report.account.through);
   MakeTransforms(restored, options.plan);
   for (const std::int64_t oid : tables) {
     base::StopIfInterrupted();
@@ -166,8 +181,7 @@ Report Salvage(const Options& options) {
   report.sequences = CarrySequences(restored, options.old_server, targets, tables);
   report.orphans = FindOrphans(restored, targets, tables);
   report.conflicts = WriteConflicts(restored, options.conflicts);
-  stream::Reader reader = options.open();
-  report.later = CountSince(reader, report.account.through).applications;
+  report.later = Later(options, report.account.through);
   return report;
 }
 
