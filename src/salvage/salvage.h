@@ -48,9 +48,9 @@ struct Report {
 base::Json ToJson(const Report& report);
 
 // Interrupted anywhere, it goes on where it was when called again, and ends in the same state: what is staged stays,
-// and each table is done in one transaction. Called again when all is done, it does nothing twice. What each call works
-// on is staged once: transactions that came later are only counted. Throws kPrivilege, kInterrupted, and what the
-// server and the stream throw.
+// and each table is done in one transaction. What it works on is staged once: transactions that came later are counted
+// only, and when all is done, it refuses to go on where there are any. Throws kPrivilege, kSalvageDone, kInterrupted,
+// and what the server and the stream throw.
 Report Salvage(const Options& options);
 
 // See salvage::ApplyResolutions in conflict.h; `file` is the one that Salvage wrote.
