@@ -73,10 +73,10 @@ TEST_F(SqlTest, ColumnsAreFoundUnderTheirNamesAtThatTime) {
   EXPECT_EQ(sides({{"id", 23}, {"v", 23}}), std::pair(1, -1));
   EXPECT_EQ(sides({{"id", 23}, {"v", 23}, {"shadow", 20}}), std::pair(1, 2));
   EXPECT_EQ(sides({{"id", 23}, {"retired", 23}, {"v", 20}}), std::pair(1, 2)) << "after the switch";
-  EXPECT_EQ(sides({{"id", 23}, {"v", 20}}).first, -1) << "after purge";
+  EXPECT_EQ(sides({{"id", 23}, {"v", 20}}), std::pair(-1, 1)) << "after purge";
 
   auto connection = Connect();
-  const InStep in_step = InStepOf(pair, "$1::text[]");
+  const InStep in_step = InStepOf(pair, "($1::text[])");
   const auto ask = [&](const std::string& sql, const std::string& arguments) {
     return connection.Query("SELECT " + sql, {arguments}).Text(0, 0);
   };

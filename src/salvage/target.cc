@@ -33,12 +33,12 @@ Sides SidesOf(const plan::Pair& pair, const Table& table, const stream::Relation
     return sides;
   }
   sides.new_side = retired == Shape::kNowhere ? Find(relation, pair.shadow) : Find(relation, pair.new_name);
+  if (retired != Shape::kNowhere || named == Shape::kNowhere) return sides;
   // Once the old column is dropped for good, the new one alone has the name.
   const std::size_t place = table.Place(pair.old_name);
-  if (retired == Shape::kNowhere && named != Shape::kNowhere && place < table.columns.size() &&
-      relation.columns[static_cast<std::size_t>(named)].type == table.columns[place].type_oid) {
-    sides.old_side = named;
-  }
+  const bool is_old = place < table.columns.size() &&
+                      relation.columns[static_cast<std::size_t>(named)].type == table.columns[place].type_oid;
+  (is_old ? sides.old_side : sides.new_side) = named;
   return sides;
 }
 
