@@ -99,7 +99,7 @@ void Visit(Context& context, bool apply, Outcome& outcome) {
   const std::string schema = InstallSchema(connection, target);
   const bool applied = apply && !target.settings.empty();
   if (applied) {
-    PrepareArchive(environment);
+    MakeProvider(environment)->PrepareArchive();
     ApplySettings(connection, target.settings);
   }
   outcome.result["target"] = ToJson(target);

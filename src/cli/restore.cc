@@ -42,11 +42,12 @@ std::optional<std::string> OldServer(Context& context) {
 }  // namespace
 
 std::vector<Option> RestoreOptions() {
-  return {
-      {.name = "--directory", .value = "DIR", .help = "of the new server; must not exist (default: in the repository)"},
-      {.name = "--source-wal",
-       .value = "DIR",
-       .help = "the old server's pg_wal, to count what is left behind where that server is down"}};
+  return {{.name = "--directory",
+           .value = "DIR",
+           .help = "of the new server; must not exist (default: where switchback.yaml says)"},
+          {.name = "--source-wal",
+           .value = "DIR",
+           .help = "the old server's pg_wal, to count what is left behind where that server is down"}};
 }
 
 Outcome RestoreBeside(const Invocation& invocation) {
@@ -58,7 +59,7 @@ Outcome RestoreBeside(const Invocation& invocation) {
   const recover::RestoreReport report =
       recover::Restore({.conninfo = OldServer(context),
                         .state = context.StateDirectory(),
-                        .directory = directory.empty() ? std::filesystem::path()
+                        .directory = directory.empty() ? NewServerDirectory(context.project().environment)
                                                        : std::filesystem::absolute(directory).lexically_normal(),
                         .source_wal = invocation.Option("--source-wal"),
                         .tell = [](const std::string& text) { base::Info("{}", text); }},
