@@ -2,7 +2,7 @@
 -- applications, and nothing that an extension brought.
 WITH ours AS (
   SELECT oid, nspname, nspowner FROM pg_namespace
-   WHERE nspname <> 'information_schema' AND nspname !~ '^(pg_|switchback$|switchback_retired$)'
+   WHERE nspname <> 'information_schema' AND nspname !~ '^(pg_|switchback$|switchback_retired$|switchback_salvage$)'
 ),
 objects AS (
   SELECT 'pg_class'::regclass AS class, oid, relowner AS owner, relnamespace AS schema

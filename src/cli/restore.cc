@@ -2,13 +2,17 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/plan_file.h"
 #include "cli/provider.h"
 #include "recover/restore.h"
+#include "recover/salvage.h"
 
 namespace cli {
 namespace {
@@ -39,6 +43,99 @@ std::optional<std::string> OldServer(Context& context) {
   }
 }
 
+std::string Cannot(const std::vector<std::string>& uncovered) {
+  std::string text;
+  for (const std::string& sentence : uncovered) text += "\n  not in the stream: " + sentence;
+  return text;
+}
+
+std::string Show(const recover::Loss& loss) {
+  const salvage::Account& account = loss.account;
+  std::string text =
+      account.applications == 0
+          ? std::string("a restore to the checkpoint would leave behind no transaction of applications")
+          : fmt::format(
+                "a restore to the checkpoint would leave behind {} transactions of applications\n  from {} to {}",
+                account.applications, base::FormatTime(*account.first), base::FormatTime(*account.last));
+  for (const auto& [name, table] : account.tables) {
+    text += fmt::format("\n  {}: {} inserted, {} updated, {} deleted{}", name.Text(), table.inserted, table.updated,
+                        table.deleted, table.truncated > 0 ? ", truncated" : "");
+  }
+  if (account.alarms > 0) {
+    text += fmt::format("\n  {} of them pretend to be the release's: their tags do not check", account.alarms);
+  }
+  text += "\n  " + loss.note + Cannot(loss.uncovered);
+  return text + (loss.restore_takes ? "\n  a restore took " + base::FormatDuration(*loss.restore_takes)
+                                    : std::string("\n  how long a restore takes was not measured"));
+}
+
+std::string Show(const recover::SalvageReport& salvaged) {
+  const salvage::Report& report = salvaged.report;
+  std::string text =
+      fmt::format("carried over to {}\n  {} changes of applications: {} applied, {} in conflict, {} skipped",
+                  pg::Redacted(salvaged.restored), report.account.Changes(), report.Applied(), report.InConflict(),
+                  report.Skipped());
+  for (const auto& [name, table] : report.tables) {
+    text += fmt::format("\n  {}: {} applied, {} in conflict; {} rows inserted, {} updated, {} deleted", name.Text(),
+                        table.applied, table.conflicts, table.inserted, table.updated, table.deleted);
+  }
+  for (const auto& [name, table] : report.account.tables) {
+    for (const auto& [reason, changes] : table.skipped) {
+      text += fmt::format("\n  {}: {} skipped: {}", name.Text(), changes, reason);
+    }
+    for (const std::string& column : table.columns) {
+      text += fmt::format("\n  {}.{}: the restored table has no such column", name.Text(), column);
+    }
+  }
+  if (report.conflicts > 0) text += fmt::format("\n  {} conflicts: {}", report.conflicts, salvaged.conflicts.string());
+  if (report.orphans > 0) text += fmt::format("\n  {} of them are rows that refer to nothing", report.orphans);
+  text += fmt::format("\n  {} sequences set\n  {}{}", report.sequences, salvaged.note, Cannot(salvaged.uncovered));
+  if (report.later > 0) text += fmt::format("\n  {} transactions came later and are not in it", report.later);
+  return text;
+}
+
+std::string NextOf(const recover::SalvageReport& salvaged) {
+  if (salvaged.report.later > 0) {
+    return "end the applications' writes to the old server, and restore anew with --salvage: what came later is not in "
+           "this one";
+  }
+  const std::string move = "move the applications to the new server, with the code of that time";
+  if (salvaged.report.conflicts == 0) return move;
+  return fmt::format("decide the conflicts (`take` in {}), give it to --apply-resolutions; then {}",
+                     salvaged.conflicts.string(), move);
+}
+
+recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& plan) {
+  return {.conninfo = OldServer(context),
+          .state = context.StateDirectory(),
+          .plan = plan,
+          .tell = [](const std::string& text) { base::Info("{}", text); }};
+}
+
+Outcome ShowLoss(Context& context) {
+  const plan::Plan plan = RequirePlan(context.release());
+  const recover::Loss loss = recover::CountLoss(SalvageOptionsOf(context, plan));
+  return {.result = {{"loss", recover::ToJson(loss)}}, .text = Show(loss)};
+}
+
+Outcome ApplyResolutions(Context& context, journal::Journal& journal, const std::string& file) {
+  const plan::Plan plan = RequirePlan(context.release());
+  const std::string restored = recover::LastRestored(context.StateDirectory(), journal);
+  const salvage::Resolved resolved =
+      recover::Resolve(SalvageOptionsOf(context, plan), restored, std::filesystem::absolute(file), journal);
+  return {.result = {{"url", restored}, {"applied", resolved.applied}, {"left", resolved.left}},
+          .text = fmt::format("{} conflicts decided, {} left as restored", resolved.applied, resolved.left),
+          .next = "move the applications to the new server, with the code of that time"};
+}
+
+void AddSalvage(Context& context, const std::string& restored, journal::Journal& journal, Outcome& outcome) {
+  const plan::Plan plan = RequirePlan(context.release());
+  const recover::SalvageReport salvaged = recover::Salvage(SalvageOptionsOf(context, plan), restored, journal);
+  outcome.result["salvage"] = recover::ToJson(salvaged);
+  outcome.text += (outcome.text.empty() ? "" : "\n") + Show(salvaged);
+  outcome.next = NextOf(salvaged);
+}
+
 }  // namespace
 
 std::vector<Option> RestoreOptions() {
@@ -52,8 +149,17 @@ std::vector<Option> RestoreOptions() {
 
 Outcome RestoreBeside(const Invocation& invocation) {
   Context context(invocation);
+  if (invocation.Has("--dry-run")) return ShowLoss(context);
   // Not the mirror: the old server may be down, which is what a restore is for.
   journal::Journal journal = journal::Journal::Open(context.StateDirectory());
+  if (const std::string file = invocation.Option("--apply-resolutions"); !file.empty()) {
+    return ApplyResolutions(context, journal, file);
+  }
+  if (invocation.Has("--go-on")) {
+    Outcome outcome;
+    AddSalvage(context, recover::LastRestored(context.StateDirectory(), journal), journal, outcome);
+    return outcome;
+  }
   const auto provider = MakeProvider(context.project().environment);
   const std::string directory = invocation.Option("--directory");
   const recover::RestoreReport report =
@@ -64,20 +170,39 @@ Outcome RestoreBeside(const Invocation& invocation) {
                         .source_wal = invocation.Option("--source-wal"),
                         .tell = [](const std::string& text) { base::Info("{}", text); }},
                        *provider, journal);
-  return {.result = recover::ToJson(report),
-          .text = Show(report),
-          .next = "look at the new server; move the applications to it, with the code of that time, or stop it"};
+  Outcome outcome{
+      .result = recover::ToJson(report),
+      .text = Show(report),
+      .next = "look at the new server; move the applications to it, with the code of that time, or stop it"};
+  if (invocation.Has("--salvage")) AddSalvage(context, report.restored.url, journal, outcome);
+  return outcome;
 }
 
 Command Restore() {
+  std::vector<Option> options = RestoreOptions();
+  const std::vector<Option> of_salvage = {
+      {.name = "--dry-run", .help = "restore nothing: say what a restore would leave behind"},
+      {.name = "--salvage", .help = "carry what the applications wrote since over to the new server"},
+      {.name = "--go-on", .help = "make no new server: salvage into the one that the last restore made"},
+      {.name = "--apply-resolutions",
+       .value = "FILE",
+       .help = "on that server, apply what was decided in the file of conflicts"}};
+  options.insert(options.end(), of_salvage.begin(), of_salvage.end());
   return {.name = "restore",
           .summary = "Make a new server from the checkpoint, beside the old one",
           .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-          .options = RestoreOptions(),
+          .options = std::move(options),
           .text =
               "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "
               "the transactions\n"
-              "that it leaves behind. The old server is not changed, and the new one is left running.",
+              "that it leaves behind. The old server is not changed, and the new one is left running.\n\n"
+              "With --salvage it reads, from the checkpoint's slot, what the applications wrote since, and carries it "
+              "over: only what they\n"
+              "changed themselves, in the columns of that time. What cannot be told from the migration's own changes "
+              "stays as restored and\n"
+              "stands in a file of conflicts, to be decided by a person. Killed, it goes on with --go-on. End the "
+              "applications' writes first:\n"
+              "what they write later is counted, and is not in it.",
           .verb = RestoreBeside};
 }
 

@@ -9,7 +9,7 @@ namespace cli {
 // The way back `restore`: a new server from the checkpoint of RELEASE, beside the old one.
 Outcome RestoreBeside(const Invocation& invocation);
 
-// The options that it reads.
+// Its options that `rollback --way restore` takes as well.
 std::vector<Option> RestoreOptions();
 
 }  // namespace cli

@@ -75,6 +75,11 @@ void Builder::Touch(const pg::QualifiedName& table) {
   if (place == plan_.tables.end() || *place != table) plan_.tables.insert(place, table);
 }
 
+void Builder::Remember(const Pair& pair) {
+  plan_.pairs.push_back(pair);
+  plan_.pairs.back().search_path = AuthorsPath();
+}
+
 Plan Builder::Finish() {
   for (const Phase phase : kPhases) {
     std::vector<Ranked>& ranked = steps_[phase];

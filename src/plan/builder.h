@@ -7,6 +7,7 @@
 
 #include "catalog/catalog.h"
 #include "plan/names.h"
+#include "plan/pair.h"
 #include "plan/plan.h"
 #include "release/release.h"
 #include "sql/parse.h"
@@ -52,6 +53,8 @@ class Builder {
   // Blocks, once for each table, where the role may not do what its owner may, or does not see all rows.
   void MustMaster(const catalog::Table& table, const sql::Location& at);
   void Touch(const pg::QualifiedName& table);
+  // For the plan's `pairs`.
+  void Remember(const Pair& pair);
 
   // The plan, with its steps in order and their ids given; no steps where something blocks.
   Plan Finish();

@@ -39,7 +39,7 @@ void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::ve
   AddColumnStep(builder, pair.table, def.name, pair.retired_new, type,
                 "without a default, so that nothing is rewritten");
   AddSync(builder, pair, fmt::format("fill {}.{} in rows that leave it out", pair.table.Text(), def.name));
-  AddBackfill(builder, pair);
+  AddBackfill(builder, pair, change.at);
   if (def.not_null) TightenNotNull(builder, pair.table, def.name, true);
 
   Step& finish = builder.Add(Phase::kContract, Rank::kFinish, StepKind::kSql,
@@ -108,7 +108,7 @@ void AddSync(Builder& builder, const Pair& pair, const std::string& title) {
   step.locks = {{pair.table, "SHARE ROW EXCLUSIVE", LockWork::kNone}};
 }
 
-void AddBackfill(Builder& builder, const Pair& pair) {
+void AddBackfill(Builder& builder, const Pair& pair, const sql::Location& at) {
   const Stage stage = StageBeforeSwitch(pair);
   Step& step = builder.Add(Phase::kMigrate, Rank::kBackfill, StepKind::kBackfill,
                            fmt::format("fill {}.{}", pair.table.Text(), stage.new_physical),
@@ -124,7 +124,7 @@ void AddBackfill(Builder& builder, const Pair& pair) {
     backfill.unconverted = fmt::format("t.{} IS NULL AND {} IS NOT NULL", pg::Ident(stage.new_physical), why);
     backfill.unconverted_reason = why;
   }
-  SettleTriggers(builder, pair.at, backfill);
+  SettleTriggers(builder, at, backfill);
   step.postcondition = {NoRow(pair.table, backfill.pending), "no row is left to fill"};
   step.reverse_title = "keep what was filled";
   step.locks = {{pair.table, "ROW EXCLUSIVE", LockWork::kNone}};

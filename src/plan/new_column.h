@@ -15,7 +15,7 @@ void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::
                    const std::string& retired, const std::string& definition, const std::string& why);
 // The step of expand that creates the triggers of a pair, and the one of migrate that fills it.
 void AddSync(Builder& builder, const Pair& pair, const std::string& title);
-void AddBackfill(Builder& builder, const Pair& pair);
+void AddBackfill(Builder& builder, const Pair& pair, const sql::Location& at);
 
 // ADD COLUMN.
 void AddColumn(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all);

@@ -65,6 +65,21 @@ std::vector<Guard> GuardsOf(const Direction& direction) {
   return {Guard::kRaise, Guard::kTry, Guard::kWhy};
 }
 
+base::Json DirectionJson(const Direction& direction) {
+  return {{"function", direction.function},     {"reads", direction.reads},
+          {"types", direction.types},           {"target_type", direction.target_type},
+          {"expression", direction.expression}, {"can_raise", direction.can_raise}};
+}
+
+Direction DirectionOf(const base::Json& json) {
+  return {.function = json.at("function"),
+          .reads = json.at("reads"),
+          .types = json.at("types"),
+          .target_type = json.at("target_type"),
+          .expression = json.at("expression"),
+          .can_raise = json.at("can_raise")};
+}
+
 }  // namespace
 
 Stage StageBeforeSwitch(const Pair& pair) {
@@ -133,6 +148,40 @@ std::vector<std::string> DropTransforms(const Pair& pair) {
   drop(pair.up);
   if (!pair.OneWay()) drop(*pair.down);
   return statements;
+}
+
+base::Json ToJson(const Pair& pair) {
+  return {{"table", base::Json::array({pair.table.schema, pair.table.name})},
+          {"old_name", pair.old_name},
+          {"new_name", pair.new_name},
+          {"old_type", pair.old_type},
+          {"new_type", pair.new_type},
+          {"old_has_equality", pair.old_has_equality},
+          {"new_has_equality", pair.new_has_equality},
+          {"shadow", pair.shadow},
+          {"retired_old", pair.retired_old},
+          {"retired_new", pair.retired_new},
+          {"search_path", pair.search_path},
+          {"up", DirectionJson(pair.up)},
+          {"down", pair.down ? DirectionJson(*pair.down) : base::Json()}};
+}
+
+Pair PairFromJson(const base::Json& json) {
+  Pair pair;
+  pair.table = {json.at("table").at(0).get<std::string>(), json.at("table").at(1).get<std::string>()};
+  pair.old_name = json.at("old_name");
+  pair.new_name = json.at("new_name");
+  pair.old_type = json.at("old_type");
+  pair.new_type = json.at("new_type");
+  pair.old_has_equality = json.at("old_has_equality");
+  pair.new_has_equality = json.at("new_has_equality");
+  pair.shadow = json.at("shadow");
+  pair.retired_old = json.at("retired_old");
+  pair.retired_new = json.at("retired_new");
+  pair.search_path = json.at("search_path");
+  pair.up = DirectionOf(json.at("up"));
+  if (!json.at("down").is_null()) pair.down = DirectionOf(json.at("down"));
+  return pair;
 }
 
 }  // namespace plan

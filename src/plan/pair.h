@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "catalog/catalog.h"
 #include "pg/quote.h"
-#include "sql/parse.h"
 
 namespace plan {
 
@@ -39,10 +39,10 @@ struct Pair {
   Direction up;
   std::optional<Direction> down;       // nothing: one way
   std::string insert_default;          // expression for an INSERT that gives neither side; empty: none
+  std::string search_path;             // the author's, for both directions
   std::vector<std::string> key;        // primary key columns of the table, for lists of rows
   bool users_before_triggers = false;  // the table has BEFORE ROW triggers of its users
   bool subscribed = false;             // rows arrive by logical replication, for which ordinary triggers do not fire
-  sql::Location at;
 
   [[nodiscard]] bool OneName() const { return !shadow.empty(); }
   [[nodiscard]] bool OneWay() const { return !down.has_value(); }
@@ -72,5 +72,9 @@ std::string Distinct(const std::string& left, const std::string& right, bool has
 // CREATE FUNCTION and DROP FUNCTION statements of both directions.
 std::vector<std::string> CreateTransforms(const Pair& pair, const std::string& authors_path);
 std::vector<std::string> DropTransforms(const Pair& pair);
+
+// For plan.lock.json; see Plan::pairs.
+base::Json ToJson(const Pair& pair);
+Pair PairFromJson(const base::Json& json);
 
 }  // namespace plan

@@ -18,6 +18,12 @@ Json StepsJson(const std::vector<Step>& steps) {
   return list;
 }
 
+Json PairsJson(const std::vector<Pair>& pairs) {
+  Json list = Json::array();
+  for (const Pair& pair : pairs) list.push_back(ToJson(pair));
+  return list;
+}
+
 }  // namespace
 
 std::optional<std::size_t> Plan::PointOfNoReturn() const {
@@ -40,7 +46,10 @@ std::size_t Plan::EndOf(Phase phase) const {
 }
 
 std::string DigestOf(const Plan& plan) {
-  const Json covered = {{"release", plan.release}, {"steps", StepsJson(plan.steps)}, {"touched", plan.touched}};
+  const Json covered = {{"release", plan.release},
+                        {"steps", StepsJson(plan.steps)},
+                        {"pairs", PairsJson(plan.pairs)},
+                        {"touched", plan.touched}};
   return "sha256:" + base::Sha256Hex(base::Canonical(covered));
 }
 
@@ -68,6 +77,7 @@ Json ToJson(const Plan& plan) {
           {"notices", notices},
           {"blockers", blockers},
           {"tables", tables},
+          {"pairs", PairsJson(plan.pairs)},
           {"touched", plan.touched},
           {"observed", plan.observed}};
 }
@@ -88,6 +98,7 @@ Plan PlanFromJson(const Json& json) {
           {entry.at("object"), entry.at("reason"), entry.at("remedy"), entry.at("line"), entry.at("column")});
     }
     for (const Json& table : json.at("tables")) plan.tables.push_back({table.at(0), table.at(1)});
+    for (const Json& pair : json.at("pairs")) plan.pairs.push_back(PairFromJson(pair));
     plan.touched = json.at("touched");
     plan.observed = json.at("observed");
     plan.digest = json.at("digest");

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "catalog/catalog.h"
+#include "plan/pair.h"
 #include "plan/step.h"
 #include "release/release.h"
 
@@ -36,9 +37,12 @@ struct Plan {
   std::vector<Notice> notices;
   std::vector<Blocker> blockers;          // not empty: the plan is blocked, and has no steps
   std::vector<pg::QualifiedName> tables;  // that the release touches, those it creates included
-  base::Json touched;                     // catalog::Describe of them as they were
-  base::Json observed;                    // {tables: {name: {rows, bytes}}, server_version}: outside the digest
-  std::string digest;                     // "sha256:<hex>" over release, steps and touched
+  // What becomes of columns that there are: another column, or (no `new_name`) nothing. Of each: the table, names,
+  // types, equality and both directions; the rest, which only triggers need, is not in the JSON form.
+  std::vector<Pair> pairs;
+  base::Json touched;   // catalog::Describe of them as they were
+  base::Json observed;  // {tables: {name: {rows, bytes}}, server_version}: outside the digest
+  std::string digest;   // "sha256:<hex>" over release, steps, pairs and touched
 
   // Index of the first step without a way back; nothing: there is none.
   [[nodiscard]] std::optional<std::size_t> PointOfNoReturn() const;
@@ -61,7 +65,7 @@ Needs NeedsOf(const release::Release& release);
 // A change that it does not know becomes an opaque step, or a blocker by name: nothing is skipped or guessed.
 Plan Compile(const release::Release& release, const catalog::Catalog& catalog);
 
-// "sha256:<hex>" over the release's name, the steps and the touched objects.
+// "sha256:<hex>" over the release's name, the steps, the pairs and the touched objects.
 std::string DigestOf(const Plan& plan);
 
 base::Json ToJson(const Plan& plan);

@@ -104,7 +104,6 @@ std::optional<Pair> MakePair(Builder& builder, const ColumnChange& change, const
   pair.key = change.table->KeyColumns();
   pair.users_before_triggers = HasUsersBeforeTriggers(*change.table);
   pair.subscribed = change.table->subscribed;
-  pair.at = change.at;
   if (change.default_changed && change.new_default) pair.insert_default = *change.new_default;
   auto up = UpOf(builder, change, all, new_type, pair.suffix);
   auto down = DownOf(builder, change, all, new_type, pair.suffix);
@@ -161,6 +160,7 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
   Replacement replacement{*pair, std::nullopt, old.default_expression, {}};
   replacement.default_after = change.default_changed ? change.new_default : old.default_expression;
 
+  builder.Remember(*pair);
   AddShadow(builder, *pair, old);
   AddSync(builder, *pair,
           fmt::format("keep {}.{} and {} in step", pair->table.Text(), pair->old_name,
@@ -173,7 +173,7 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
                                  : "",
                   "a value of the new column that cannot be converted leaves NULL here instead of an error");
   }
-  AddBackfill(builder, *pair);
+  AddBackfill(builder, *pair, change.at);
   replacement.successors = AddSuccessors(builder, change, *pair);
   if (stays_not_null) TightenNotNull(builder, pair->table, pair->new_name, false);
   if (stays_not_null && !(old.not_null && !pair->up.can_raise)) {

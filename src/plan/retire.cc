@@ -150,6 +150,13 @@ Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<Col
   dropped.table = change.table->name;
   dropped.column = change.old_name;
   dropped.retired = builder.NewName();
+  Pair gone;
+  gone.table = dropped.table;
+  gone.old_name = dropped.column;
+  gone.old_type = old.type;
+  gone.old_has_equality = old.has_equality;
+  gone.retired_old = dropped.retired;
+  builder.Remember(gone);
   for (const catalog::Constraint& constraint : change.table->constraints) {
     if (constraint.type != 'f' ||
         std::find(constraint.columns.begin(), constraint.columns.end(), change.old_name) == constraint.columns.end())

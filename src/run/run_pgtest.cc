@@ -242,7 +242,8 @@ TEST_F(Run, AStoppedRunnerIsTakenOverAndCannotCommitWhenItWakes) {
   auto connection = Connect();
   const auto intents = [&] {
     int count = 0;
-    for (const auto& event : journal::Journal::Open(state_).events()) count += event.kind == "intent" ? 1 : 0;
+    const auto journal = journal::Journal::Open(state_);
+    for (const auto& event : journal.events()) count += event.kind == "intent" ? 1 : 0;
     return count;
   };
   while (intents() < 2 && child.Running()) std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -1,0 +1,163 @@
+#include "recover/salvage.h"
+
+#include <fmt/core.h>
+
+#include <set>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "checkpoint/checkpoint.h"
+#include "journal/tag.h"
+#include "proof/unseen.h"
+#include "stream/drain.h"
+
+namespace recover {
+namespace {
+
+// Other releases of the same environment keep their secrets beside this one's: their transactions are applications'
+// here.
+stream::Secrets SecretsOf(const std::filesystem::path& state) {
+  stream::Secrets secrets{.own = journal::RunSecret(state)};
+  for (const auto& entry : std::filesystem::directory_iterator(state.parent_path())) {
+    if (entry.path() == state || !std::filesystem::exists(entry.path() / "run.secret")) continue;
+    secrets.others.push_back(journal::RunSecret(entry.path()));
+  }
+  return secrets;
+}
+
+// The stream of a checkpoint, read as far as it can be.
+struct Source {
+  checkpoint::Checkpoint checkpoint;
+  std::optional<pg::Connection> server;  // the old one
+  std::string note;
+
+  [[nodiscard]] stream::Reader Open(const std::filesystem::path& state) const {
+    return {state, checkpoint.slot, SecretsOf(state)};
+  }
+};
+
+[[noreturn]] void NotEvidenced(const std::string& why) {
+  throw base::Error(base::Code::kSalvageNotEvidenced, "the stream does not have what the applications wrote")
+      .Detail(why);
+}
+
+// False: the server does not answer.
+bool DrainSlot(const SalvageOptions& options, Source& source) {
+  if (!options.conninfo) return false;
+  try {
+    source.server = pg::Connection::Open({.conninfo = *options.conninfo});
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kUnreachable) throw;
+    return false;
+  }
+  if (options.tell) options.tell("reading what the applications wrote");
+  const stream::Drained drained = stream::Drain({.connect = {.conninfo = *options.conninfo},
+                                                 .slot = source.checkpoint.slot,
+                                                 .publications = source.checkpoint.publications,
+                                                 .from = source.checkpoint.point.lsn,
+                                                 .state = options.state,
+                                                 .stop = &base::InterruptFlag()});
+  if (!drained.not_evidenced.empty()) NotEvidenced(drained.not_evidenced);
+  source.note = "counted to the end of the old server's log";
+  return true;
+}
+
+Source Read(const SalvageOptions& options) {
+  Source source;
+  source.checkpoint = checkpoint::Load(options.state);
+  if (DrainSlot(options, source)) return source;
+  const stream::Reader reader = source.Open(options.state);
+  if (!reader.place()) NotEvidenced("the old server does not answer, and nothing was read from its slot before");
+  source.note = fmt::format(
+      "the old server does not answer: counted up to {}, where its slot was last read; what was written "
+      "after that is not in it",
+      reader.place()->through.Text());
+  return source;
+}
+
+std::vector<std::string> Uncovered(const proof::StoredTables& tables) {
+  std::vector<std::string> sentences;
+  for (const auto& [oid, table] : tables) {
+    if (!table.uncovered.empty()) sentences.push_back(table.uncovered);
+  }
+  return sentences;
+}
+
+}  // namespace
+
+Loss CountLoss(const SalvageOptions& options) {
+  Source source = Read(options);
+  stream::Reader reader = source.Open(options.state);
+  Loss loss{.account = salvage::CountSince(reader, source.checkpoint.point.lsn),
+            .note = source.note,
+            .uncovered = {},
+            .restore_takes = std::nullopt};
+  if (source.server) loss.uncovered = Uncovered(proof::ReadStored(*source.server, source.checkpoint.publications));
+  if (const auto& proof = source.checkpoint.proof) loss.restore_takes = proof->copy + proof->recover + proof->verify;
+  return loss;
+}
+
+std::string LastRestored(const std::filesystem::path& state, const journal::Journal& journal) {
+  const backup::Point point = checkpoint::Load(state).point;
+  for (auto event = journal.events().rbegin(); event != journal.events().rend(); ++event) {
+    if (event->kind == "restored" && event->body.value("restore_point", "") == point.name &&
+        event->body.value("lsn", "") == point.lsn.Text()) {
+      return event->body.at("url");
+    }
+  }
+  throw base::Error(base::Code::kNoRestored, "no server was restored from this checkpoint yet");
+}
+
+SalvageReport Salvage(const SalvageOptions& options, const std::string& restored, journal::Journal& journal) {
+  Source source = Read(options);
+  SalvageReport done;
+  done.restored = restored;
+  done.note = source.note;
+  done.conflicts = options.state / "conflicts.json";
+  pg::Connection server = pg::Connection::Open({.conninfo = restored});
+  const proof::StoredTables was = proof::ReadStored(server, source.checkpoint.publications);
+  done.uncovered = Uncovered(was);
+  std::set<std::int64_t> rewritten;
+  if (source.server) {
+    for (const auto& [oid, table] : proof::ReadStored(*source.server, source.checkpoint.publications)) {
+      const auto before = was.find(oid);
+      if (before != was.end() && before->second.filenode != table.filenode) rewritten.insert(oid);
+    }
+  }
+  done.report = salvage::Salvage({.restored = restored,
+                                  .open = [&] { return source.Open(options.state); },
+                                  .from = source.checkpoint.point.lsn,
+                                  .plan = options.plan,
+                                  .old_server = source.server ? &*source.server : nullptr,
+                                  .rewritten = std::move(rewritten),
+                                  .conflicts = done.conflicts,
+                                  .tell = options.tell});
+  journal.Append("salvaged", ToJson(done));
+  return done;
+}
+
+salvage::Resolved Resolve(const SalvageOptions& options, const std::string& restored, const std::filesystem::path& file,
+                          journal::Journal& journal) {
+  const salvage::Resolved resolved = salvage::Resolve(restored, options.plan, file);
+  journal.Append("resolved", {{"url", restored}, {"applied", resolved.applied}, {"left", resolved.left}});
+  return resolved;
+}
+
+base::Json ToJson(const Loss& loss) {
+  base::Json json = salvage::ToJson(loss.account);
+  json["note"] = loss.note;
+  json["uncovered"] = loss.uncovered;
+  json["restore_takes_ms"] = loss.restore_takes ? base::Json(loss.restore_takes->count()) : base::Json();
+  return json;
+}
+
+base::Json ToJson(const SalvageReport& report) {
+  base::Json json = salvage::ToJson(report.report);
+  json["url"] = report.restored;
+  json["note"] = report.note;
+  json["uncovered"] = report.uncovered;
+  json["conflicts_file"] = report.conflicts.string();
+  return json;
+}
+
+}  // namespace recover

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "journal/journal.h"
+#include "plan/plan.h"
+#include "salvage/salvage.h"
+
+namespace recover {
+
+struct SalvageOptions {
+  std::optional<std::string> conninfo = std::nullopt;  // of the old server, as in RestoreOptions; nothing: it is gone
+  std::filesystem::path state = {};                    // of the release
+  const plan::Plan& plan;
+  std::function<void(const std::string&)> tell = {};  // what it is doing, for people; may be empty
+};
+
+// What the applications wrote since the checkpoint, and a restore leaves behind, as the stream tells.
+struct Loss {
+  salvage::Account account;
+  std::string note;                                        // how far it was counted
+  std::vector<std::string> uncovered;                      // what the stream does not show, sentences
+  std::optional<std::chrono::milliseconds> restore_takes;  // as measured when the checkpoint was proven
+};
+base::Json ToJson(const Loss& loss);
+
+// Reads the slot to its end first, where the old server answers; where it does not, what was read before counts. Throws
+// kNoCheckpoint, kSalvageNotEvidenced.
+Loss CountLoss(const SalvageOptions& options);
+
+// The server that the last restore of this release's checkpoint made. Throws kNoRestored.
+std::string LastRestored(const std::filesystem::path& state, const journal::Journal& journal);
+
+struct SalvageReport {
+  std::string restored;  // its URL
+  salvage::Report report;
+  std::string note;  // as in Loss
+  std::vector<std::string> uncovered;
+  std::filesystem::path conflicts;  // the file
+};
+base::Json ToJson(const SalvageReport& report);
+
+// Carries what the applications wrote over to the restored server, and writes `salvaged` into the journal. The
+// old server is read only. See salvage::Salvage; throws kSalvageNotEvidenced too.
+SalvageReport Salvage(const SalvageOptions& options, const std::string& restored, journal::Journal& journal);
+
+// Applies what a person decided, and writes `resolved` into the journal.
+salvage::Resolved Resolve(const SalvageOptions& options, const std::string& restored, const std::filesystem::path& file,
+                          journal::Journal& journal);
+
+}  // namespace recover

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/json.h"
+#include "pg/connection.h"
+#include "salvage/target.h"
+
+namespace salvage {
+
+// What came of the applications' changes of one table that were staged.
+struct TableOutcome {
+  std::int64_t applied = 0;    // changes
+  std::int64_t conflicts = 0;  // changes
+  std::int64_t inserted = 0;   // rows
+  std::int64_t updated = 0;
+  std::int64_t deleted = 0;
+};
+base::Json ToJson(const TableOutcome& outcome);
+TableOutcome OutcomeFromJson(const base::Json& json);
+
+// Merges what is staged of the table, row by row, and writes the result: rows, conflicts and the mark of `done` in one
+// transaction. A crash leaves all of it or nothing. `restored` fires no triggers of users (session_replication_role).
+// Rows that the server refuses (a unique constraint, a check, a value too long) are conflicts.
+TableOutcome Apply(pg::Connection& restored, const Table& table);
+
+}  // namespace salvage

@@ -1,0 +1,159 @@
+#include "salvage/conflict.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+
+#include "base/error.h"
+#include "pg/transaction.h"
+
+namespace salvage {
+namespace {
+
+base::Json ValueJson(const Value& value) { return value ? base::Json(*value) : base::Json(); }
+
+base::Json RowJson(const Table& table, const std::optional<Row>& row) {
+  if (!row) return {};
+  base::Json json = base::Json::object();
+  for (std::size_t i = 0; i < row->size(); ++i) json[table.columns[i].name] = ValueJson((*row)[i]);
+  return json;
+}
+
+[[noreturn]] void Bad(const base::Json& entry, const char* what) {
+  throw base::Error(base::Code::kBadResolutions, what).Detail(entry.dump());
+}
+
+pg::Param ParamOf(const base::Json& value) {
+  if (value.is_null()) return std::nullopt;
+  return value.get<std::string>();
+}
+
+// A statement about one row: columns to write, and the key to find it by, with parameters for both.
+class Statement {
+ public:
+  explicit Statement(const Table& table) : table_(table) {}
+
+  std::string Parameter(const std::string& column, const base::Json& value) {
+    params_.push_back(ParamOf(value));
+    return fmt::format("(${}::text)::{}", params_.size(), table_.columns.at(table_.Place(column)).type);
+  }
+  void Write(const std::string& column, const base::Json& value) {
+    names_.push_back(pg::Ident(column));
+    values_.push_back(Parameter(column, value));
+  }
+  std::string Where(const base::Json& key) {
+    std::string where;
+    for (const auto& [column, value] : key.items()) {
+      where += fmt::format("{}{} = {}", where.empty() ? "" : " AND ", pg::Ident(column), Parameter(column, value));
+    }
+    return where.empty() ? "false" : where;
+  }
+  std::string Assignments() const {
+    std::string text;
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", names_[i], values_[i]);
+    }
+    return text;
+  }
+  std::string Insert() const {
+    return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})", table_.name.Sql(),
+                       fmt::join(names_, ", "), fmt::join(values_, ", "));
+  }
+  void Run(pg::Connection& restored, const std::string& sql, const base::Json& entry) const {
+    if (restored.Query(sql, params_).affected() != 1) Bad(entry, "the row of a conflict is not there any more");
+  }
+
+ private:
+  const Table& table_;
+  std::vector<std::string> names_;
+  std::vector<std::string> values_;
+  pg::Params params_;
+};
+
+// `body` is the conflict as it was found, `take` what a person made of it.
+void Take(pg::Connection& restored, const Table& table, const base::Json& body, const base::Json& take) {
+  Statement statement(table);
+  if (body.contains("column")) {
+    statement.Write(body.at("column"), take.is_object() ? take.at("value") : body.at("application"));
+    const std::string where = statement.Where(body.at("key"));
+    return statement.Run(restored,
+                         fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
+  }
+  const base::Json& application = body.at("application");
+  if (application.is_null()) {
+    const std::string where = statement.Where(body.at("key"));
+    return statement.Run(restored, fmt::format("DELETE FROM {} WHERE {}", table.From(), where), body);
+  }
+  for (const auto& [column, value] : application.items()) statement.Write(column, value);
+  if (body.at("restored").is_null()) return statement.Run(restored, statement.Insert(), body);
+  const std::string where = statement.Where(body.at("key"));
+  statement.Run(restored, fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
+}
+
+bool IsDecision(const base::Json& take, const base::Json& body) {
+  if (take == "restored" || take == "application") return true;
+  if (!body.contains("column") || !take.is_object() || take.size() != 1 || !take.contains("value")) return false;
+  return take.at("value").is_null() || take.at("value").is_string();
+}
+
+}  // namespace
+
+Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, const base::Json& file) {
+  Resolved resolved;
+  if (!file.is_object() || file.value("version", 0) != 1 || !file.contains("conflicts")) {
+    Bad(file, "this is no file of conflicts of version 1");
+  }
+  pg::Transaction transaction(restored);
+  for (const base::Json& entry : file.at("conflicts")) {
+    if (!entry.is_object() || !entry.contains("id") || !entry.at("id").is_number_integer() || !entry.contains("take")) {
+      Bad(entry, "a conflict in the file has no `id` or no `take`");
+    }
+    const pg::Result found = restored.Query(
+        "SELECT relation, body, taken IS NOT NULL FROM switchback_salvage.conflict WHERE id = $1 FOR UPDATE",
+        {entry.at("id").dump()});
+    if (found.rows() == 0) Bad(entry, "the restored server knows no such conflict");
+    const base::Json body = base::Json::parse(found.Text(0, 1));
+    const base::Json& take = entry.at("take");
+    if (!IsDecision(take, body))
+      Bad(entry, "`take` is neither restored nor application nor, of a column, {value: ...}");
+    const Table* table = targets.Find(found.Int(0, 0));
+    if (take == "restored" || found.Bool(0, 2) || table == nullptr) {
+      ++resolved.left;
+      continue;
+    }
+    Take(restored, *table, body, take);
+    restored.Query("UPDATE switchback_salvage.conflict SET taken = $1 WHERE id = $2",
+                   {take.dump(), entry.at("id").dump()});
+    ++resolved.applied;
+  }
+  transaction.Commit();
+  return resolved;
+}
+
+base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const std::optional<Row>& restored,
+                        const Conflict& conflict, const std::string& said) {
+  const std::optional<Row>& row = restored ? restored : conflict.application_row;
+  base::Json keys = base::Json::object();
+  for (std::size_t i = 0; i < table.key.size(); ++i) {
+    const std::size_t place = table.key[i];
+    if (row || i < key.size()) keys[table.columns[place].name] = ValueJson(row ? (*row)[place] : key[i]);
+  }
+  base::Json json = {{"table", base::Json::array({table.name.schema, table.name.name})},
+                     {"key", keys},
+                     {"kind", Name(conflict.kind)},
+                     {"why", Explain(conflict.kind) + (said.empty() ? "" : ": " + said)},
+                     {"take", "restored"}};
+  if (conflict.column) {
+    json["column"] = table.columns[*conflict.column].name;
+    json["restored"] = ValueJson(conflict.restored);
+    json["application"] = ValueJson(conflict.application);
+    if (conflict.kind == ConflictKind::kOutOfStep) json["new_column"] = ValueJson(conflict.other);
+  } else {
+    json["restored"] = RowJson(table, restored);
+    json["application"] = RowJson(table, conflict.application_row);
+  }
+  return json;
+}
+
+}  // namespace salvage

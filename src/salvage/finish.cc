@@ -1,0 +1,124 @@
+#include "salvage/finish.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+
+#include "pg/copy.h"
+#include "salvage/conflict.h"
+#include "salvage/sql_text.h"
+
+namespace salvage {
+namespace {
+
+struct Sequence {
+  std::string name;
+  std::int64_t last = 0;
+  std::int64_t increment = 1;
+};
+
+std::map<std::int64_t, Sequence> ReadSequences(pg::Connection& connection) {
+  std::map<std::int64_t, Sequence> sequences;
+  const pg::Result rows = connection.Query(std::string(sql_text::kReadSequences));
+  for (int row = 0; row < rows.rows(); ++row) {
+    sequences[rows.Int(row, 0)] = {rows.Text(row, 1), rows.Int(row, 2), rows.Int(row, 3)};
+  }
+  return sequences;
+}
+
+bool IsBeyond(const Sequence& one, const std::optional<Sequence>& other) {
+  if (!other) return true;
+  return one.increment > 0 ? one.last > other->last : one.last < other->last;
+}
+
+std::int64_t CarryFromOld(pg::Connection& restored, pg::Connection& old_server) {
+  const std::map<std::int64_t, Sequence> here = ReadSequences(restored);
+  std::int64_t carried = 0;
+  for (const auto& [oid, sequence] : ReadSequences(old_server)) {
+    const auto known = here.find(oid);
+    if (!IsBeyond(sequence, known == here.end() ? std::nullopt : std::optional(known->second))) continue;
+    // Its name on the restored server: it may be called otherwise on the old one by now.
+    const pg::Result name = restored.Query(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = "
+        "c.relnamespace "
+        "WHERE c.oid = $1::int8::oid AND c.relkind = 'S'",
+        {std::to_string(oid)});
+    if (name.rows() == 0) continue;
+    restored.Query("SELECT setval($1::text::regclass, $2::int8)", {name.Text(0, 0), std::to_string(sequence.last)});
+    ++carried;
+  }
+  return carried;
+}
+
+std::int64_t CarryFromColumns(pg::Connection& restored, const Targets& targets,
+                              const std::vector<std::int64_t>& tables) {
+  std::int64_t carried = 0;
+  for (const std::int64_t oid : tables) {
+    const Table* table = targets.Find(oid);
+    if (table == nullptr) continue;
+    for (const Column& column : table->columns) {
+      if (column.sequence.empty()) continue;
+      const pg::Result set = restored.Query(
+          fmt::format(
+              "SELECT setval($1::text::regclass, m.most) FROM (SELECT max({})::int8 AS most FROM {}) AS m, {} AS s "
+              "WHERE m.most > s.last_value OR m.most = s.last_value AND NOT s.is_called",
+              pg::Ident(column.name), table->From(), column.sequence),
+          {column.sequence});
+      carried += set.rows();
+    }
+  }
+  return carried;
+}
+
+// "c.a = p.b AND ..." and the like.
+std::string Each(const base::Json& left, const base::Json& right, const char* form, const char* by) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    parts.push_back(
+        fmt::format(fmt::runtime(form), pg::Ident(left[i].get<std::string>()), pg::Ident(right[i].get<std::string>())));
+  }
+  return fmt::format("{}", fmt::join(parts, by));
+}
+
+}  // namespace
+
+std::int64_t CarrySequences(pg::Connection& restored, pg::Connection* old_server, const Targets& targets,
+                            const std::vector<std::int64_t>& tables) {
+  return old_server != nullptr ? CarryFromOld(restored, *old_server) : CarryFromColumns(restored, targets, tables);
+}
+
+std::int64_t FindOrphans(pg::Connection& restored, const Targets& targets, const std::vector<std::int64_t>& tables) {
+  std::vector<std::optional<std::string>> oids;
+  for (const std::int64_t oid : tables) oids.emplace_back(std::to_string(oid));
+  restored.Exec("DELETE FROM switchback_salvage.conflict WHERE identity LIKE 'key %'");
+  const pg::Result keys = restored.Query(std::string(sql_text::kReadForeignKeys), {pg::ArrayText(oids)});
+  std::int64_t orphans = 0;
+  for (int row = 0; row < keys.rows(); ++row) {
+    const Table* table = targets.Find(keys.Int(row, 1));
+    if (table == nullptr) continue;
+    const base::Json columns = base::Json::parse(keys.Text(row, 2));
+    const base::Json target_columns = base::Json::parse(keys.Text(row, 3));
+    std::vector<std::string> wanted;
+    for (const Column& column : table->columns) wanted.push_back("c." + pg::Ident(column.name));
+    pg::CopyOut found(
+        restored.options(),
+        fmt::format("COPY (SELECT {} FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})) "
+                    "TO STDOUT",
+                    fmt::join(wanted, ", "), table->From(), Each(columns, columns, "c.{} IS NOT NULL", " AND "),
+                    keys.Text(row, 4), Each(columns, target_columns, "c.{} = p.{}", " AND ")));
+    while (const auto* fields = found.Next()) {
+      const Row orphan(fields->begin(), fields->end());
+      std::vector<Value> key;
+      for (const std::size_t place : table->key) key.push_back(orphan[place]);
+      base::Json body = ConflictJson(*table, key, orphan,
+                                     {.kind = ConflictKind::kForeignKey, .application_row = orphan}, keys.Text(row, 0));
+      restored.Query("INSERT INTO switchback_salvage.conflict (relation, identity, body) VALUES ($1, $2, $3)",
+                     {std::to_string(table->oid), "key " + keys.Text(row, 0), body.dump()});
+      ++orphans;
+    }
+  }
+  return orphans;
+}
+
+}  // namespace salvage

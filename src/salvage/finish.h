@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "pg/connection.h"
+#include "salvage/target.h"
+
+namespace salvage {
+
+// Sets the sequences of the restored server beyond what the old one gave; without it, those that columns own beyond the
+// largest value of the column. A sequence that is further already is left alone. Gives how many were set.
+std::int64_t CarrySequences(pg::Connection& restored, pg::Connection* old_server, const Targets& targets,
+                            const std::vector<std::int64_t>& tables);
+
+// Looks, in the foreign keys out of the tables and into them, for rows that refer to nothing, and writes each down as a
+// conflict, once. Gives the number of such rows.
+std::int64_t FindOrphans(pg::Connection& restored, const Targets& targets, const std::vector<std::int64_t>& tables);
+
+}  // namespace salvage

@@ -1,0 +1,183 @@
+#include "salvage/merge.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace salvage {
+
+std::string Name(ConflictKind kind) {
+  switch (kind) {
+    case ConflictKind::kColumn:
+      return "column";
+    case ConflictKind::kOutOfStep:
+      return "out_of_step";
+    case ConflictKind::kMigrationsRow:
+      return "migrations_row";
+    case ConflictKind::kDeletedRow:
+      return "deleted_row";
+    case ConflictKind::kChangedRow:
+      return "changed_row";
+    case ConflictKind::kExists:
+      return "exists";
+    case ConflictKind::kMissing:
+      return "missing";
+    case ConflictKind::kRefused:
+      return "refused";
+    case ConflictKind::kForeignKey:
+      return "foreign_key";
+  }
+  return "";
+}
+
+std::string Explain(ConflictKind kind) {
+  switch (kind) {
+    case ConflictKind::kColumn:
+      return "the migration had changed the column in this row before the application did";
+    case ConflictKind::kOutOfStep:
+      return "the old and the new column do not tell the same, so the value may be that of a faulty transform";
+    case ConflictKind::kMigrationsRow:
+      return "the migration had inserted the row that the application changed";
+    case ConflictKind::kDeletedRow:
+      return "the migration had deleted the row, and an application inserted it anew";
+    case ConflictKind::kChangedRow:
+      return "the application deleted a row that the migration had changed";
+    case ConflictKind::kExists:
+      return "the application inserted the row, but the restored server has one with this key";
+    case ConflictKind::kMissing:
+      return "the application changed the row, but neither the restored server nor the stream has it as it was before";
+    case ConflictKind::kRefused:
+      return "the restored server refuses the row as the applications left it";
+    case ConflictKind::kForeignKey:
+      return "the row stands on the restored server, but the row that it refers to does not";
+  }
+  return "";
+}
+
+Merge::Merge(std::optional<Row> restored, std::size_t columns, bool unseen)
+    : columns_(columns), row_(std::move(restored)), base_(row_), foreign_(columns, unseen) {}
+
+bool Merge::Add(const Change& change) {
+  if (!change.application) {
+    AddMigrations(change);
+    return true;
+  }
+  const bool good = AddOurs(change);
+  Remember(change);
+  return good;
+}
+
+// What stands against the row as a whole stands against all that follows.
+bool Merge::Whole(ConflictKind kind) {
+  if (!of_row_) of_row_ = kind;
+  return false;
+}
+
+bool Merge::AddOurs(const Change& change) {
+  if (of_row_) return false;
+  if (change.op == Change::Op::kInsert) {
+    if (row_) return Whole(deleted_by_migration_ ? ConflictKind::kDeletedRow : ConflictKind::kExists);
+    for (const auto& [column, other] : change.others) {
+      if (!other.agrees) return Whole(ConflictKind::kOutOfStep);
+    }
+    row_ = Row(columns_);
+    for (std::size_t i = 0; i < columns_; ++i) (*row_)[i] = change.cells[i].value;
+    std::fill(foreign_.begin(), foreign_.end(), false);
+    return true;
+  }
+  LookBefore(change);
+  if (!row_) {
+    if (base_) return change.op == Change::Op::kDelete || Whole(ConflictKind::kMigrationsRow);
+    return Whole(ConflictKind::kMissing);
+  }
+  if (change.op == Change::Op::kUpdate) return Update(change);
+  if (std::find(foreign_.begin(), foreign_.end(), true) != foreign_.end()) return Whole(ConflictKind::kChangedRow);
+  row_.reset();
+  of_columns_.clear();
+  return true;
+}
+
+// Where the row as it was differs from its latest image, somebody changed it whom the stream does not show.
+void Merge::LookBefore(const Change& change) {
+  if (change.before.empty() || !base_) return;
+  for (std::size_t i = 0; i < columns_; ++i) {
+    const Cell& cell = change.before[i];
+    if (cell.kind != Cell::Kind::kValue || (*base_)[i] == cell.value) continue;
+    (*base_)[i] = cell.value;
+    foreign_[i] = true;
+  }
+}
+
+bool Merge::Update(const Change& change) {
+  bool good = true;
+  for (std::size_t i = 0; i < columns_; ++i) good = UpdateColumn(change, i) && good;
+  return good;
+}
+
+bool Merge::UpdateColumn(const Change& change, std::size_t column) {
+  const Cell& cell = change.cells[column];
+  const bool changed = cell.kind == Cell::Kind::kValue && cell.value != (*base_)[column];
+  const auto other = change.others.find(column);
+  if (other != change.others.end() && other->second.cell.kind == Cell::Kind::kValue) {
+    const auto known = others_.find(column);
+    const bool other_changed = known == others_.end() ? cell.kind == Cell::Kind::kValue && !other->second.follows
+                                                      : known->second != other->second.cell.value;
+    if ((changed || other_changed) && !other->second.agrees) {
+      of_columns_[column] = {.kind = ConflictKind::kOutOfStep,
+                             .column = column,
+                             .application = cell.kind == Cell::Kind::kValue ? cell.value : (*base_)[column],
+                             .other = other->second.cell.value};
+      return false;
+    }
+  }
+  if (!changed) return true;
+  if (foreign_[column]) {
+    of_columns_[column] = {.kind = ConflictKind::kColumn, .column = column, .application = cell.value};
+    return false;
+  }
+  (*row_)[column] = cell.value;
+  of_columns_.erase(column);
+  return true;
+}
+
+void Merge::AddMigrations(const Change& change) {
+  if (change.op == Change::Op::kDelete) {
+    deleted_by_migration_ = row_.has_value();
+  } else {
+    deleted_by_migration_ = false;
+    if (change.op == Change::Op::kUpdate) LookBefore(change);
+    for (std::size_t i = 0; row_ && i < columns_; ++i) {
+      const Cell& cell = change.cells[i];
+      if (cell.kind != Cell::Kind::kValue) continue;
+      const bool changed = !base_ || (*base_)[i] != cell.value;
+      if (changed) foreign_[i] = cell.value != (*row_)[i];
+    }
+  }
+  Remember(change);
+}
+
+void Merge::Remember(const Change& change) {
+  if (change.op == Change::Op::kDelete) {
+    base_.reset();
+    others_.clear();
+    return;
+  }
+  if (!base_ || change.op == Change::Op::kInsert) base_ = Row(columns_);
+  for (std::size_t i = 0; i < columns_; ++i) {
+    if (change.cells[i].kind == Cell::Kind::kValue) (*base_)[i] = change.cells[i].value;
+  }
+  for (const auto& [column, other] : change.others) {
+    if (other.cell.kind == Cell::Kind::kValue) others_[column] = other.cell.value;
+  }
+}
+
+std::vector<Conflict> Merge::Conflicts() const {
+  std::vector<Conflict> conflicts;
+  if (of_row_) conflicts.push_back({.kind = *of_row_, .application_row = base_});
+  for (const auto& [column, conflict] : of_columns_) {
+    conflicts.push_back(conflict);
+    if (row_) conflicts.back().restored = (*row_)[column];
+  }
+  return conflicts;
+}
+
+}  // namespace salvage

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+// What an application did to one row, carried over to the row as it was restored. Pure.
+namespace salvage {
+
+// As PostgreSQL writes it; nothing: NULL.
+using Value = std::optional<std::string>;
+// By the columns of the restored table.
+using Row = std::vector<Value>;
+
+// What the stream tells of one column.
+struct Cell {
+  enum class Kind {
+    kValue,
+    kSame,   // not sent, because it was not touched
+    kAbsent  // the table had no such column at that time
+  };
+  Kind kind = Kind::kAbsent;
+  Value value = {};
+  bool operator==(const Cell&) const = default;
+};
+
+// The column that takes the place of an old one, kept in step with it by triggers inside the applications'
+// transactions.
+struct Other {
+  Cell cell = {};
+  bool follows = false;  // up(old) = new
+  bool agrees = false;   // and down(new) = old
+};
+
+struct Change {
+  enum class Op { kInsert, kUpdate, kDelete };
+  Op op = Op::kInsert;
+  bool application = true;                   // else the migration
+  std::vector<Cell> cells = {};              // by column; of a kDelete empty
+  std::map<std::size_t, Other> others = {};  // by column, of those that are in step with another one
+  std::vector<Cell> before = {};             // where the whole row as it was is sent; else empty
+};
+
+enum class ConflictKind {
+  kColumn,         // the migration had changed this column of the row before
+  kOutOfStep,      // the old and the new column do not tell the same: a trigger may have made the value
+  kMigrationsRow,  // the migration had inserted the row
+  kDeletedRow,     // the migration had deleted the row, and an application inserted it anew
+  kChangedRow,     // an application deleted a row that the migration had changed
+  kExists,         // an application inserted it, but the restored server has such a row
+  kMissing,        // an application changed it, but the restored server has no such row
+  kRefused,        // the restored server refuses it
+  kForeignKey,     // it stands, but what it refers to is not there
+};
+// A word, for files; and a sentence without a full stop.
+std::string Name(ConflictKind kind);
+std::string Explain(ConflictKind kind);
+
+struct Conflict {
+  ConflictKind kind = ConflictKind::kColumn;
+  std::optional<std::size_t> column = {};  // nothing: it is about the whole row
+  Value restored = {};                     // of the column
+  Value application = {};
+  Value other = {};                         // kOutOfStep: the new column
+  std::optional<Row> application_row = {};  // about the whole row: as the applications left it; nothing: deleted
+  bool operator==(const Conflict&) const = default;
+};
+
+// Takes the changes of one row in the order of their commits. An application's change counts only where its image
+// differs from the latest earlier image of the row in the stream, whosever that was, else from the restored row: what
+// an image carries unchanged may be the migration's. A column that the migration changed earlier is left as restored,
+// and an application's change of it is a conflict; so is all that builds upon rows that the migration inserted or
+// deleted.
+class Merge {
+ public:
+  // `unseen`: the table was rewritten, so that nobody knows what changed outside the stream: no value that differs from
+  // the restored one is an application's for certain.
+  Merge(std::optional<Row> restored, std::size_t columns, bool unseen = false);
+
+  // False: the application's change is, in whole or in part, a conflict.
+  bool Add(const Change& change);
+
+  // The row with what was carried over.
+  [[nodiscard]] const std::optional<Row>& row() const { return row_; }
+  // Never two for one column, nor two for the whole row.
+  [[nodiscard]] std::vector<Conflict> Conflicts() const;
+
+ private:
+  bool Whole(ConflictKind kind);
+  bool AddOurs(const Change& change);
+  void AddMigrations(const Change& change);
+  bool Update(const Change& change);
+  bool UpdateColumn(const Change& change, std::size_t column);
+  void LookBefore(const Change& change);
+  void Remember(const Change& change);
+
+  std::size_t columns_;
+  std::optional<Row> row_;               // restored, with what applications did
+  std::optional<Row> base_;              // the latest image
+  std::vector<bool> foreign_;            // by column: the latest image has a value that no application gave it
+  std::map<std::size_t, Value> others_;  // the latest image of the new columns
+  std::map<std::size_t, Conflict> of_columns_;
+  std::optional<ConflictKind> of_row_;
+  bool deleted_by_migration_ = false;
+};
+
+}  // namespace salvage

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "pg/connection.h"
+
+namespace salvage {
+
+// Runs a statement over the numbers 1 to `count` inside a transaction, as few times as it takes to leave out those that
+// the server refuses (SQLSTATE classes 22 and 23, and identity columns). `run` does the numbers from `first` to `last`.
+// Those refused are tried again for as long as that helps: one may have stood in the way of another. Gives the refused
+// with the server's words.
+std::map<std::int64_t, std::string> RunAllBut(pg::Connection& connection, std::int64_t count,
+                                              const std::function<void(std::int64_t first, std::int64_t last)>& run);
+
+}  // namespace salvage

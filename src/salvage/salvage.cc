@@ -1,0 +1,213 @@
+#include "salvage/salvage.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "pg/transaction.h"
+#include "salvage/finish.h"
+#include "salvage/sql_text.h"
+
+namespace salvage {
+namespace {
+
+void Tell(const Options& options, const std::string& text) {
+  if (options.tell) options.tell(text);
+}
+
+pg::Connection Open(const std::string& restored) {
+  pg::Connection connection = pg::Connection::Open({.conninfo = restored});
+  try {
+    connection.Exec("SET session_replication_role = replica");
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kPrivilege) throw;
+    throw base::Error(base::Code::kPrivilege, "the role may not keep triggers from firing on the restored server")
+        .Detail(error.message())
+        .Hint("Give it GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15), or make it a superuser there.");
+  }
+  connection.Exec(std::string(sql_text::kSchema));
+  return connection;
+}
+
+// Pairs live in functions of schema switchback, which the restored server does not have yet.
+void MakeTransforms(pg::Connection& restored, const plan::Plan& plan) {
+  restored.Exec("CREATE SCHEMA IF NOT EXISTS switchback");
+  for (const plan::Pair& pair : plan.pairs) {
+    if (pair.new_name.empty() || !HasTypes(restored, pair)) continue;
+    for (const std::string& statement : plan::CreateTransforms(pair, pair.search_path)) restored.Exec(statement);
+  }
+}
+
+void DropTransforms(pg::Connection& restored, const plan::Plan& plan) {
+  for (const plan::Pair& pair : plan.pairs) {
+    if (pair.new_name.empty() || !HasTypes(restored, pair)) continue;
+    for (const std::string& statement : plan::DropTransforms(pair)) restored.Exec(statement);
+  }
+}
+
+std::optional<Account> Staged(pg::Connection& restored) {
+  const pg::Result staged = restored.Query("SELECT account FROM switchback_salvage.staged");
+  if (staged.rows() == 0) return std::nullopt;
+  return AccountFromJson(base::Json::parse(staged.Text(0, 0)));
+}
+
+// As long as no table is done, what came since can be staged as well.
+Account StageOnce(pg::Connection& restored, const Options& options, const Targets& targets) {
+  const bool begun = restored.Query("SELECT 1 FROM switchback_salvage.done LIMIT 1").rows() > 0;
+  std::optional<Account> staged = Staged(restored);
+  if (staged && begun) return *std::move(staged);
+  if (staged) {
+    stream::Reader reader = options.open();
+    if (!reader.place() || reader.place()->through <= staged->through) return *std::move(staged);
+  }
+  Tell(options, "staging what the applications wrote");
+  return Stage(restored,
+               {.open = options.open, .from = options.from, .targets = targets, .progress = [&](std::int64_t changes) {
+                  Tell(options, fmt::format("staged {}", changes));
+                }});
+}
+
+std::vector<std::int64_t> StagedTables(pg::Connection& restored) {
+  const pg::Result rows = restored.Query(
+      "SELECT substr(c.relname, 8)::int8 FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid "
+      "WHERE i.inhparent = 'switchback_salvage.change'::regclass ORDER BY 1");
+  std::vector<std::int64_t> oids;
+  for (int row = 0; row < rows.rows(); ++row) oids.push_back(rows.Int(row, 0));
+  return oids;
+}
+
+std::map<std::int64_t, TableOutcome> Done(pg::Connection& restored) {
+  std::map<std::int64_t, TableOutcome> done;
+  const pg::Result rows = restored.Query("SELECT relation, report FROM switchback_salvage.done");
+  for (int row = 0; row < rows.rows(); ++row) {
+    done[rows.Int(row, 0)] = OutcomeFromJson(base::Json::parse(rows.Text(row, 1)));
+  }
+  return done;
+}
+
+std::string IdOf(const base::Json& entry) {
+  return entry.is_object() && entry.contains("id") ? entry.at("id").dump() : std::string();
+}
+
+// What a person decided already of the same conflict stays.
+void KeepDecision(base::Json former, base::Json& conflict) {
+  if (!former.is_object() || !former.contains("take")) return;
+  const base::Json take = former.at("take");
+  former["take"] = conflict.at("take");
+  if (former == conflict) conflict["take"] = take;
+}
+
+base::Json FormerConflicts(const std::filesystem::path& file) {
+  try {
+    return base::Json::parse(base::ReadFile(file)).at("conflicts");
+  } catch (const std::exception&) {
+    return base::Json::array();  // none yet, or broken by a hand that would not want this to fail
+  }
+}
+
+std::int64_t WriteConflicts(pg::Connection& restored, const std::filesystem::path& file) {
+  const pg::Result rows =
+      restored.Query("SELECT id, body FROM switchback_salvage.conflict WHERE taken IS NULL ORDER BY id");
+  std::map<std::string, base::Json> former;
+  for (const base::Json& entry : FormerConflicts(file)) former[IdOf(entry)] = entry;
+  base::Json list = base::Json::array();
+  for (int row = 0; row < rows.rows(); ++row) {
+    base::Json conflict = base::Json::parse(rows.Text(row, 1));
+    conflict["id"] = rows.Int(row, 0);
+    KeepDecision(former[IdOf(conflict)], conflict);
+    list.push_back(std::move(conflict));
+  }
+  // Rows stand in it.
+  base::WriteFile(file, base::Json({{"version", 1}, {"conflicts", list}}).dump(2) + "\n", 0600);
+  return rows.rows();
+}
+
+// Transactions of applications that were not there yet when the rest was staged.
+std::int64_t Later(const Options& options, pg::Lsn through) {
+  stream::Reader reader = options.open();
+  return CountSince(reader, through).applications;
+}
+
+void RefuseLater(const Options& options, pg::Lsn through) {
+  const std::int64_t later = Later(options, through);
+  if (later == 0) return;
+  throw base::Error(base::Code::kSalvageDone, "this restored server has been salvaged already")
+      .Detail(fmt::format("it has all that committed before {}; applications made {} transactions since",
+                          through.Text(), later));
+}
+
+}  // namespace
+
+std::int64_t Report::Applied() const {
+  std::int64_t sum = 0;
+  for (const auto& [name, table] : tables) sum += table.applied;
+  return sum;
+}
+
+std::int64_t Report::InConflict() const {
+  std::int64_t sum = 0;
+  for (const auto& [name, table] : tables) sum += table.conflicts;
+  return sum;
+}
+
+std::int64_t Report::Skipped() const {
+  std::int64_t sum = 0;
+  for (const auto& [name, table] : account.tables) sum += table.Skipped();
+  return sum;
+}
+
+Report Salvage(const Options& options) {
+  pg::Connection restored = Open(options.restored);
+  const Targets targets = ReadTargets(restored, options.plan, options.rewritten);
+  Report report;
+  report.account = StageOnce(restored, options, targets);
+  const std::vector<std::int64_t> tables = StagedTables(restored);
+  std::map<std::int64_t, TableOutcome> done = Done(restored);
+  if (!done.empty() && done.size() == tables.size()) RefuseLater(options, report.account.through);
+  MakeTransforms(restored, options.plan);
+  for (const std::int64_t oid : tables) {
+    base::StopIfInterrupted();
+    const Table& table = *targets.Find(oid);
+    if (done.count(oid) == 0) {
+      Tell(options, "carrying over " + table.name.Text());
+      done[oid] = Apply(restored, table);
+    }
+    report.tables[table.name] = done[oid];
+  }
+  DropTransforms(restored, options.plan);
+  report.sequences = CarrySequences(restored, options.old_server, targets, tables);
+  report.orphans = FindOrphans(restored, targets, tables);
+  report.conflicts = WriteConflicts(restored, options.conflicts);
+  report.later = Later(options, report.account.through);
+  return report;
+}
+
+Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file) {
+  pg::Connection connection = Open(restored);
+  base::Json decisions;
+  try {
+    decisions = base::Json::parse(base::ReadFile(file));
+  } catch (const base::Json::exception& error) {
+    throw base::Error(base::Code::kBadResolutions, fmt::format("{} is no JSON", file.string())).Detail(error.what());
+  }
+  return ApplyResolutions(connection, ReadTargets(connection, plan, {}), decisions);
+}
+
+base::Json ToJson(const Report& report) {
+  base::Json tables = base::Json::array();
+  for (const auto& [name, outcome] : report.tables) {
+    base::Json table = ToJson(outcome);
+    table["table"] = base::Json::array({name.schema, name.name});
+    tables.push_back(std::move(table));
+  }
+  return {{"wrote", ToJson(report.account)},     {"tables", tables},
+          {"changes", report.account.Changes()}, {"applied", report.Applied()},
+          {"in_conflict", report.InConflict()},  {"skipped", report.Skipped()},
+          {"conflicts", report.conflicts},       {"orphans", report.orphans},
+          {"sequences", report.sequences},       {"later", report.later}};
+}
+
+}  // namespace salvage

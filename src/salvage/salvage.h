@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "pg/connection.h"
+#include "pg/lsn.h"
+#include "plan/plan.h"
+#include "salvage/apply.h"
+#include "salvage/conflict.h"
+#include "salvage/stage.h"
+#include "stream/reader.h"
+
+// Carries what the applications wrote since a point of the log over to a server that was restored to it. Only the end
+// matters, because nobody uses that server before; so the changes are merged row by row, not repeated one by one.
+namespace salvage {
+
+struct Options {
+  std::string restored;  // connection string; of a role that may set session_replication_role
+  std::function<stream::Reader()> open;
+  pg::Lsn from = {};  // the restore point
+  const plan::Plan& plan;
+  pg::Connection* old_server = nullptr;               // may be null
+  std::set<std::int64_t> rewritten = {};              // OIDs of tables that were rewritten on the old server since
+  std::filesystem::path conflicts = {};               // the file that a person edits
+  std::function<void(const std::string&)> tell = {};  // what it is doing; may be empty
+};
+
+struct Report {
+  Account account;
+  std::map<pg::QualifiedName, TableOutcome> tables;  // by their names at the restore point
+  std::int64_t conflicts = 0;                        // in the file
+  std::int64_t sequences = 0;
+  std::int64_t orphans = 0;
+  std::int64_t later = 0;  // transactions of applications that came after what was staged: not in it
+
+  [[nodiscard]] std::int64_t Applied() const;
+  [[nodiscard]] std::int64_t InConflict() const;
+  [[nodiscard]] std::int64_t Skipped() const;
+};
+base::Json ToJson(const Report& report);
+
+// Interrupted anywhere, it goes on where it was when called again, and ends in the same state: what is staged stays,
+// and each table is done in one transaction. What it works on is staged once: transactions that came later are counted
+// only, and when all is done, it refuses to go on where there are any. Throws kPrivilege, kSalvageDone, kInterrupted,
+// and what the server and the stream throw.
+Report Salvage(const Options& options);
+
+// See salvage::ApplyResolutions in conflict.h; `file` is the one that Salvage wrote.
+Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file);
+
+}  // namespace salvage

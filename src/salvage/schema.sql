@@ -1,0 +1,29 @@
+-- What a salvage keeps on the restored server while it works, and until conflicts are decided.
+CREATE SCHEMA IF NOT EXISTS switchback_salvage;
+
+-- The applications' changes, and the migration's of the same rows, by table.
+CREATE TABLE IF NOT EXISTS switchback_salvage.change (
+  relation int8 NOT NULL,
+  identity text NOT NULL,
+  seq int8 NOT NULL,
+  application boolean NOT NULL,
+  op text NOT NULL,
+  key text[],
+  image text,
+  before text,
+  arguments text[]
+) PARTITION BY LIST (relation);
+
+-- One row once all changes stand in `change`.
+CREATE TABLE IF NOT EXISTS switchback_salvage.staged (through text NOT NULL, account text NOT NULL);
+
+-- Tables that are done, with what came of them: committed together with the rows.
+CREATE TABLE IF NOT EXISTS switchback_salvage.done (relation int8 PRIMARY KEY, report text NOT NULL);
+
+CREATE TABLE IF NOT EXISTS switchback_salvage.conflict (
+  id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  relation int8 NOT NULL,
+  identity text NOT NULL,
+  body text NOT NULL,
+  taken text
+);

@@ -1,0 +1,89 @@
+#include <gmock/gmock.h>
+
+#include "plan/pair.h"
+#include "postgres_test.h"
+#include "salvage/refusals.h"
+#include "salvage/sql_text.h"
+#include "salvage/target.h"
+
+namespace salvage {
+namespace {
+
+using test::PostgresTest;
+using testing::ElementsAre;
+using testing::Pair;
+
+class SqlTest : public PostgresTest {};
+
+TEST_F(SqlTest, ItsSqlIsPrepared) {
+  auto connection = Connect();
+  connection.Exec(std::string(sql_text::kSchema));
+  connection.Exec(std::string(sql_text::kSchema));
+  for (const auto& [file, sql] : sql_text::kAll) {
+    if (file == "schema.sql") continue;
+    EXPECT_NO_THROW(connection.CheckPrepares(std::string(sql))) << file;
+  }
+}
+
+// One number stands in the way of another, and one is refused for good.
+TEST_F(SqlTest, RefusedNumbersHoldUpNoOthers) {
+  auto connection = Connect();
+  connection.Exec(
+      "CREATE TABLE public.t(id int PRIMARY KEY, v int UNIQUE, CHECK (id <> 1 OR v = 1));"
+      "INSERT INTO public.t SELECT g, g FROM generate_series(1, 100) AS g; BEGIN");
+  std::int64_t statements = 0;
+  const auto refused = RunAllBut(connection, 100, [&](std::int64_t first, std::int64_t last) {
+    ++statements;
+    connection.Query("UPDATE public.t SET v = v + 1 WHERE id BETWEEN $1::text::int AND $2::text::int",
+                     {std::to_string(first), std::to_string(last)});
+  });
+  EXPECT_THAT(refused, ElementsAre(Pair(1, testing::HasSubstr("check"))));
+  EXPECT_EQ(connection.Query("SELECT sum(v) FROM public.t").Int(0, 0), 5050 + 99);
+  EXPECT_LT(statements, 500);
+}
+
+// The physical names of a pair, from before expand to after purge.
+TEST_F(SqlTest, ColumnsAreFoundUnderTheirNamesAtThatTime) {
+  Table table;
+  table.name = {"public", "t"};
+  table.columns = {{.name = "id", .type = "integer", .type_oid = 23, .sequence = ""},
+                   {.name = "v", .type = "integer", .type_oid = 23, .sequence = ""}};
+  table.key = {0};
+  plan::Pair pair;
+  pair.table = table.name;
+  pair.old_name = pair.new_name = "v";
+  pair.old_type = "integer";
+  pair.new_type = "bigint";
+  pair.shadow = pair.retired_new = "shadow";
+  pair.retired_old = "retired";
+  pair.up = {.function = "", .reads = {"v"}, .types = {"integer"}, .target_type = "bigint", .expression = ""};
+  pair.down =
+      plan::Direction{.function = "", .reads = {"v"}, .types = {"bigint"}, .target_type = "integer", .expression = ""};
+  table.pairs = {pair};
+  const auto sides = [&](const std::vector<std::pair<std::string, std::uint32_t>>& columns) {
+    stream::Relation relation;
+    for (const auto& [name, type] : columns) {
+      relation.columns.push_back({.name = name, .type = type, .modifier = -1, .key = name == "id"});
+    }
+    const Shape shape = ShapeOf(table, relation);
+    EXPECT_TRUE(shape.keyed);
+    EXPECT_THAT(shape.unknown, testing::IsEmpty());
+    return std::pair(shape.columns.at(1), shape.others.at(0));
+  };
+  EXPECT_EQ(sides({{"id", 23}, {"v", 23}}), std::pair(1, -1));
+  EXPECT_EQ(sides({{"id", 23}, {"v", 23}, {"shadow", 20}}), std::pair(1, 2));
+  EXPECT_EQ(sides({{"id", 23}, {"retired", 23}, {"v", 20}}), std::pair(1, 2)) << "after the switch";
+  EXPECT_EQ(sides({{"id", 23}, {"v", 20}}), std::pair(-1, 1)) << "after purge";
+
+  auto connection = Connect();
+  const InStep in_step = InStepOf(pair, "($1::text[])");
+  const auto ask = [&](const std::string& sql, const std::string& arguments) {
+    return connection.Query("SELECT " + sql, {arguments}).Text(0, 0);
+  };
+  EXPECT_EQ(ask(in_step.agrees, "{7,7,7,7}"), "t");
+  EXPECT_EQ(ask(in_step.follows, "{7,8,7,8}"), "f");
+  EXPECT_EQ(ask(in_step.agrees, "{7,8,7,8}"), "f");
+}
+
+}  // namespace
+}  // namespace salvage

@@ -1,0 +1,300 @@
+#include "salvage/stage.h"
+
+#include <fmt/core.h>
+
+#include <unordered_map>
+
+#include "base/interrupt.h"
+#include "pg/copy.h"
+#include "pg/transaction.h"
+#include "salvage/image.h"
+
+namespace salvage {
+namespace {
+
+using stream::Whose;
+
+constexpr std::int64_t kTellEvery = 100'000;
+
+// Calls `take` with each transaction behind `from`, and counts it.
+template <typename Take>
+void EachSince(stream::Reader& reader, pg::Lsn from, Account& account, Take take) {
+  if (reader.place()) account.through = reader.place()->through;
+  while (const std::optional<stream::Transaction> transaction = reader.Next()) {
+    if (transaction->commit < from) continue;
+    const bool application = transaction->whose != Whose::kMigration;
+    if (transaction->whose == Whose::kAlarm) ++account.alarms;
+    if (!application) ++account.migrations;
+    if (application && transaction->changes > 0) {
+      ++account.applications;
+      if (!account.first) account.first = transaction->time;
+      account.last = transaction->time;
+      for (const stream::Transaction::Table& table : transaction->tables) {
+        TableAccount& counted = account.tables[table.name];
+        counted.inserted += table.writes.inserted;
+        counted.updated += table.writes.updated;
+        counted.deleted += table.writes.deleted;
+        counted.truncated += table.writes.truncated ? 1 : 0;
+      }
+    }
+    take(*transaction, application);
+  }
+}
+
+Cell CellAt(const stream::Row& row, int at) {
+  if (at == Shape::kNowhere) return {};
+  const stream::Value& value = row[static_cast<std::size_t>(at)];
+  switch (value.kind) {
+    case stream::Value::Kind::kNull:
+      return {.kind = Cell::Kind::kValue, .value = std::nullopt};
+    case stream::Value::Kind::kUnchanged:
+      return {.kind = Cell::Kind::kSame, .value = std::nullopt};
+    case stream::Value::Kind::kText:
+      return {.kind = Cell::Kind::kValue, .value = std::string(value.text)};
+  }
+  return {};
+}
+
+// Which row of the restored server a key means: rows keep the identity that they had before their key changed.
+class Identities {
+ public:
+  // Of a row that has this key now.
+  std::string Of(const std::string& key) const {
+    const auto known = moved_.find(key);
+    return known == moved_.end() ? key : known->second;
+  }
+  void Move(const std::string& from, const std::string& to, std::int64_t seq) {
+    std::string identity = Of(from);
+    // Another row that takes the key is not the one that left it.
+    moved_[from] = fmt::format("#{}", seq);
+    if (identity == to) {
+      moved_.erase(to);
+    } else {
+      moved_[to] = std::move(identity);
+    }
+  }
+
+ private:
+  std::unordered_map<std::string, std::string> moved_;
+};
+
+class Stager {
+ public:
+  Stager(const Targets& targets, pg::CopyIn& copy, Account& account)
+      : targets_(targets), copy_(copy), account_(account) {}
+
+  void Begin(bool application) {
+    application_ = application;
+    truncated_.clear();
+    shapes_.clear();  // descriptions live as long as the transaction that is read
+  }
+
+  void Take(const stream::Change& change) {
+    ++seq_;
+    if (change.kind == stream::Change::Kind::kTruncate) {
+      for (const stream::Relation* relation : change.truncated) {
+        if (truncated_.insert(relation->id).second) Skip(*relation, "TRUNCATE is not repeated");
+      }
+      return;
+    }
+    const stream::Relation& relation = *change.relation;
+    const Table* table = targets_.Find(relation.id);
+    if (table == nullptr) return Skip(relation, "the restored server has no such table");
+    const Shape& shape = ShapeFor(*table, relation);
+    if (change.kind != stream::Change::Kind::kInsert && !shape.keyed)
+      return Skip(relation, "the table has no usable key");
+    Put(change, *table, shape);
+  }
+
+  [[nodiscard]] std::int64_t seq() const { return seq_; }
+
+ private:
+  void Skip(const stream::Relation& relation, const char* reason) {
+    if (application_) ++account_.tables[relation.name].skipped[reason];
+  }
+
+  const Shape& ShapeFor(const Table& table, const stream::Relation& relation) {
+    const auto known = shapes_.find(&relation);
+    if (known != shapes_.end()) return known->second;
+    const Shape& shape = shapes_.emplace(&relation, ShapeOf(table, relation)).first->second;
+    if (application_) {
+      account_.tables[relation.name].columns.insert(shape.unknown.begin(), shape.unknown.end());
+    }
+    return shape;
+  }
+
+  // Empty: the row has no key that the restored table would know.
+  static std::string Key(const Table& table, const Shape& shape, const stream::Row& row) {
+    std::vector<std::string_view> key;
+    for (const std::size_t place : table.key) {
+      const int at = shape.columns[place];
+      if (at == Shape::kNowhere || row[static_cast<std::size_t>(at)].kind != stream::Value::Kind::kText) return "";
+      key.push_back(row[static_cast<std::size_t>(at)].text);
+    }
+    return IdentityOf(key);
+  }
+
+  std::string Identify(const stream::Change& change, const Table& table, const Shape& shape) {
+    Identities& identities = identities_[table.oid];
+    const std::string before = change.old ? Key(table, shape, *change.old) : "";
+    const std::string now = change.kind == stream::Change::Kind::kDelete ? "" : Key(table, shape, change.row);
+    std::string identity = identities.Of(before.empty() ? now : before);
+    if (identity.empty()) return fmt::format("#{}", seq_);
+    if (!before.empty() && !now.empty() && before != now) identities.Move(before, now, seq_);
+    return identity;
+  }
+
+  void Put(const stream::Change& change, const Table& table, const Shape& shape) {
+    const std::string identity = Identify(change, table, shape);
+    const bool deleted = change.kind == stream::Change::Kind::kDelete;
+    copy_.Field(std::to_string(table.oid)).Field(identity).Field(std::to_string(seq_)).Field(application_ ? "t" : "f");
+    copy_.Field(deleted ? "D" : change.kind == stream::Change::Kind::kUpdate ? "U" : "I");
+    copy_.Field(identity[0] == '#' ? std::nullopt : std::optional<std::string>(pg::ArrayText(KeyOf(identity))));
+    copy_.Field(deleted ? "" : Image(shape, change.row, true));
+    copy_.Field(change.old && change.old_is_row ? Image(shape, *change.old, false) : "");
+    copy_.Field(deleted || !application_ ? std::nullopt : Arguments(shape, change.row));
+    copy_.Row();
+  }
+
+  static std::string Image(const Shape& shape, const stream::Row& row, bool others) {
+    std::string image;
+    for (const int at : shape.columns) PutCell(image, CellAt(row, at));
+    for (const int at : shape.others) {
+      if (others) PutCell(image, CellAt(row, at));
+    }
+    return image;
+  }
+
+  static std::optional<std::string> Arguments(const Shape& shape, const stream::Row& row) {
+    std::vector<Value> arguments;
+    for (const std::vector<int>& needed : shape.needed) {
+      for (const int at : needed) arguments.push_back(CellAt(row, at).value);
+    }
+    if (arguments.empty()) return std::nullopt;
+    return pg::ArrayText(arguments);
+  }
+
+  const Targets& targets_;
+  pg::CopyIn& copy_;
+  Account& account_;
+  bool application_ = false;
+  std::int64_t seq_ = 0;
+  std::unordered_map<const stream::Relation*, Shape> shapes_;
+  std::map<std::int64_t, Identities> identities_;
+  std::set<std::uint32_t> truncated_;  // in this transaction, which counts them once
+};
+
+// Tables that applications wrote to: of the others nothing has to be carried over.
+std::set<std::int64_t> Written(stream::Reader reader, const StageRequest& request) {
+  std::set<std::int64_t> written;
+  Account account;
+  EachSince(reader, request.from, account, [&](const stream::Transaction& transaction, bool application) {
+    for (const stream::Transaction::Table& table : transaction.tables) {
+      const Table* target = request.targets.Find(table.writes.relation);
+      if (application && target != nullptr) written.insert(target->oid);
+    }
+  });
+  return written;
+}
+
+base::Json TimeJson(const std::optional<base::Time>& time) {
+  return time ? base::Json(base::FormatTime(*time)) : base::Json();
+}
+
+std::optional<base::Time> TimeFrom(const base::Json& json) {
+  if (json.is_null()) return std::nullopt;
+  return base::ParseTime(json.get<std::string>());
+}
+
+}  // namespace
+
+std::int64_t TableAccount::Skipped() const {
+  std::int64_t sum = 0;
+  for (const auto& [reason, changes] : skipped) sum += changes;
+  return sum;
+}
+
+std::int64_t Account::Changes() const {
+  std::int64_t sum = 0;
+  for (const auto& [name, table] : tables) sum += table.Changes();
+  return sum;
+}
+
+Account CountSince(stream::Reader& reader, pg::Lsn from) {
+  Account account;
+  EachSince(reader, from, account, [](const stream::Transaction&, bool) {});
+  return account;
+}
+
+Account Stage(pg::Connection& restored, const StageRequest& request) {
+  restored.Exec("DELETE FROM switchback_salvage.staged; TRUNCATE switchback_salvage.change");
+  const std::set<std::int64_t> written = Written(request.open(), request);
+  for (const std::int64_t oid : written) {
+    restored.Exec(
+        fmt::format("CREATE TABLE IF NOT EXISTS switchback_salvage.change_{0} PARTITION OF switchback_salvage.change "
+                    "FOR VALUES IN ({0})",
+                    oid));
+  }
+  Account account;
+  pg::CopyIn copy(restored.options(), "COPY switchback_salvage.change FROM STDIN");
+  Stager stager(request.targets, copy, account);
+  stream::Reader reader = request.open();
+  EachSince(reader, request.from, account, [&](const stream::Transaction& transaction, bool application) {
+    base::StopIfInterrupted();
+    stager.Begin(application);
+    stream::Changes changes = reader.ChangesOf(transaction);
+    while (const stream::Change* change = changes.Next()) {
+      const Table* table = request.targets.Find(change->relation->id);
+      if (!application && (table == nullptr || written.count(table->oid) == 0)) continue;
+      stager.Take(*change);
+      if (request.progress && stager.seq() % kTellEvery == 0) request.progress(stager.seq());
+    }
+  });
+  copy.End();
+  pg::Transaction transaction(restored);
+  restored.Exec("ANALYZE switchback_salvage.change");
+  restored.Query("INSERT INTO switchback_salvage.staged (through, account) VALUES ($1, $2)",
+                 {account.through.Text(), ToJson(account).dump()});
+  transaction.Commit();
+  return account;
+}
+
+base::Json ToJson(const Account& account) {
+  base::Json tables = base::Json::array();
+  for (const auto& [name, table] : account.tables) {
+    tables.push_back({{"table", base::Json::array({name.schema, name.name})},
+                      {"inserted", table.inserted},
+                      {"updated", table.updated},
+                      {"deleted", table.deleted},
+                      {"truncated", table.truncated},
+                      {"skipped", table.skipped},
+                      {"columns_left", table.columns}});
+  }
+  return {{"through", account.through.Text()}, {"applications", account.applications},
+          {"own", account.migrations},         {"alarms", account.alarms},
+          {"first", TimeJson(account.first)},  {"last", TimeJson(account.last)},
+          {"changes", account.Changes()},      {"tables", tables}};
+}
+
+Account AccountFromJson(const base::Json& json) {
+  Account account;
+  account.through = pg::Lsn::Parse(json.at("through").get<std::string>());
+  account.applications = json.at("applications");
+  account.migrations = json.at("own");
+  account.alarms = json.at("alarms");
+  account.first = TimeFrom(json.at("first"));
+  account.last = TimeFrom(json.at("last"));
+  for (const base::Json& entry : json.at("tables")) {
+    const base::Json& name = entry.at("table");
+    TableAccount& table = account.tables[{name.at(0).get<std::string>(), name.at(1).get<std::string>()}];
+    table.inserted = entry.at("inserted");
+    table.updated = entry.at("updated");
+    table.deleted = entry.at("deleted");
+    table.truncated = entry.at("truncated");
+    table.skipped = entry.at("skipped").get<std::map<std::string, std::int64_t>>();
+    table.columns = entry.at("columns_left").get<std::set<std::string>>();
+  }
+  return account;
+}
+
+}  // namespace salvage

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "base/json.h"
+#include "base/time.h"
+#include "pg/connection.h"
+#include "pg/lsn.h"
+#include "salvage/target.h"
+#include "stream/reader.h"
+
+namespace salvage {
+
+// What applications did to one table.
+struct TableAccount {
+  std::int64_t inserted = 0;
+  std::int64_t updated = 0;
+  std::int64_t deleted = 0;
+  std::int64_t truncated = 0;
+  std::map<std::string, std::int64_t> skipped = {};  // changes that cannot be carried over, by the reason
+  std::set<std::string> columns = {};                // that the restored table does not have
+
+  [[nodiscard]] std::int64_t Changes() const { return inserted + updated + deleted + truncated; }
+  [[nodiscard]] std::int64_t Skipped() const;
+};
+
+// What applications did since a point of the log, as the stream tells.
+struct Account {
+  pg::Lsn through = {};  // all that committed before it is counted
+  std::int64_t applications = 0;
+  std::int64_t migrations = 0;
+  std::int64_t alarms = 0;  // transactions that pretend to be the migration's; counted as applications' too
+  std::optional<base::Time> first = {};
+  std::optional<base::Time> last = {};
+  std::map<pg::QualifiedName, TableAccount> tables = {};  // by their names at that time; partitions by their own
+
+  [[nodiscard]] std::int64_t Changes() const;
+};
+base::Json ToJson(const Account& account);
+Account AccountFromJson(const base::Json& json);
+
+// The loss account: transactions that committed after `from`, counted from the stream's index alone.
+Account CountSince(stream::Reader& reader, pg::Lsn from);
+
+struct StageRequest {
+  std::function<stream::Reader()> open;  // a new reader, from the beginning
+  pg::Lsn from = {};
+  const Targets& targets;
+  std::function<void(std::int64_t changes)> progress = {};  // now and then; may be empty
+};
+// Puts the changes of each table that applications wrote to into switchback_salvage.change of the restored server, the
+// migration's included. A crash leaves nothing staged, or all of it without the mark of `staged`, which the next call
+// removes. Memory does not grow with the size of a transaction, but by the rows whose key changed.
+Account Stage(pg::Connection& restored, const StageRequest& request);
+
+}  // namespace salvage
