@@ -23,7 +23,7 @@ finish() {
 }
 
 own_pgbackrest() {
-  pgbackrest --config=pgbackrest.conf --stanza=bench --set="$(of_checkpoint backup)" --pg1-path="$HOME/own" --type=name \
+  pgbackrest --config="$HOME/pgbackrest.conf" --stanza=bench --set="$(of_checkpoint backup)" --pg1-path="$HOME/own" --type=name \
     --target="$(of_checkpoint name)" --target-timeline=1 --target-action=promote --archive-mode=off restore
   finish own
 }
@@ -63,6 +63,7 @@ log-level-console=off
 pg1-path=$tool_server
 pg1-socket-path=$HOME
 CONF
+  quietly pgbackrest --config="$HOME/pgbackrest.conf" --stanza=bench stanza-create
   begin_with pgbackrest "stanza: bench, config: $HOME/pgbackrest.conf" \
     "pgbackrest --config=$HOME/pgbackrest.conf --stanza=bench archive-push %p"
   measure_tool pgbackrest
@@ -79,6 +80,7 @@ streaming_conninfo = host=$HOME dbname=postgres
 backup_method = postgres
 archiver = on
 CONF
+  barman --config barman.conf check bench >/dev/null 2>&1 || true  # makes its folders
   begin_with barman "server: bench, config: $HOME/barman.conf" "rsync -a %p $HOME/barman/bench/incoming/%f"
   measure_tool barman
   cp first.yaml switchback.yaml
