@@ -83,10 +83,11 @@ class PgBackRestRig : public Rig {
   void SetUp(sandbox::Server& server) override {
     WriteForServer(
         folder_ / "pgbackrest.conf",
-        fmt::format("[global]\nrepo1-path={0}/repository\nlock-path={0}/lock\nlog-level-file=off\n"
-                    "repo1-retention-full=1\nrepo1-bundle=y\ncompress-type=none\n"
-                    "[shop]\npg1-path={1}\npg1-port={2}\npg1-socket-path={3}\npg1-user=the boss\n",
-                    folder_.string(), server.data().string(), server.port(), server.data().parent_path().string()));
+        fmt::format(
+            "[global]\nrepo1-path={0}/repository\nlock-path={0}/lock\nspool-path={0}/spool\nlog-level-file=off\n"
+            "repo1-retention-full=1\nrepo1-bundle=y\ncompress-type=none\n"
+            "[shop]\npg1-path={1}\npg1-port={2}\npg1-socket-path={3}\npg1-user=the boss\n",
+            folder_.string(), server.data().string(), server.port(), server.data().parent_path().string()));
     Of("shop")->PrepareArchive();
   }
   [[nodiscard]] std::unique_ptr<BackupProvider> Of(const std::string& name) const override {

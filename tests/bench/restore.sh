@@ -57,6 +57,7 @@ measure_restore() {
 repo1-path=$HOME/pgbackrest
 repo1-retention-full=4
 lock-path=$HOME/lock
+spool-path=$HOME/spool
 log-level-file=off
 log-level-console=off
 [bench]

@@ -21,7 +21,7 @@ void UsePgBackRest(const fs::path& project, const sandbox::Server& server) {
   const fs::path place = server.data().parent_path();
   base::WriteFile(place / "pgbackrest.conf",
                   fmt::format("[global]\nrepo1-path={0}/repository\nrepo1-retention-full=1\nrepo1-bundle=y\n"
-                              "lock-path={0}/lock\nlog-level-file=off\n"
+                              "lock-path={0}/lock\nspool-path={0}/spool\nlog-level-file=off\n"
                               "[shop]\npg1-path={1}\npg1-port={2}\npg1-socket-path={0}\npg1-user=postgres\n",
                               place.string(), server.data().string(), server.port()));
   base::WriteFile(project / "switchback.yaml",
