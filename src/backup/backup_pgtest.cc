@@ -10,8 +10,9 @@
 #include "backup/local/local.h"
 #include "backup/local/repository.h"
 #include "backup/local/wal_account.h"
-#include "backup/local/waldump.h"
+#include "backup/programs.h"
 #include "backup/sql_text.h"
+#include "backup/waldump.h"
 #include "base/file.h"
 #include "needs_programs.h"
 #include "pg/quote.h"
@@ -301,7 +302,7 @@ TEST_F(BackupTest, LeavesNothingWhenTheDiskIsFull) {
 
 TEST_F(BackupTest, RefusesTablespaces) {
   const fs::path space = workspace_.path() / "space";
-  local::MakeNewDirectory(space, sandbox::ServerAccount());
+  MakeNewDirectory(space, sandbox::ServerAccount());
   source_->Exec("CREATE TABLESPACE elsewhere LOCATION " + pg::Literal(space.string()));
   try {
     provider_.Take(*source_, 60s);

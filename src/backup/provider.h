@@ -66,14 +66,16 @@ struct Readiness {
 
 struct RestoreRequest {
   Point point;
-  std::filesystem::path directory;    // of the new server, where the provider makes directories; must not exist
+  std::filesystem::path directory;    // of the new server, where the provider makes one; must not exist
   std::string database = "postgres";  // that the url names, with the role: both are there at the point
   std::string role = "postgres";
   bool throwaway = false;  // durability is switched off: never for a server that may be cut over to
   std::chrono::milliseconds deadline = std::chrono::hours(12);
 };
 
-// A server that was restored, promoted, and checked to have ended exactly at the point. It is left running.
+// A server that was restored, promoted, and checked to have ended exactly at the point. It is left running. Its
+// directory is claimed by this process (sandbox::Claim) until who asked for it releases or discards it: a crash before
+// that leaves it to sandbox::RemoveAbandoned.
 struct Restored {
   std::string url;
   std::string backup_id;
@@ -108,16 +110,22 @@ class BackupProvider {
   virtual ~BackupProvider() = default;
   [[nodiscard]] virtual std::string Name() const = 0;
 
+  // Makes what the server archives into, before its archive command is switched on. Idempotent. Throws
+  // kRepositoryUnusable.
+  virtual void PrepareArchive() {}
   // Looks only; changes nothing.
   virtual Readiness Check(pg::Connection& source) = 0;
-  // A full base backup, verified before it counts; returns when it and the WAL that it needs are in the archive. Throws
-  // kArchiveOff, kArchiveStuck, kBackupFailed, kNoSpace, kBackupCorrupt. A failure or crash leaves no backup that List
-  // shows.
+  // A base backup that needs no other, or only such as the tool keeps with it; verified before it counts. Returns when
+  // it and the WAL that it needs are in the archive. Throws kArchiveOff, kArchiveStuck, kBackupFailed, kNoSpace,
+  // kBackupCorrupt. A failure or crash leaves no backup that List shows.
   virtual Backup Take(pg::Connection& source, std::chrono::milliseconds deadline) = 0;
   // Complete backups, oldest first.
   virtual std::vector<Backup> List() = 0;
   // Checks a backup's files against its manifest; throws kBackupCorrupt.
   virtual void Verify(const Backup& backup) = 0;
+  // Keeps the tool's own retention from removing the backup and the WAL that follows it, where the tool can do that;
+  // where it cannot, CheckRestorable finds out. A person ends it.
+  virtual void Keep(const Backup& /*backup*/) {}
   // Returns when the segment is in the archive. Throws kArchiveOff, kArchiveStuck (with the archiver's last failure),
   // kArchiveElsewhere.
   virtual void AwaitArchived(pg::Connection& source, const std::string& segment,

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "base/error.h"
+
 namespace backup {
 namespace {
 
@@ -18,6 +20,21 @@ std::string SegmentBefore(std::uint32_t timeline, Lsn end, std::uint64_t segment
 
 std::string SegmentAt(std::uint32_t timeline, Lsn lsn, std::uint64_t segment_bytes) {
   return NameOf(timeline, lsn.value / segment_bytes, segment_bytes);
+}
+
+std::uint64_t SegmentBytesOf(const std::string& segment, Lsn lsn) {
+  constexpr std::uint64_t kUsual = 16 << 20;
+  constexpr std::uint64_t kLeast = 1 << 20;
+  constexpr std::uint64_t kMost = 1 << 30;
+  constexpr std::size_t kTimeline = 8;
+  const auto fits = [&](std::uint64_t bytes) {
+    return segment.size() > kTimeline && SegmentAt(0, lsn, bytes).substr(kTimeline) == segment.substr(kTimeline);
+  };
+  if (fits(kUsual)) return kUsual;
+  for (std::uint64_t bytes = kLeast; bytes <= kMost; bytes *= 2) {
+    if (fits(bytes)) return bytes;
+  }
+  throw base::Error(base::Code::kBadJson, fmt::format("segment {} cannot hold {}", segment, lsn.Text()));
 }
 
 std::vector<std::string> SegmentsBetween(std::uint32_t timeline, Lsn start, Lsn end, std::uint64_t segment_bytes) {

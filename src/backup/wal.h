@@ -16,6 +16,9 @@ using pg::Lsn;
 std::string SegmentBefore(std::uint32_t timeline, Lsn end, std::uint64_t segment_bytes);
 // The segment that holds the byte at `lsn`.
 std::string SegmentAt(std::uint32_t timeline, Lsn lsn, std::uint64_t segment_bytes);
+// How long segments are, where `segment` is the one that holds `lsn`: 16 MB where several lengths would do. Throws
+// kBadJson where none does.
+std::uint64_t SegmentBytesOf(const std::string& segment, Lsn lsn);
 // All segments from the one that holds `start` to the one before `end`, in order.
 std::vector<std::string> SegmentsBetween(std::uint32_t timeline, Lsn start, Lsn end, std::uint64_t segment_bytes);
 // Where a record of `length` bytes that begins at `start` ends: what the server returns as its position. The headers of

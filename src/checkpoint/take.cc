@@ -11,6 +11,7 @@
 #include "checkpoint/cut.h"
 #include "checkpoint/sql_text.h"
 #include "checkpoint/stream.h"
+#include "checkpoint/unfinished.h"
 #include "checkpoint/verify.h"
 #include "pg/transaction.h"
 #include "sandbox/workspace.h"
@@ -58,6 +59,7 @@ class Taking {
       checkpoint = CutAt();
       provider_.CheckRestorable(checkpoint.point);
     }
+    provider_.Keep(backup);
     checkpoint.backup_id = backup.id;
     checkpoint.publications = stream.publications();
     checkpoint.slot = stream.slot();
@@ -175,8 +177,9 @@ milliseconds Since(std::chrono::steady_clock::time_point start) {
 }
 
 // A backup counts when it was restored.
-Proof Prove(const Checkpoint& checkpoint, backup::BackupProvider& provider) {
+Proof Prove(const Checkpoint& checkpoint, const std::filesystem::path& state, backup::BackupProvider& provider) {
   const sandbox::Workspace workspace("prove");
+  NoteRestore(state, workspace.path());
   backup::RestoreRequest request;
   request.point = checkpoint.point;
   request.directory = workspace.path() / "server";
@@ -205,9 +208,10 @@ Proof Prove(const Checkpoint& checkpoint, backup::BackupProvider& provider) {
 
 Checkpoint Take(const plan::Plan& plan, const Options& options, backup::BackupProvider& provider,
                 journal::Journal& journal) {
+  RemoveUnfinished(options.state, journal);
   Checkpoint checkpoint = Taking(plan, options, provider).Run(journal);
   if (!options.prove) return checkpoint;
-  checkpoint.proof = Prove(checkpoint, provider);
+  checkpoint.proof = Prove(checkpoint, options.state, provider);
   Write(options.state, checkpoint);
   journal.Append("proven", {{"digest", DigestOf(checkpoint)},
                             {"restore_point", checkpoint.point.name},

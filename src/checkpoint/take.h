@@ -30,7 +30,8 @@ struct Options {
 // out and named in abilities_off; what a restore cannot do without throws: codes of backup::BackupProvider,
 // kLockTimeout (the tables could not be locked for an exact cut), kSlotDeadline, kNotPrimary, kProofFailed. A new
 // checkpoint replaces the one before: that one's slot is dropped when the new one stands. A failure removes what this
-// attempt made on the server; a crash leaves the old checkpoint, and maybe a slot that the next one drops.
+// attempt made on the server; a crash leaves the old checkpoint, and maybe a slot and a restored copy that the next one
+// removes.
 Checkpoint Take(const plan::Plan& plan, const Options& options, backup::BackupProvider& provider,
                 journal::Journal& journal);
 

@@ -24,27 +24,18 @@ std::optional<std::string> TextOf(const journal::Event* event, const char* key) 
   return event->body[key].get<std::string>();
 }
 
-// The segment was archived when the checkpoint was written; that it still is can be seen where the archive is a folder
-// of this machine.
-std::optional<bool> WalArchived(const release::Environment& environment, const std::string& segment) {
-  const std::optional<std::filesystem::path> archive = MakeProvider(environment)->WalArchive();
-  if (!archive) return {};
-  std::error_code error;
-  const bool there = std::filesystem::is_regular_file(*archive / segment, error);
-  if (error && error != std::errc::no_such_file_or_directory) return {};
-  return there;
-}
-
 std::optional<gate::CheckpointFact> CheckpointFact(const release::Environment& environment,
                                                    const std::filesystem::path& state) {
   std::error_code ignored;
   if (!std::filesystem::exists(checkpoint::FileOf(state), ignored)) return {};
   const checkpoint::Checkpoint found = checkpoint::Load(state);
+  const Restorable restorable = AskRestorable(environment, found.point);
   return gate::CheckpointFact{.digest = checkpoint::DigestOf(found),
                               .plan_digest = found.plan_digest,
                               .system_identifier = found.point.system_identifier,
                               .taken_at = found.time,
-                              .wal_archived = WalArchived(environment, found.segment)};
+                              .restorable = restorable.can,
+                              .not_restorable = restorable.why_not};
 }
 
 gate::PointOfNoReturnFact PointOfNoReturn(const plan::Plan& plan, const journal::Journal& journal) {

@@ -98,10 +98,8 @@ void Visit(Context& context, bool apply, Outcome& outcome) {
   Target target = ReadTarget(connection, environment);
   const std::string schema = InstallSchema(connection, target);
   const bool applied = apply && !target.settings.empty();
-  if (applied) {
-    PrepareArchive(environment);
-    ApplySettings(connection, target.settings);
-  }
+  if (apply) MakeProvider(environment)->PrepareArchive();
+  if (applied) ApplySettings(connection, target.settings);
   outcome.result["target"] = ToJson(target);
   outcome.result["target"]["schema"] = schema;
   outcome.result["target"]["applied"] = applied;

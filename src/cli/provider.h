@@ -1,6 +1,9 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "backup/provider.h"
 #include "release/project.h"
@@ -10,7 +13,16 @@ namespace cli {
 // The backup provider that the environment names; the table of those there are. Throws kNoRepository.
 std::unique_ptr<backup::BackupProvider> MakeProvider(const release::Environment& environment);
 
-// Makes what the server archives into, before its archive command is switched on.
-void PrepareArchive(const release::Environment& environment);
+// Where a restored server goes when nobody says: a new name below the place that switchback.yaml gives. Throws
+// kNoRepository.
+std::filesystem::path NewServerDirectory(const release::Environment& environment);
+
+// Whether a restore to the point could begin now. A checkpoint was restorable when it was taken; since then a backup
+// may have expired, or a file of the archive be gone.
+struct Restorable {
+  std::optional<bool> can;  // nothing: it could not be asked
+  std::string why_not;
+};
+Restorable AskRestorable(const release::Environment& environment, const backup::Point& point);
 
 }  // namespace cli

@@ -139,11 +139,12 @@ void AddSalvage(Context& context, const std::string& restored, journal::Journal&
 }  // namespace
 
 std::vector<Option> RestoreOptions() {
-  return {
-      {.name = "--directory", .value = "DIR", .help = "of the new server; must not exist (default: in the repository)"},
-      {.name = "--source-wal",
-       .value = "DIR",
-       .help = "the old server's pg_wal, to count what is left behind where that server is down"}};
+  return {{.name = "--directory",
+           .value = "DIR",
+           .help = "of the new server; must not exist (default: where switchback.yaml says)"},
+          {.name = "--source-wal",
+           .value = "DIR",
+           .help = "the old server's pg_wal, to count what is left behind where that server is down"}};
 }
 
 Outcome RestoreBeside(const Invocation& invocation) {
@@ -164,7 +165,7 @@ Outcome RestoreBeside(const Invocation& invocation) {
   const recover::RestoreReport report =
       recover::Restore({.conninfo = OldServer(context),
                         .state = context.StateDirectory(),
-                        .directory = directory.empty() ? std::filesystem::path()
+                        .directory = directory.empty() ? NewServerDirectory(context.project().environment)
                                                        : std::filesystem::absolute(directory).lexically_normal(),
                         .source_wal = invocation.Option("--source-wal"),
                         .tell = [](const std::string& text) { base::Info("{}", text); }},

@@ -4,10 +4,13 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/unfinished.h"
 #include "cli/audit.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/plan_file.h"
+#include "cli/provider.h"
 #include "cli/sql_text.h"
 #include "cli/standing.h"
 #include "journal/mirror.h"
@@ -120,6 +123,24 @@ void AddAudits(pg::Connection& connection, const journal::Journal& journal, bool
   if (!slot->soon_lost.empty()) standing.detail += "\n  stream: soon lost: " + slot->soon_lost;
 }
 
+// What only a look at the backups and at this machine can tell.
+void AddCheckpointState(Context& context, const std::filesystem::path& state, Standing& standing) {
+  std::error_code ignored;
+  standing.facts["restorable"] = nullptr;
+  standing.facts["unfinished_restore"] = nullptr;
+  if (const auto left = checkpoint::Unfinished(state, journal::Journal::Open(state))) {
+    standing.facts["unfinished_restore"] = left->string();
+    standing.detail +=
+        fmt::format("\n  left behind: {}, by a restore that was interrupted; the next one removes it", left->string());
+  }
+  if (!std::filesystem::exists(checkpoint::FileOf(state), ignored)) return;
+  const Restorable restorable = AskRestorable(context.project().environment, checkpoint::Load(state).point);
+  if (restorable.can) standing.facts["restorable"] = *restorable.can;
+  if (restorable.can.value_or(false)) return;
+  standing.detail += fmt::format("\n  restore: {}: {}", restorable.can ? "not possible" : "not known whether possible",
+                                 restorable.why_not);
+}
+
 // `connection` may be null: the database was not to be had, and only the plan and the journal's length can be told.
 Standing Look(const release::Project& project, const release::Release& release, pg::Connection* connection) {
   Standing standing;
@@ -156,6 +177,7 @@ Outcome One(Context& context) {
   std::optional<pg::Connection> connection;
   if (LoadPlan(release)) connection = context.Connect();
   Standing standing = Look(context.project(), release, connection ? &*connection : nullptr);
+  AddCheckpointState(context, context.StateDirectory(), standing);
   const std::string title = release.title.empty() ? "" : fmt::format(": {}", release.title);
   return {.result = standing.facts,
           .text = fmt::format("{}{}\n  stands: {}{}", release.name, title, standing.line, standing.detail),

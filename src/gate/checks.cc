@@ -38,12 +38,14 @@ Check CheckpointCheck(const Policy& policy, const Facts& facts, Phase phase) {
   if (checkpoint.plan_digest != *facts.plan_digest) {
     return {id, Result::kStale, "The checkpoint was taken for another plan.", remedy};
   }
-  if (!checkpoint.wal_archived) {
-    return {id, Result::kMissing, "It is not known whether the WAL of the checkpoint is in the archive.", remedy};
+  if (!checkpoint.restorable) {
+    return {id, Result::kMissing,
+            fmt::format("It is not known whether the checkpoint can be restored: {}.", checkpoint.not_restorable),
+            remedy};
   }
-  if (!*checkpoint.wal_archived) {
-    return {id, Result::kFail, "The WAL of the checkpoint is not in the archive: it cannot be restored.",
-            "See that archive_command works. " + remedy};
+  if (!*checkpoint.restorable) {
+    return {id, Result::kFail, fmt::format("The checkpoint cannot be restored: {}.", checkpoint.not_restorable),
+            "Bring back what is missing, and see what the backup tool retains. " + remedy};
   }
   const auto age = std::chrono::duration_cast<milliseconds>(facts.now - checkpoint.taken_at);
   if (age < -kClockTolerance) {
@@ -58,7 +60,7 @@ Check CheckpointCheck(const Policy& policy, const Facts& facts, Phase phase) {
                         base::FormatDuration(policy.checkpoint_max_age)),
             remedy};
   }
-  return Pass(id, fmt::format("The checkpoint is {} old, and its WAL is archived.", how_old));
+  return Pass(id, fmt::format("The checkpoint is {} old; its backup and its WAL are there.", how_old));
 }
 
 Check PlanCheck(const Policy&, const Facts& facts, Phase) {

@@ -19,7 +19,8 @@ Json Of(const CheckpointFact& value) {
                {"plan_digest", value.plan_digest},
                {"system_identifier", value.system_identifier},
                {"taken_at", base::FormatTime(value.taken_at)}};
-  if (value.wal_archived) json["wal_archived"] = *value.wal_archived;
+  if (value.restorable) json["restorable"] = *value.restorable;
+  if (!value.not_restorable.empty()) json["not_restorable"] = value.not_restorable;
   return json;
 }
 Json Of(const PointOfNoReturnFact& value) {
@@ -62,7 +63,8 @@ void Read(const Json& json, CheckpointFact& value) {
   json.at("plan_digest").get_to(value.plan_digest);
   json.at("system_identifier").get_to(value.system_identifier);
   value.taken_at = base::ParseTime(json.at("taken_at").get<std::string>());
-  Take(json, "wal_archived", value.wal_archived);
+  Take(json, "restorable", value.restorable);
+  value.not_restorable = json.value("not_restorable", "");
 }
 void Read(const Json& json, PointOfNoReturnFact& value) {
   json.at("exists").get_to(value.exists);

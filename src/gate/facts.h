@@ -23,7 +23,10 @@ struct CheckpointFact {
   std::string plan_digest;        // of the plan that it was taken for
   std::string system_identifier;  // of the server that it was taken from
   base::Time taken_at;
-  std::optional<bool> wal_archived;  // its WAL, up to the restore point, is in the archive
+  // A restore to its point could begin: a backup that serves it is there, and all WAL from there on. Nothing: it could
+  // not be asked.
+  std::optional<bool> restorable;
+  std::string not_restorable = {};  // why not, or why it could not be asked; empty: it could
 };
 
 // The first step without a way back.

@@ -27,7 +27,7 @@ Facts Good() {
   facts.now = base::ParseTime("2026-11-22T12:00:00.000000Z");
   facts.release = "20261122-names";
   facts.begun = false;
-  facts.checkpoint = CheckpointFact{"sha256:c", "sha256:p", "7361", facts.now - hours(1), true};
+  facts.checkpoint = CheckpointFact{"sha256:c", "sha256:p", "7361", facts.now - hours(1), true, ""};
   facts.blockers.emplace();
   facts.plan_digest = "sha256:p";
   facts.compiled_digest = "sha256:p";
@@ -75,11 +75,11 @@ const States kCheckpoint = {
     {"clock far ahead", Result::kStale, [](Facts& f) { f.checkpoint->taken_at = f.now + minutes(6); }},
     {"none", Result::kMissing, [](Facts& f) { f.checkpoint.reset(); }},
     {"of another plan", Result::kStale, [](Facts& f) { f.checkpoint->plan_digest = "sha256:q"; }},
-    {"archive not asked", Result::kMissing, [](Facts& f) { f.checkpoint->wal_archived.reset(); }},
-    {"not archived", Result::kFail, [](Facts& f) { f.checkpoint->wal_archived = false; }},
-    {"not archived and old", Result::kFail,
+    {"not asked whether it can be restored", Result::kMissing, [](Facts& f) { f.checkpoint->restorable.reset(); }},
+    {"not restorable", Result::kFail, [](Facts& f) { f.checkpoint->restorable = false; }},
+    {"not restorable and old", Result::kFail,
      [](Facts& f) {
-       f.checkpoint->wal_archived = false;
+       f.checkpoint->restorable = false;
        f.checkpoint->taken_at = f.now - hours(50);
      }},
 };
@@ -357,7 +357,7 @@ TEST(Gate, RefusalCarriesTheExitCodeTheReasonsAndTheFirstRemedy) {
   const base::Error stale = Refusal(Decide(kPolicy, facts, Phase::kExpand));
   EXPECT_EQ(stale.exit(), base::Exit::kStale);
   EXPECT_THAT(stale.detail(), testing::AllOf(HasSubstr("objects: "), HasSubstr("column age"), HasSubstr("owner: ")));
-  facts.checkpoint->wal_archived = false;
+  facts.checkpoint->restorable = false;
   EXPECT_EQ(Refusal(Decide(kPolicy, facts, Phase::kExpand)).exit(), base::Exit::kNoGo);
 }
 

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 
-#include "backup/local/repository.h"
+#include "backup/programs.h"
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "checkpoint/unfinished.h"
 #include "journal/tag.h"
 #include "sandbox/server.h"
+#include "sandbox/workspace.h"
 
 namespace recover {
 namespace {
@@ -28,8 +30,8 @@ struct Reach {
 // The data directory that the server names may be another machine's, or another server's on this one.
 bool IsDataOf(const fs::path& data, const std::string& system_identifier, const sandbox::Binaries& binaries) {
   try {
-    const std::string control = backup::local::RunControlData(data, binaries, {});
-    return backup::local::ControlData(control, "Database system identifier") == system_identifier;
+    const std::string control = backup::RunControlData(data, binaries, {});
+    return backup::ControlData(control, "Database system identifier") == system_identifier;
   } catch (const base::Error&) {
     return false;
   }
@@ -127,6 +129,8 @@ RestoreReport Restore(const RestoreOptions& options, backup::BackupProvider& pro
   backup::RestoreRequest request;
   request.point = report.checkpoint.point;
   request.directory = options.directory;
+  checkpoint::RemoveUnfinished(options.state, journal);
+  checkpoint::NoteRestore(options.state, request.directory);
   request.database = report.checkpoint.database;
   request.role = report.checkpoint.role;
   request.deadline = options.deadline;
@@ -138,6 +142,7 @@ RestoreReport Restore(const RestoreOptions& options, backup::BackupProvider& pro
   report.left_behind = CountLeftBehind(options, report.checkpoint, provider, report.left_behind_note);
   base::Failpoint(base::FailpointId::kRestoreVerified);
   journal.Append("restored", ToJson(report));
+  if (report.restored.directory) sandbox::Release(*report.restored.directory);
   base::Failpoint(base::FailpointId::kRestoreRecorded);
   if (!report.verification.Good()) {
     throw base::Error(base::Code::kRestoreUnverified, "the restored server differs from what the checkpoint knows")

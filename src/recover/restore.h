@@ -20,7 +20,7 @@ struct RestoreOptions {
   // WAL segment.
   std::optional<std::string> conninfo = std::nullopt;
   std::filesystem::path state;      // of the release: checkpoint.json, run.secret
-  std::filesystem::path directory;  // of the new server; must not exist; empty: where the provider makes them
+  std::filesystem::path directory;  // of the new server; absolute; must not exist
   std::filesystem::path
       source_wal;  // the old server's pg_wal on this machine, for when it cannot be reached; may be empty
   std::chrono::milliseconds deadline = std::chrono::hours(12);

@@ -17,13 +17,60 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string PathFrom(const fs::path& root, const YamlValue& value) {
+  return (root / value.Text()).lexically_normal().string();
+}
+
+base::Json ReadLocal(const YamlValue& value, const fs::path& root) {
+  const YamlMap map = value.Map({"provider", "repository", "restored"});
+  base::Json options = base::Json::object();
+  const auto repository = map.Find("repository");
+  if (!repository) return options;
+  options["repository"] = PathFrom(root, *repository);
+  const auto restored = map.Find("restored");
+  options["restored"] =
+      restored ? PathFrom(root, *restored) : (fs::path(options["repository"].get<std::string>()) / "restored").string();
+  return options;
+}
+
+// The tools know where their backups go; where a restored server goes is for a person to say, for it takes as much
+// space as the old one.
+base::Json ReadPgBackRest(const YamlValue& value, const fs::path& root) {
+  const YamlMap map = value.Map({"provider", "stanza", "config", "repository", "restored"});
+  base::Json options = {{"stanza", map.Require("stanza").Text()},
+                        {"restored", PathFrom(root, map.Require("restored"))}};
+  constexpr long kRepositories = 256;
+  const auto repository = map.Find("repository");
+  options["repository"] = repository ? repository->Integer(1, kRepositories) : 1;
+  if (const auto config = map.Find("config")) options["config"] = PathFrom(root, *config);
+  return options;
+}
+
+base::Json ReadBarman(const YamlValue& value, const fs::path& root) {
+  const YamlMap map = value.Map({"provider", "server", "config", "restored"});
+  base::Json options = {{"server", map.Require("server").Text()},
+                        {"restored", PathFrom(root, map.Require("restored"))}};
+  if (const auto config = map.Find("config")) options["config"] = PathFrom(root, *config);
+  return options;
+}
+
+// Each backup tool and its keys.
+struct BackupKeys {
+  std::string name;
+  base::Json (*read)(const YamlValue& value, const fs::path& root);
+};
+const std::vector<BackupKeys>& BackupTools() {
+  static const std::vector<BackupKeys> kTools = {
+      {"local", ReadLocal}, {"pgbackrest", ReadPgBackRest}, {"barman", ReadBarman}};
+  return kTools;
+}
+
 void ReadBackup(const YamlValue& value, const fs::path& root, Backup& backup) {
-  const YamlMap all = value.Map({"provider", "repository"});
-  if (const auto provider = all.Find("provider")) backup.provider = provider->OneOf({"local"});
-  backup.options = base::Json::object();
-  if (const auto repository = all.Find("repository")) {
-    backup.options["repository"] = (root / repository->Text()).lexically_normal().string();
-  }
+  std::vector<std::string> names;
+  for (const BackupKeys& tool : BackupTools()) names.push_back(tool.name);
+  if (const auto provider = value.NamedMap().Find("provider")) backup.provider = provider->OneOf(names);
+  const auto tool = std::ranges::find(BackupTools(), backup.provider, &BackupKeys::name);
+  backup.options = tool->read(value, root);
 }
 
 void ReadPolicy(const YamlValue& value, Policy& policy) {

@@ -22,7 +22,10 @@ struct Policy {
 
 struct Backup {
   std::string provider = "local";
-  base::Json options = base::Json::object();  // local: {repository: absolute PATH}; a relative one counts from the root
+  // What the tool's own keys say; empty: nothing. Paths are absolute, relative ones count from the root. All have
+  // {restored: PATH}; local: {repository: PATH}; pgbackrest: {stanza, repository: number, config: PATH or absent};
+  // barman: {server, config: PATH or absent}.
+  base::Json options = base::Json::object();
 };
 
 struct Environment {

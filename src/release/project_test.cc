@@ -96,7 +96,29 @@ state_dir: /var/lib/sb
   EXPECT_EQ(project.environment.policy.index_lock_timeout, std::chrono::hours(1));
   EXPECT_EQ(project.environment.policy.slot_max_bytes, 2L << 30);
   EXPECT_EQ(project.environment.backup.options["repository"], (root_ / "backups").string());
+  EXPECT_EQ(project.environment.backup.options["restored"], (root_ / "backups/restored").string());
   EXPECT_EQ(project.StateOf("r"), "/var/lib/sb/production/r");
+}
+
+TEST_F(ProjectTest, ReadsTheKeysOfEachBackupTool) {
+  const auto backup = [&](const std::string& keys) {
+    return Load("version: 1\nbackup: " + keys + "\n").environment.backup;
+  };
+  Backup read =
+      backup("{provider: pgbackrest, stanza: shop, config: etc/p.conf, repository: 2, restored: /big/restored}");
+  EXPECT_EQ(read.provider, "pgbackrest");
+  EXPECT_EQ(read.options, (base::Json{{"stanza", "shop"},
+                                      {"config", (root_ / "etc/p.conf").string()},
+                                      {"repository", 2},
+                                      {"restored", "/big/restored"}}));
+  EXPECT_EQ(backup("{provider: pgbackrest, stanza: shop, restored: r}").options["repository"], 1);
+  read = backup("{provider: barman, server: shop, restored: r}");
+  EXPECT_EQ(read.options, (base::Json{{"server", "shop"}, {"restored", (root_ / "r").string()}}));
+  EXPECT_TRUE(backup("{provider: local}").options.empty());
+  EXPECT_EQ(Load("version: 1\nbackup: {repository: b}\n"
+                 "environments: {a: {backup: {provider: barman, server: s, restored: r}}}\n")
+                .environment.backup.options["server"],
+            "s");
 }
 
 TEST_F(ProjectTest, ChoosesTheEnvironment) {
@@ -128,6 +150,9 @@ TEST_F(ProjectTest, RefusesBadInputWithItsPlace) {
       {"version: 1\npolicy: {slot_max_bytes: 99999999999TB}\n", 2, 26,
        "policy.slot_max_bytes must be a size, and is \"99999999999TB\""},
       {"version: 1\nbackup: {provider: rsync}\n", 2, 20, "backup.provider cannot be \"rsync\""},
+      {"version: 1\nbackup: {provider: barman, server: s, restored: r, stanza: s}\n", 2, 52, "unknown key \"stanza\""},
+      {"version: 1\nbackup: {provider: pgbackrest, stanza: s, restored: r, repository: 0}\n", 2, 68,
+       "backup.repository must be between 1 and 256, and is 0"},
       {"version: 1\nenvironments: {a b: }\n", 2, 16, "\"a b\" is no name for an environment"},
       {"version: 1\nenvironments: {a: , b: {after: c}}\n", 2, 32, "environments.b.after cannot be \"c\""},
       {"version: 1\nenvironments: {a: {database_env: \"postgresql://x\"}}\n", 2, 34,

@@ -84,20 +84,50 @@ std::optional<ProcessMark> ReadMarker(const fs::path& workspace) {
                      .pid_namespace = json.at("pid_namespace")};
 }
 
+void ClaimFor(const fs::path& directory, const ProcessMark& mark) {
+  const base::Json json = {
+      {"pid", mark.pid}, {"started", mark.started}, {"boot", mark.boot}, {"pid_namespace", mark.pid_namespace}};
+  base::WriteFile(directory / kMarker, json.dump());
+}
+
+void StopAndRemove(const fs::path& directory) {
+  StopServersIn(directory);
+  // The marker last: what is left half removed is still known for what it is.
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().filename() != kMarker) fs::remove_all(entry.path());
+  }
+  fs::remove_all(directory);
+}
+
 void SweepOne(const fs::path& path) {
-  const auto mark = ReadMarker(path);
-  if (!mark) {
-    // Kept, or being made just now, or its maker died before it wrote the marker; only the last one is empty for long.
-    const bool old = fs::last_write_time(path) < fs::file_time_type::clock::now() - std::chrono::minutes(1);
-    if (old && fs::is_empty(path)) fs::remove(path);
+  if (ReadMarker(path)) {
+    if (RemoveAbandoned(path)) base::Debug("removed {}, which a process left behind", path.string());
     return;
   }
-  if (!Gone(*mark)) return;
-  base::Debug("removing {}, which process {} left behind", path.string(), mark->pid);
-  Workspace::Remove(path);
+  // Kept, or being made just now, or its maker died before it wrote the marker; only the last one is empty for long.
+  const bool old = fs::last_write_time(path) < fs::file_time_type::clock::now() - std::chrono::minutes(1);
+  if (old && fs::is_empty(path)) fs::remove(path);
 }
 
 }  // namespace
+
+void Claim(const fs::path& directory) { ClaimFor(directory, MarkOf(::getpid())); }
+
+void Release(const fs::path& directory) {
+  std::error_code ignored;
+  fs::remove(directory / kMarker, ignored);
+}
+
+bool Abandoned(const fs::path& directory) {
+  const auto mark = IsOurs(directory) ? ReadMarker(directory) : std::nullopt;
+  return mark && Gone(*mark);
+}
+
+bool RemoveAbandoned(const fs::path& directory) {
+  if (!Abandoned(directory)) return false;
+  StopAndRemove(directory);
+  return true;
+}
 
 Workspace::Workspace(const std::string& purpose) : Workspace(purpose, ::getpid()) {}
 
@@ -108,9 +138,7 @@ Workspace::Workspace(const std::string& purpose, int owner) : remove_(owner == :
   if (::mkdir(path_.c_str(), 0700) != 0) {
     throw base::Error(base::Code::kFileWrite, "cannot make " + path_.string()).Detail(std::strerror(errno));
   }
-  const base::Json json = {
-      {"pid", mark.pid}, {"started", mark.started}, {"boot", mark.boot}, {"pid_namespace", mark.pid_namespace}};
-  base::WriteFile(path_ / kMarker, json.dump());
+  ClaimFor(path_, mark);
   if (account && ::lchown(path_.c_str(), account->uid, account->gid) != 0) {
     throw base::Error(base::Code::kFileWrite, "cannot give " + path_.string() + " to " + account->name)
         .Detail(std::strerror(errno));
@@ -130,8 +158,7 @@ Workspace::~Workspace() {
 }
 
 void Workspace::Keep() {
-  std::error_code ignored;
-  fs::remove(path_ / kMarker, ignored);
+  Release(path_);
   remove_ = false;
 }
 
@@ -139,12 +166,7 @@ void Workspace::Remove(const fs::path& path) {
   if (!IsOurs(path) || path.filename().string().rfind(kPrefix, 0) != 0) {
     throw base::Error(base::Code::kInternal, path.string() + " is no workspace of switchback's");
   }
-  StopServersIn(path);
-  // The marker last: what is left half removed is still found by the next sweep.
-  for (const auto& entry : fs::directory_iterator(path)) {
-    if (entry.path().filename() != kMarker) fs::remove_all(entry.path());
-  }
-  fs::remove_all(path);
+  StopAndRemove(path);
 }
 
 void Workspace::SweepStale() {

@@ -99,6 +99,29 @@ TEST(Workspace, NextSweepRemovesWhatAKilledProcessLeft) {
   Workspace::Remove(kept);
 }
 
+TEST(Workspace, OnlyWhatAKilledProcessClaimedIsAbandoned) {
+  Workspace workspace("test");
+  const fs::path claimed = workspace.path() / "claimed";
+  const fs::path released = workspace.path() / "released";
+  const fs::path nobodys = workspace.path() / "nobodys";
+  for (const fs::path& directory : {claimed, released, nobodys}) fs::create_directory(directory);
+  InAKilledProcess([&] {
+    Claim(claimed);
+    Claim(released);
+    Release(released);
+  });
+  EXPECT_TRUE(Abandoned(claimed));
+  EXPECT_TRUE(RemoveAbandoned(claimed));
+  EXPECT_FALSE(fs::exists(claimed));
+  EXPECT_FALSE(RemoveAbandoned(claimed));
+  EXPECT_FALSE(RemoveAbandoned(released));
+  EXPECT_FALSE(RemoveAbandoned(nobodys));
+  Claim(nobodys);
+  EXPECT_FALSE(RemoveAbandoned(nobodys)) << "this process lives";
+  EXPECT_TRUE(fs::exists(released));
+  EXPECT_TRUE(fs::exists(nobodys));
+}
+
 TEST(Workspace, OfAnotherProcessLivesAsLongAsThat) {
   Workspace notes("test");
   auto owner = base::Child::Start({.argv = {"sleep", "600"}}, notes.path() / "log");

@@ -224,7 +224,9 @@ void Crash::Resume(const Case& which) {
 }
 
 void Crash::ExpectStands(std::size_t steps, const std::string& net) {
-  const base::Json position = ground().On({"status", kRelease})["result"]["position"];
+  const base::Json status = ground().On({"status", kRelease})["result"];
+  EXPECT_TRUE(status["unfinished_restore"].is_null()) << status;
+  const base::Json& position = status["position"];
   // A step that was begun and rolled back stays on record where nothing was there to go back from.
   EXPECT_TRUE(position["state"] == "clean" || position["failed"] == true) << position;
   EXPECT_EQ(position["steps_done"], steps);

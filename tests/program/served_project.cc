@@ -10,7 +10,8 @@ namespace test {
 
 namespace fs = std::filesystem;
 
-ServedProject::ServedProject(const std::string& database, fs::path repository)
+ServedProject::ServedProject(const std::string& database, fs::path repository,
+                             const std::function<void(const fs::path&, const sandbox::Server&)>& before_init)
     : workspace_("test"), database_(database), project_(workspace_.path() / "project"), repository_(repository) {
   const auto account = sandbox::ServerAccount();
   if (repository_.empty()) {
@@ -27,6 +28,7 @@ ServedProject::ServedProject(const std::string& database, fs::path repository)
   server_->Start();
   if (database_ != "postgres") ConnectTo("postgres").Exec("CREATE DATABASE " + pg::Ident(database_));
   base::MakeDirectories(project_, 0755);
+  if (before_init) before_init(project_, *server_);
   const base::Json made = On({"init", "--apply", "--repository", repository_.string()});
   EXPECT_EQ(made["exit"], 0) << made;
   Restart();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,7 +19,10 @@ namespace test {
 class ServedProject {
  public:
   // Makes the database where it is not "postgres". `repository`: where backups go; default: beside the server.
-  explicit ServedProject(const std::string& database = "postgres", std::filesystem::path repository = {});
+  // `before_init` may write another switchback.yaml into the project.
+  explicit ServedProject(
+      const std::string& database = "postgres", std::filesystem::path repository = {},
+      const std::function<void(const std::filesystem::path& project, const sandbox::Server& server)>& before_init = {});
 
   [[nodiscard]] const std::filesystem::path& path() const { return project_; }
   [[nodiscard]] const std::filesystem::path& repository() const { return repository_; }

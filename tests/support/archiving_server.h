@@ -8,6 +8,7 @@
 #include "pg/connection.h"
 #include "sandbox/server.h"
 #include "sandbox/workspace.h"
+#include "source_server.h"
 
 namespace test {
 
@@ -27,19 +28,8 @@ struct ArchivingServer {
  private:
   sandbox::Server Start(const std::string& wal_level) {
     backup::local::PrepareRepository(repository);
-    sandbox::ServerOptions options;
-    options.binaries = sandbox::FindBinaries();
-    options.account = sandbox::ServerAccount();
-    options.data = workspace.path() / "source";
-    options.role = "the boss";  // nothing may rely on a superuser called postgres
-    options.settings = {{"wal_level", wal_level},
-                        {"archive_mode", "on"},
-                        {"archive_command", backup::local::ArchiveCommand(repository)},
-                        {"fsync", "off"},
-                        {"autovacuum", "off"}};
-    sandbox::Server made = sandbox::Server::Initialize(options);
-    made.Start();
-    return made;
+    return StartSource(workspace,
+                       {{"wal_level", wal_level}, {"archive_command", backup::local::ArchiveCommand(repository)}});
   }
 };
 

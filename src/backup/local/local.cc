@@ -11,6 +11,7 @@
 
 #include "backup/local/archive.h"
 #include "backup/local/repository.h"
+#include "backup/programs.h"
 #include "backup/sql_text.h"
 #include "base/digest.h"
 #include "base/failpoint.h"
@@ -86,14 +87,7 @@ void RemoveLeftovers(const fs::path& backups) {
 }
 
 void CheckSource(const fs::path& repository, pg::Connection& source) {
-  const Readiness readiness = CheckSettings(repository, source);
-  if (!readiness.problems.empty()) {
-    const Problem& problem = readiness.problems.front();
-    const bool failing = source.Query("SELECT current_setting('archive_mode')").Text(0, 0) != "off" &&
-                         problem.text.starts_with("archiving fails");
-    throw base::Error(failing ? base::Code::kArchiveStuck : base::Code::kArchiveOff, problem.text)
-        .Hint("To go on: " + problem.remedy + ".");
-  }
+  RequireArchiving(source, ArchiveCommand(repository));
   const pg::Result tablespaces = source.Query(std::string(sql_text::kReadTablespaces));
   if (!tablespaces.IsNull(0, 0)) {
     throw base::Error(base::Code::kTablespaces, "the server has tablespaces of its own: " + tablespaces.Text(0, 0));
@@ -118,7 +112,7 @@ void CopyServer(pg::Connection& source, const sandbox::Binaries& binaries, const
   command.env["LC_ALL"] = "C";
   const base::Finished finished = base::Run(command);
   if (finished.exit == 0) return;
-  const bool full = finished.err.find("No space left on device") != std::string::npos;
+  const bool full = SaysDiskFull(finished.err);
   throw base::Error(
       full ? base::Code::kNoSpace : base::Code::kBackupFailed,
       full ? "the disk became full while the base backup was written to " + data.string() : "pg_basebackup failed")
@@ -141,7 +135,12 @@ fs::path LocalProvider::DataOf(const std::string& id) const { return BackupsDire
 
 std::optional<fs::path> LocalProvider::WalArchive() const { return WalDirectory(repository_); }
 
-Readiness LocalProvider::Check(pg::Connection& source) { return CheckSettings(repository_, source); }
+void LocalProvider::PrepareArchive() { PrepareRepository(repository_); }
+
+Readiness LocalProvider::Check(pg::Connection& source) {
+  const std::string ours = ArchiveCommand(repository_);
+  return CheckArchiving(source, ours, [&](const std::string& command) { return command == ours; });
+}
 
 Backup LocalProvider::Take(pg::Connection& source, std::chrono::milliseconds deadline) {
   const auto start = std::chrono::steady_clock::now();
@@ -159,7 +158,7 @@ Backup LocalProvider::Take(pg::Connection& source, std::chrono::milliseconds dea
   VerifyData(data, binaries, account, id);
   Backup backup = DescribeBackup(data, binaries, account);
   for (const std::string& segment : SegmentsBetween(backup.timeline, backup.start, backup.end, backup.segment_bytes)) {
-    AwaitSegment(repository_, source, segment, std::min(deadline, kArchivePatience));
+    AwaitSegment(ArchiveOf(repository_), source, segment, std::min(deadline, kArchivePatience));
   }
   backup.id = id;
   backup.taken = base::Now();
@@ -192,7 +191,7 @@ void LocalProvider::Verify(const Backup& backup) {
 
 void LocalProvider::AwaitArchived(pg::Connection& source, const std::string& segment,
                                   std::chrono::milliseconds deadline) {
-  AwaitSegment(repository_, source, segment, deadline);
+  AwaitSegment(ArchiveOf(repository_), source, segment, deadline);
 }
 
 }  // namespace backup::local

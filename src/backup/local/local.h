@@ -12,11 +12,11 @@ namespace backup::local {
 // must be installed here.
 class LocalProvider : public BackupProvider {
  public:
-  // The folders are made by Take where they are missing.
   explicit LocalProvider(const std::filesystem::path& repository)
       : repository_(std::filesystem::absolute(repository)) {}
 
   [[nodiscard]] std::string Name() const override { return "local"; }
+  void PrepareArchive() override;
   Readiness Check(pg::Connection& source) override;
   // A crash leaves backups/ID.partial, which nobody reads and the next Take removes.
   Backup Take(pg::Connection& source, std::chrono::milliseconds deadline) override;
@@ -24,8 +24,6 @@ class LocalProvider : public BackupProvider {
   void Verify(const Backup& backup) override;
   void AwaitArchived(pg::Connection& source, const std::string& segment, std::chrono::milliseconds deadline) override;
   void CheckRestorable(const Point& point) override;
-  // An empty request.directory means repository/restored/<time>. A crash leaves that directory, with a server in it
-  // maybe.
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;
   void Discard(const Restored& restored) override;
   [[nodiscard]] std::optional<std::filesystem::path> WalArchive() const override;

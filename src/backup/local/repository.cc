@@ -1,57 +1,17 @@
 #include "backup/local/repository.h"
 
 #include <fmt/core.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <string_view>
-
+#include "backup/programs.h"
 #include "base/file.h"
 
 namespace backup::local {
-namespace {
 
 namespace fs = std::filesystem;
 
-// For a server setting in which % introduces a placeholder.
-std::string ForCommand(const fs::path& path) {
-  std::string quoted = ShellQuote(path.string());
-  for (std::size_t at = 0; (at = quoted.find('%', at)) != std::string::npos; at += 2) quoted.insert(at, 1, '%');
-  return quoted;
-}
-
-[[noreturn]] void FailDirectory(const fs::path& directory) {
-  const int error = errno;
-  throw base::Error(error == EEXIST ? base::Code::kDirectoryExists : base::Code::kRepositoryUnusable,
-                    fmt::format("cannot make the directory {}", directory.string()))
-      .Detail(std::strerror(error));
-}
-
-void GiveTo(const fs::path& path, const std::optional<base::Account>& account) {
-  if (account && lchown(path.c_str(), account->uid, account->gid) != 0) FailDirectory(path);
-}
-
-// Missing parents, owned by the account: it must be able to enter what lies below them.
-void MakeParents(const fs::path& directory, const std::optional<base::Account>& account) {
-  if (directory.empty() || fs::is_directory(directory)) return;
-  MakeParents(directory.parent_path(), account);
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) FailDirectory(directory);
-  GiveTo(directory, account);
-}
-
-}  // namespace
-
-std::string ShellQuote(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 // The source is synced first: its modification time must survive a power cut as it was when the copy was made.
 std::string ArchiveCommand(const fs::path& repository) {
-  const std::string wal = ForCommand(WalDirectory(repository));
+  const std::string wal = ShellQuoteForServer(WalDirectory(repository).string());
   return fmt::format(
       "f={0}/%f; t={0}/.%f.part; sync %p && cp --preserve=timestamps %p \"$t\" && sync \"$t\" && "
       "{{ [ ! -e \"$f\" ] || {{ [ ! \"$t\" -nt \"$f\" ] && [ ! \"$t\" -ot \"$f\" ]; }} || "
@@ -61,7 +21,7 @@ std::string ArchiveCommand(const fs::path& repository) {
 }
 
 std::string RestoreCommand(const fs::path& repository) {
-  return fmt::format("cp {}/%f \"%p\"", ForCommand(WalDirectory(repository)));
+  return fmt::format("cp {}/%f \"%p\"", ShellQuoteForServer(WalDirectory(repository).string()));
 }
 
 fs::path WalDirectory(const fs::path& repository) { return repository / "wal"; }
@@ -69,31 +29,10 @@ fs::path BackupsDirectory(const fs::path& repository) { return repository / "bac
 
 void PrepareRepository(const fs::path& repository) {
   const std::optional<base::Account> account = sandbox::ServerAccount(repository);
-  MakeParents(repository, account);
+  MakeDirectories(repository, account);
   for (const fs::path& directory : {WalDirectory(repository), BackupsDirectory(repository)}) {
-    MakeParents(directory, account);
+    MakeDirectories(directory, account);
   }
-}
-
-void MakeNewDirectory(const fs::path& directory, const std::optional<base::Account>& account) {
-  MakeParents(directory.parent_path(), account);
-  if (mkdir(directory.c_str(), 0700) != 0) FailDirectory(directory);
-  GiveTo(directory, account);
-}
-
-std::string RunControlData(const fs::path& data, const sandbox::Binaries& binaries,
-                           const std::optional<base::Account>& account) {
-  return base::RunOrThrow({.argv = {binaries.Program("pg_controldata"), data.string()},
-                           .env = {{"LC_ALL", "C"}},
-                           .account = account})
-      .out;
-}
-
-std::string ControlData(const std::string& output, const std::string& name) {
-  const std::size_t at = output.find(name + ":");
-  if (at == std::string::npos) throw base::Error(base::Code::kInternal, "pg_controldata does not show " + name);
-  const std::size_t value = output.find_first_not_of(' ', at + name.size() + 1);
-  return output.substr(value, output.find('\n', value) - value);
 }
 
 Backup DescribeBackup(const fs::path& data, const sandbox::Binaries& binaries,

@@ -23,10 +23,6 @@ std::string RestoreCommand(const std::filesystem::path& repository);
 
 // Makes the folders, owned by the account that the server runs as. Idempotent; throws kRepositoryUnusable.
 void PrepareRepository(const std::filesystem::path& repository);
-// Makes one new directory (and its parents), owned by `account`, mode 0700; throws kDirectoryExists,
-// kRepositoryUnusable.
-void MakeNewDirectory(const std::filesystem::path& directory, const std::optional<base::Account>& account);
-
 std::filesystem::path WalDirectory(const std::filesystem::path& repository);
 std::filesystem::path BackupsDirectory(const std::filesystem::path& repository);
 
@@ -34,12 +30,5 @@ std::filesystem::path BackupsDirectory(const std::filesystem::path& repository);
 // size, bytes.
 Backup DescribeBackup(const std::filesystem::path& data, const sandbox::Binaries& binaries,
                       const std::optional<base::Account>& account);
-// One line of pg_controldata's output ("max_connections setting"); throws kInternal where it is missing.
-std::string ControlData(const std::string& output, const std::string& name);
-std::string RunControlData(const std::filesystem::path& data, const sandbox::Binaries& binaries,
-                           const std::optional<base::Account>& account);
-
-// 'text' for a POSIX shell.
-std::string ShellQuote(const std::string& text);
 
 }  // namespace backup::local

@@ -1,263 +1,34 @@
 #include <fmt/core.h>
 
-#include <fstream>
-#include <future>
-#include <mutex>
-
 #include "backup/local/archive.h"
 #include "backup/local/local.h"
 #include "backup/local/repository.h"
-#include "backup/local/waldump.h"
-#include "base/failpoint.h"
-#include "base/file.h"
-#include "base/log.h"
+#include "backup/programs.h"
+#include "backup/recovery.h"
+#include "backup/waldump.h"
 #include "sandbox/server.h"
 
 namespace backup::local {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
-milliseconds Since(steady_clock::time_point start) {
-  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
-}
-
-struct Job {
-  fs::path repository;
-  Backup backup;
-  RestoreRequest request;
-  sandbox::Binaries binaries;
-  std::optional<base::Account> account;
-  [[nodiscard]] fs::path Data() const { return request.directory / "data"; }
-};
-
-// What makes the copy end at the point, and keeps it from reaching out: it archives nothing, subscribes to nothing,
-// waits for no standby, and runs no command of the source's configuration.
-std::map<std::string, std::string> RecoverySettings(const Job& job) {
-  const Point& point = job.request.point;
-  const std::string control = RunControlData(job.Data(), job.binaries, job.account);
-  std::map<std::string, std::string> settings = {
-      {"restore_command", RestoreCommand(job.repository)},
-      {point.name.empty() ? "recovery_target_lsn" : "recovery_target_name",
-       point.name.empty() ? point.lsn.Text() : point.name},
-      {"recovery_target_inclusive", "off"},
-      {"recovery_target_timeline", std::to_string(point.timeline)},
-      {"recovery_target_action", "promote"},
-      {"recovery_end_command", ""},
-      {"archive_cleanup_command", ""},
-      {"archive_mode", "off"},
-      {"primary_conninfo", ""},
-      {"primary_slot_name", ""},
-      {"synchronous_standby_names", ""},
-      {"max_logical_replication_workers", "0"},
-      {"hot_standby", "off"},
-      {"log_min_messages", "warning"},
-      {"max_connections", ControlData(control, "max_connections setting")},
-      {"max_worker_processes", ControlData(control, "max_worker_processes setting")},
-      {"max_wal_senders", ControlData(control, "max_wal_senders setting")},
-      {"max_prepared_transactions", ControlData(control, "max_prepared_xacts setting")},
-      {"max_locks_per_transaction", ControlData(control, "max_locks_per_xact setting")},
-  };
-  if (job.request.throwaway) {
-    for (const char* name : {"fsync", "full_page_writes", "synchronous_commit"}) settings[name] = "off";
-  }
-  return settings;
-}
-
-// A source that was restored once may still name its own target, and a server with two targets does not start, not even
-// where the other one is set to nothing.
-void RemoveOldTargets(const fs::path& file) {
-  const std::optional<std::string> text = base::ReadFileIfExists(file);
-  if (!text || text->find("recovery_target") == std::string::npos) return;
-  std::string kept;
-  for (std::size_t at = 0; at < text->size();) {
-    const std::size_t end = std::min(text->find('\n', at), text->size() - 1) + 1;
-    const std::string line = text->substr(at, end - at);
-    const std::size_t begin = line.find_first_not_of(" \t");
-    if (begin == std::string::npos || !line.substr(begin).starts_with("recovery_target")) kept += line;
-    at = end;
-  }
-  std::ofstream(file, std::ios::trunc) << kept;  // in place: owner and mode stay
-}
-
-void CopyBackup(const Job& job) {
-  const base::Finished finished =
-      base::Run({.argv = {"cp", "-a", "--reflink=auto",
-                          (BackupsDirectory(job.repository) / job.backup.id / "data").string(), job.Data().string()},
-                 .env = {{"LC_ALL", "C"}},
-                 .account = job.account});
-  if (finished.exit != 0) {
-    const bool full = finished.err.find("No space left on device") != std::string::npos;
-    throw base::Error(full ? base::Code::kNoSpace : base::Code::kRestoreFailed, "the backup could not be copied")
-        .Detail(finished.err);
-  }
-  // Its presence asks for recovery from the archive; what a standby left behind would ask for something else.
-  std::error_code ignored;
-  fs::remove(job.Data() / "standby.signal", ignored);
-  base::WriteFile(job.Data() / "recovery.signal", "");
-  RemoveOldTargets(job.Data() / "postgresql.conf");
-  RemoveOldTargets(job.Data() / "postgresql.auto.conf");
-}
-
-// Where the new timeline leaves the source's: what was really replayed, to the byte.
-Lsn EndOfReplay(const fs::path& data, std::uint32_t timeline) {
-  const std::string history = base::ReadFile(data / "pg_wal" / fmt::format("{:08X}.history", timeline));
-  Lsn last;
-  for (std::size_t at = 0; at < history.size();) {
-    const std::size_t end = std::min(history.find('\n', at), history.size());
-    const std::string line = history.substr(at, end - at);
-    const std::size_t lsn = line.find('\t');
-    if (!line.empty() && line.front() != '#' && lsn != std::string::npos) {
-      last = Lsn::Parse(line.substr(lsn + 1, line.find('\t', lsn + 1) - lsn - 1));
-    }
-    at = end + 1;
-  }
-  return last;
-}
-
-// That a server is up and promoted proves nothing: it must say that it stopped at the point, and its history must
-// agree.
-void CheckEnd(const Job& job, const fs::path& log, Restored& restored) {
-  pg::Connection server = pg::Connection::Open({.conninfo = restored.url});
-  const pg::Result row =
-      server.Query("SELECT pg_is_in_recovery(), substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)");
-  if (row.Bool(0, 0)) throw base::Error(base::Code::kRestoreFailed, "the new server is still in recovery");
-  constexpr int kHex = 16;
-  restored.timeline = static_cast<std::uint32_t>(std::stoul(row.Text(0, 1), nullptr, kHex));
-  restored.reached = EndOfReplay(job.Data(), restored.timeline);
-
-  const Point& point = job.request.point;
-  const std::string stopped = point.name.empty()
-                                  ? fmt::format("recovery stopping before WAL location (LSN) \"{}\"", point.lsn.Text())
-                                  : fmt::format("recovery stopping at restore point \"{}\"", point.name);
-  if (base::ReadFile(log).find(stopped) == std::string::npos) {
-    throw base::Error(base::Code::kRestoreFailed, "the new server does not say that it stopped at the point");
-  }
-  // A point without a record of its own may lie behind the header of the page that the last record just filled.
-  constexpr std::uint64_t kPage = 8192;
-  constexpr std::uint64_t kHeaderMax = 40;
-  const bool before_header = point.name.empty() && restored.reached.value % kPage == 0 &&
-                             restored.reached < point.lsn && point.lsn.value - restored.reached.value <= kHeaderMax;
-  if (restored.reached != point.lsn && !before_header) {
-    throw base::Error(base::Code::kRestoreFailed, fmt::format("the new server ended at {}, the point is {}",
-                                                              restored.reached.Text(), point.lsn.Text()));
-  }
-}
-
-std::string PgCtl(const Job& job, const std::string& mode) {
-  const std::string as =
-      job.account ? fmt::format("setpriv --reuid={} --regid={} --clear-groups ", job.account->uid, job.account->gid)
-                  : "";
-  return fmt::format("{}{} stop -D {} -m {}", as, ShellQuote(job.binaries.Program("pg_ctl")),
-                     ShellQuote(job.Data().string()), mode);
-}
-
-Restored Recover(const Job& job, const std::function<void(const std::string&)>& tell) {
-  Restored restored;
-  restored.backup_id = job.backup.id;
-  restored.directory = job.request.directory;
-  auto start = steady_clock::now();
-  tell("copying the backup " + job.backup.id);
-  CopyBackup(job);
-  restored.copy = Since(start);
-  base::Failpoint(base::FailpointId::kRestoreCopied);
-
-  start = steady_clock::now();
-  tell("replaying the write-ahead log up to " + job.request.point.lsn.Text());
-  // Reached only through its directory: anyone on the loopback could become its superuser.
-  sandbox::Server server = sandbox::Server::Adopt({.binaries = job.binaries,
-                                                   .data = job.Data(),
-                                                   .socket_directory = {},
-                                                   .port = {},
-                                                   .listen_tcp = false,
-                                                   .account = job.account,
-                                                   .role = job.request.role,
-                                                   .database = job.request.database,
-                                                   .settings = RecoverySettings(job)});
-  try {
-    server.Start(job.request.deadline, true);
-  } catch (const base::Error& error) {
-    throw base::Error(base::Code::kRestoreFailed, "the new server did not come up")
-        .Detail(error.detail().empty() ? error.message() : error.message() + "\n" + error.detail());
-  }
-  restored.recover = Since(start);
-  base::Failpoint(base::FailpointId::kRestoreUp);
-  restored.url = server.Url();
-  restored.stop = PgCtl(job, "fast");
-  CheckEnd(job, server.log(), restored);
-  server.Detach();
-  return restored;
-}
-
-class LocalRestoration : public Restoration {
- public:
-  explicit LocalRestoration(Job job) : job_(std::move(job)) {
-    done_ = std::async(std::launch::async, [this] { return Work(); });
-  }
-
-  Progress Poll() override {
-    if (done_.valid() && done_.wait_for(milliseconds(0)) == std::future_status::ready) last_ = done_.get();
-    const std::lock_guard<std::mutex> guard(mutex_);
-    if (last_.state == Progress::State::kRunning) last_.text = text_;
-    return last_;
-  }
-
- private:
-  Progress Work() {
-    try {
-      const Restored restored = Recover(job_, [this](const std::string& text) {
-        const std::lock_guard<std::mutex> guard(mutex_);
-        text_ = text;
-      });
-      return {.state = Progress::State::kDone, .text = "done", .restored = restored, .error = {}};
-    } catch (const base::Error& error) {
-      return Failed(error);
-    } catch (const std::exception& error) {
-      return Failed(base::Error(base::Code::kRestoreFailed, "the restore failed").Detail(error.what()));
-    }
-  }
-
-  Progress Failed(const base::Error& error) {
-    std::error_code ignored;
-    fs::remove_all(job_.request.directory, ignored);
-    return {.state = Progress::State::kFailed, .text = error.message(), .restored = {}, .error = error};
-  }
-
-  Job job_;
-  std::mutex mutex_;
-  std::string text_;
-  Progress last_;
-  std::future<Progress> done_;  // last: its destructor waits for Work, which uses the others
-};
-
-// The point must be in the archive, as what it is said to be, before anything is copied.
-void CheckPoint(const fs::path& wal, const Backup& backup, const Point& point) {
-  const sandbox::Binaries binaries = sandbox::FindBinaries(backup.server_major);
-  if (!point.name.empty()) {
-    if (HasRestorePoint(binaries, wal, point.timeline, point.lsn, backup.segment_bytes, point.name)) return;
-    throw base::Error(base::Code::kPointUnknown, fmt::format("the archive does not hold the restore point {} at {}",
-                                                             point.name, point.lsn.Text()));
-  }
-  // Replay stops when it meets the record that begins at the point, so that one must be there too.
-  bool found = false;
-  const std::string complaint =
-      ReadWal(binaries, {.directory = wal, .timeline = point.timeline, .start = point.lsn, .end = {}, .records_max = 1},
-              {}, [&](const WalRecord& record) { found = record.lsn == point.lsn; });
-  if (found) return;
-  throw base::Error(
-      base::Code::kPointUnknown,
-      fmt::format("no record begins at {} in the archive, so replay could not stop there", point.lsn.Text()))
-      .Detail(complaint);
-}
 
 // The backup to restore from.
 Backup CheckedBackup(const fs::path& repository, const std::vector<Backup>& backups, const Point& point) {
   const Backup& backup = ChooseBackup(backups, point);
-  CheckComplete(repository, backup, point);
+  CheckWal(repository, backup, point);
   CheckPoint(WalDirectory(repository), backup, point);
   return backup;
+}
+
+void CopyBackup(const fs::path& from, const fs::path& data, const std::optional<base::Account>& account) {
+  const base::Finished finished = base::Run({.argv = {"cp", "-a", "--reflink=auto", from.string(), data.string()},
+                                             .env = {{"LC_ALL", "C"}},
+                                             .account = account});
+  if (finished.exit == 0) return;
+  throw base::Error(SaysDiskFull(finished.err) ? base::Code::kNoSpace : base::Code::kRestoreFailed,
+                    "the backup could not be copied")
+      .Detail(finished.err);
 }
 
 }  // namespace
@@ -266,34 +37,16 @@ void LocalProvider::CheckRestorable(const Point& point) { CheckedBackup(reposito
 
 std::unique_ptr<Restoration> LocalProvider::StartRestore(const RestoreRequest& request) {
   const Backup backup = CheckedBackup(repository_, List(), request.point);
-  Job job{.repository = repository_,
-          .backup = backup,
-          .request = request,
-          .binaries = sandbox::FindBinaries(backup.server_major),
-          .account = sandbox::ServerAccount(repository_)};
-  fs::path& directory = job.request.directory;
-  if (directory.empty()) {
-    std::string name = base::FormatTime(base::Now()).substr(0, 19);
-    std::erase_if(name, [](char c) { return c == '-' || c == ':'; });
-    directory = repository_ / "restored" / (name + "Z");
-  }
-  directory = fs::absolute(directory).lexically_normal();
-  constexpr std::size_t kPathBytesMax = 88;  // a socket's path ends at 107 bytes
-  if (directory.string().size() > kPathBytesMax) {
-    throw base::Error(base::Code::kUsage, "the path of the new server's directory is too long for its socket")
-        .Detail(directory.string())
-        .Hint(fmt::format("Name a directory of at most {} bytes.", kPathBytesMax));
-  }
-  MakeNewDirectory(directory, job.account);
-  return std::make_unique<LocalRestoration>(std::move(job));
+  const std::optional<base::Account> account = sandbox::ServerAccount(repository_);
+  return BeginRecovery(
+      {.backup = backup,
+       .request = request,
+       .binaries = sandbox::FindBinaries(backup.server_major),
+       .account = account,
+       .restore_command = RestoreCommand(repository_),
+       .copy = [from = DataOf(backup.id), account](const fs::path& data) { CopyBackup(from, data, account); }});
 }
 
-void LocalProvider::Discard(const Restored& restored) {
-  if (!restored.directory) return;
-  base::Run({.argv = {"sh", "-c", restored.stop}});
-  std::error_code error;
-  fs::remove_all(*restored.directory, error);
-  if (error) base::Warn("cannot remove {}: {}", restored.directory->string(), error.message());
-}
+void LocalProvider::Discard(const Restored& restored) { DiscardServer(restored); }
 
 }  // namespace backup::local

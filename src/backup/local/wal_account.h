@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "backup/local/waldump.h"
 #include "backup/wal.h"
+#include "backup/waldump.h"
 #include "base/json.h"
 #include "base/time.h"
 #include "sandbox/server.h"

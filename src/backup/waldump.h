@@ -6,10 +6,11 @@
 #include <string_view>
 #include <vector>
 
+#include "backup/provider.h"
 #include "backup/wal.h"
 #include "sandbox/server.h"
 
-namespace backup::local {
+namespace backup {
 
 // What pg_waldump prints of one record.
 struct WalRecord {
@@ -39,4 +40,10 @@ std::string ReadWal(const sandbox::Binaries& binaries, const WalRange& range, co
 bool HasRestorePoint(const sandbox::Binaries& binaries, const std::filesystem::path& directory, std::uint32_t timeline,
                      Lsn point, std::uint64_t segment_bytes, const std::string& name);
 
-}  // namespace backup::local
+// The segments that CheckPoint reads.
+std::vector<std::string> SegmentsOfPoint(const Point& point, std::uint64_t segment_bytes);
+// That the log in this directory holds the point as what it is said to be, so that a replay stops there: throws
+// kPointUnknown.
+void CheckPoint(const std::filesystem::path& wal, const Backup& backup, const Point& point);
+
+}  // namespace backup

@@ -1,4 +1,4 @@
-#include "backup/local/waldump.h"
+#include "backup/waldump.h"
 
 #include <fmt/core.h>
 
@@ -9,10 +9,10 @@
 #include <cstring>
 #include <memory>
 
-#include "backup/local/repository.h"
+#include "backup/programs.h"
 #include "base/error.h"
 
-namespace backup::local {
+namespace backup {
 namespace {
 
 // Reads a number after `label` and any blanks.
@@ -49,6 +49,13 @@ std::string CommandLine(const sandbox::Binaries& binaries, const WalRange& range
   }
   if (range.records_max != 0) command += fmt::format(" -n {}", range.records_max);
   return command + " 2>&1";
+}
+
+// Where the record that creates a restore point ending here begins at the earliest: it has a name of 64 bytes, and page
+// headers may lie inside it.
+std::uint64_t LeastBefore(Lsn point) {
+  constexpr std::uint64_t kRecordBytesMax = 256;
+  return point.value > kRecordBytesMax ? point.value - kRecordBytesMax : 0;
 }
 
 }  // namespace
@@ -93,10 +100,7 @@ std::string ReadWal(const sandbox::Binaries& binaries, const WalRange& range, co
 
 bool HasRestorePoint(const sandbox::Binaries& binaries, const std::filesystem::path& directory, std::uint32_t timeline,
                      Lsn point, std::uint64_t segment_bytes, const std::string& name) {
-  // Longer than the record with its 64 bytes of name and the page headers that may lie inside it.
-  constexpr std::uint64_t kRecordBytesMax = 256;
-  const std::uint64_t before = point.value > kRecordBytesMax ? point.value - kRecordBytesMax : 0;
-  const Lsn start{.value = before / segment_bytes * segment_bytes};
+  const Lsn start{.value = LeastBefore(point) / segment_bytes * segment_bytes};
   bool found = false;
   ReadWal(binaries, {.directory = directory, .timeline = timeline, .start = start, .end = point, .records_max = 0},
           {"XLOG"}, [&](const WalRecord& record) {
@@ -106,4 +110,31 @@ bool HasRestorePoint(const sandbox::Binaries& binaries, const std::filesystem::p
   return found;
 }
 
-}  // namespace backup::local
+std::vector<std::string> SegmentsOfPoint(const Point& point, std::uint64_t segment_bytes) {
+  // The record that begins at a point without a name may run into the segment behind it.
+  if (point.name.empty()) {
+    return SegmentsBetween(point.timeline, point.lsn, {.value = point.lsn.value + segment_bytes}, segment_bytes);
+  }
+  return SegmentsBetween(point.timeline, {.value = LeastBefore(point.lsn)}, point.lsn, segment_bytes);
+}
+
+void CheckPoint(const std::filesystem::path& wal, const Backup& backup, const Point& point) {
+  const sandbox::Binaries binaries = sandbox::FindBinaries(backup.server_major);
+  if (!point.name.empty()) {
+    if (HasRestorePoint(binaries, wal, point.timeline, point.lsn, backup.segment_bytes, point.name)) return;
+    throw base::Error(base::Code::kPointUnknown, fmt::format("the archive does not hold the restore point {} at {}",
+                                                             point.name, point.lsn.Text()));
+  }
+  // Replay stops when it meets the record that begins at the point, so that one must be there too.
+  bool found = false;
+  const std::string complaint =
+      ReadWal(binaries, {.directory = wal, .timeline = point.timeline, .start = point.lsn, .end = {}, .records_max = 1},
+              {}, [&](const WalRecord& record) { found = record.lsn == point.lsn; });
+  if (found) return;
+  throw base::Error(
+      base::Code::kPointUnknown,
+      fmt::format("no record begins at {} in the archive, so replay could not stop there", point.lsn.Text()))
+      .Detail(complaint);
+}
+
+}  // namespace backup

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "backup/provider.h"
+#include "base/process.h"
+#include "sandbox/server.h"
+
+// What is the same for every driver that restores into a directory of this machine: a server is started on a copy of a
+// backup, replays to the point and no further, and must prove that it did.
+namespace backup {
+
+// What a driver brings to it.
+struct RecoveryJob {
+  Backup backup;
+  RestoreRequest request;
+  sandbox::Binaries binaries;
+  std::optional<base::Account> account;  // that the server runs as
+  std::string restore_command;
+  // Brings the backup to `data`, which does not exist yet; the folder around it does, and is the account's. Throws.
+  std::function<void(const std::filesystem::path& data)> copy;
+  // Removes what only recovery needed; may be empty.
+  std::function<void(const std::filesystem::path& data)> tidy = {};
+};
+
+// Makes request.directory, claimed by this process, and restores into it in a thread of its own. A failure removes it
+// again; a crash leaves it, maybe with a server in it, to sandbox::RemoveAbandoned. Throws kUsage, kDirectoryExists,
+// kRepositoryUnusable; what comes later comes through Poll: what `copy` throws, kRestoreFailed.
+std::unique_ptr<Restoration> BeginRecovery(RecoveryJob job);
+
+// Stops a server that BeginRecovery made and removes its directory.
+void DiscardServer(const Restored& restored);
+
+}  // namespace backup
