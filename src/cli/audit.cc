@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "checkpoint/content_hash.h"
 #include "journal/tag.h"
-#include "proof/footprint.h"
 #include "proof/images.h"
 #include "stream/drain.h"
 #include "stream/reader.h"
@@ -72,13 +71,16 @@ std::string AlarmText(const base::Json& alarm) {
   return text;
 }
 
-// The stream tells which columns an update changed only where it has the row as it was. A backfill sets its column and,
-// without triggers of the users, nothing else; a change of rows has its images.
-bool ColumnsEvident(const plan::Plan& plan, const std::string& id) {
+const plan::Step* StepOf(const plan::Plan& plan, const std::string& id) {
   const auto step =
       std::find_if(plan.steps.begin(), plan.steps.end(), [&](const plan::Step& each) { return each.id == id; });
-  if (step == plan.steps.end()) return false;
-  return step->data.has_value() || (step->backfill && step->backfill->triggers.empty());
+  return step == plan.steps.end() ? nullptr : &*step;
+}
+
+// The stream tells which columns an update changed only where it has the row as it was. A backfill sets its column and,
+// without triggers of the users, nothing else; a change of rows has its images.
+bool ColumnsEvident(const plan::Step* step) {
+  return step != nullptr && (step->data.has_value() || (step->backfill && step->backfill->triggers.empty()));
 }
 
 bool SaysNothing(const base::Json& body, const journal::Event* last) {
@@ -91,14 +93,14 @@ bool SaysNothing(const base::Json& body, const journal::Event* last) {
 }  // namespace
 
 Auditor::Auditor(Work& work) : work_(work), checkpoint_(CheckpointOf(work.state())) {
-  if (checkpoint_ && !checkpoint_->slot.empty())
-    stored_ = proof::ReadStored(work_.connection(), checkpoint_->publications);
+  if (!checkpoint_ || checkpoint_->slot.empty()) return;
+  stored_ = proof::ReadStored(work_.connection(), checkpoint_->publications);
 }
 
 void Auditor::AfterStep(const plan::Step& step) {
   if (!Writes(step)) return;
   const std::size_t before = ReadAudits(work_.journal()).alarms.size();
-  Look(&step);
+  Look();
   const Audits audits = ReadAudits(work_.journal());
   if (audits.alarms.size() <= before) return;
   std::string detail;
@@ -111,8 +113,9 @@ void Auditor::AfterStep(const plan::Step& step) {
       .TargetChanged(base::Changed::kYes);
 }
 
-void Auditor::Look(const plan::Step* step) {
+void Auditor::Look() {
   if (!checkpoint_ || checkpoint_->slot.empty()) return;
+  const bool begun = work_.journal().Last("intent") != nullptr;
   base::Json body = {{"slot", checkpoint_->slot},
                      {"through", AuditedThrough(work_.journal(), *checkpoint_).Text()},
                      {"applications", 0},
@@ -127,15 +130,15 @@ void Auditor::Look(const plan::Step* step) {
                                                    .from = checkpoint_->point.lsn,
                                                    .state = work_.state(),
                                                    .stop = &base::InterruptFlag()});
-    if (drained.lost) body["lost"] = drained.not_evidenced;
-    if (!drained.not_evidenced.empty()) body["not_evidenced"].push_back(drained.not_evidenced);
-    Compare(body);
-    if (step != nullptr) AddImages(body, *step);
+    unread_ = drained.not_evidenced;
+    if (drained.lost) body["lost"] = unread_;
+    if (begun) Compare(body);
   } catch (const base::Error& error) {
     if (error.code() == base::Code::kInterrupted) throw;
-    body["not_evidenced"].push_back(fmt::format("the stream was not read: {}", error.message()));
+    unread_ = fmt::format("the stream was not read: {}", error.message());
   }
-  if (SaysNothing(body, work_.journal().Last("audited"))) return;
+  if (!unread_.empty()) body["not_evidenced"].push_back(unread_);
+  if (!begun || SaysNothing(body, work_.journal().Last("audited"))) return;
   for (const base::Json& alarm : body.at("alarms")) base::Warn("alarm: {}", AlarmText(alarm));
   work_.journal().Append("audited", body);
 }
@@ -150,9 +153,10 @@ void Auditor::Compare(base::Json& body) {
   for (const proof::StepAudit& step : audit.steps) {
     if (!step.step.empty()) body["steps"].push_back(proof::ToJson(step));
     for (const proof::Outside& outside : step.outside) body["alarms"].push_back(AlarmOf(step, outside));
+    AddImages(body, step);
     for (const auto& [table, wrote] : step.wrote) {
       if (wrote.truncated) truncated.insert(table);
-      if (wrote.columns_unknown == 0 || ColumnsEvident(work_.plan(), step.step)) continue;
+      if (wrote.columns_unknown == 0 || ColumnsEvident(StepOf(work_.plan(), step.step))) continue;
       body["not_evidenced"].push_back(fmt::format(
           "which columns of {} step {} changed: its replica identity is only the key", table.Text(), step.step));
     }
@@ -163,9 +167,11 @@ void Auditor::Compare(base::Json& body) {
   AddUnseen(body, now, truncated);
 }
 
-void Auditor::AddImages(base::Json& body, const plan::Step& step) {
-  const proof::StepAudit audit{.step = step.id, .direction = std::string(Name(journal::Direction::kForward))};
-  for (const proof::Outside& outside : proof::AuditImages(work_.connection(), step)) {
+// Of the way forward: the way back brings these images back.
+void Auditor::AddImages(base::Json& body, const proof::StepAudit& audit) {
+  const plan::Step* step = StepOf(work_.plan(), audit.step);
+  if (step == nullptr || audit.direction != journal::Name(journal::Direction::kForward)) return;
+  for (const proof::Outside& outside : proof::AuditImages(work_.connection(), *step)) {
     body["alarms"].push_back(AlarmOf(audit, outside));
   }
 }
@@ -193,11 +199,8 @@ Audits ReadAudits(const journal::Journal& journal) {
   Audits audits;
   std::set<std::int64_t> accepted;
   for (const journal::Event& event : journal.events()) {
-    if (event.kind != "accepted") continue;
-    for (const base::Json& seq : event.body.value("alarms", base::Json::array())) {
-      accepted.insert(seq.get<std::int64_t>());
-    }
-    audits.without = event.body.value("without", audits.without);
+    if (event.kind != "alarms_accepted") continue;
+    for (const base::Json& seq : event.body.at("alarms")) accepted.insert(seq.get<std::int64_t>());
   }
   for (const journal::Event& event : journal.events()) {
     if (event.kind == "checkpoint") {
@@ -223,27 +226,20 @@ std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const j
   const journal::Event* checkpoint = journal.Last("checkpoint");
   const std::string name = checkpoint == nullptr ? "" : checkpoint->body.value("slot", "");
   if (name.empty()) return {};
-  const Audits audits = ReadAudits(journal);
   const stream::SlotState slot = stream::ReadSlot(connection, name);
   const std::string lost = stream::WhyLost(slot, name);
-  return SlotStanding{.slot = name,
-                      .lost = lost.empty() ? audits.lost : lost,
+  return SlotStanding{.lost = lost.empty() ? ReadAudits(journal).lost : lost,
                       .soon_lost = stream::WhyNearlyLost(slot, name),
-                      .accepted = audits.without == name,
                       .kept = slot.kept};
 }
 
 void AcceptAlarms(Work& work) {
+  if (ReadAudits(work.journal()).alarms.empty()) return;
   base::Json alarms = base::Json::array();
   for (const journal::Event& event : work.journal().events()) {
     if (event.kind == "audited" && !event.body.at("alarms").empty()) alarms.push_back(event.seq);
   }
-  const std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
-  const bool lost = slot && !slot->lost.empty() && !slot->accepted;
-  if (ReadAudits(work.journal()).alarms.empty() && !lost) return;
-  base::Json body = {{"plan", work.plan().digest}, {"alarms", alarms}};
-  if (lost) body["without"] = slot->slot;
-  work.journal().Append("accepted", body);
+  work.journal().Append("alarms_accepted", {{"plan", work.plan().digest}, {"alarms", alarms}});
 }
 
 }  // namespace cli

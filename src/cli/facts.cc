@@ -78,7 +78,7 @@ gate::UnconvertedFact Unconverted(pg::Connection& connection, const plan::Plan& 
 gate::StreamFact StreamFact(Work& work) {
   const std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
   if (!slot) return {};
-  return {.has_slot = true, .lost = slot->lost, .soon_lost = slot->soon_lost, .accepted = slot->accepted};
+  return {.has_slot = true, .lost = slot->lost, .soon_lost = slot->soon_lost};
 }
 
 // True where a step of the run ever ended, be it taken back since: undo leaves retired columns behind, so the release
@@ -143,7 +143,7 @@ gate::Facts CollectFacts(Context& context, Work& work) {
 }
 
 gate::Verdict Judge(Context& context, Work& work, gate::Phase phase) {
-  if (!journal::NothingDone(work.journal().events())) Auditor(work).Look();
+  Auditor(work).Look();
   const gate::Policy policy = GatePolicy(context.project().environment.policy);
   const gate::Facts facts = CollectFacts(context, work);
   gate::Verdict verdict = gate::Decide(policy, facts, phase);

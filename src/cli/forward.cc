@@ -66,8 +66,7 @@ void ReadTerminate(const Invocation& invocation, Work& work) {
 
 std::vector<Option> ForwardOptions() {
   return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"},
-          {.name = kAcceptAlarms,
-           .help = "go on though a step wrote what it does not declare, or the stream is lost; kept in the journal"},
+          {.name = kAcceptAlarms, .help = "go on though a step wrote what it does not declare; kept in the journal"},
           TerminateOption()};
 }
 

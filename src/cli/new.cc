@@ -39,9 +39,9 @@ change: change.sql      # the wanted end state, as ordinary SQL
 # rollback_conditions:
 #   - {{name: negative totals, sql: "select count(*) from orders where total < 0", max: 0, then: undo}}
 
-# The way back of statements that no rule knows, by their number in change.sql.
+# The way back of statements that no rule knows, by their number in change.sql, and what they write.
 # opaque:
-#   - {{statement: 1, down: "..."}}
+#   - {{statement: 1, down: "...", writes: {{orders: [total]}}}}
 )yaml";
 
 constexpr std::string_view kChangeSql =

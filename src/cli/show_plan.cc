@@ -1,6 +1,7 @@
 #include "cli/show_plan.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <array>
 
@@ -38,6 +39,16 @@ std::string WayBack(const plan::Step& step) {
   return step.reverse_title.empty() ? "nothing to do" : step.reverse_title;
 }
 
+// What rules make declares exactly what it writes; of an opaque step it is the author's word.
+std::string Writes(const plan::Step& step) {
+  std::string text;
+  for (const plan::Written& written : step.footprint) {
+    text +=
+        fmt::format("{}{} ({})", text.empty() ? "" : ", ", written.table.Text(), fmt::join(written.columns, ", "));
+  }
+  return text.empty() ? "no row, or the run stops; what it may write belongs under `writes` in release.yaml" : text;
+}
+
 std::string Place(const plan::Blocker& blocker) {
   return blocker.line > 0 ? fmt::format(" (change.sql:{}:{})", blocker.line, blocker.column) : "";
 }
@@ -63,6 +74,7 @@ std::string ShowSteps(const plan::Plan& plan) {
         out += fmt::format("\n{:15}lock: {} on {}, {}", "", lock.mode, lock.relation.Text(), WorkText(lock.work));
       }
       if (!step.transactional) out += fmt::format("\n{:15}runs outside a transaction", "");
+      if (step.kind == plan::StepKind::kOpaque) out += fmt::format("\n{:15}writes: {}", "", Writes(step));
       out += fmt::format("\n{:15}way back: {}", "", WayBack(step));
     }
   }
@@ -87,10 +99,12 @@ base::Json StepFacts(const plan::Step& step) {
                       {"why", step.why},
                       {"transactional", step.transactional},
                       {"locks", base::Json::array()},
+                      {"writes", base::Json::object()},
                       {"way_back", step.reverse ? base::Json(WayBack(step)) : base::Json(nullptr)}};
   for (const plan::Lock& lock : step.locks) {
     facts["locks"].push_back({{"relation", lock.relation.Text()}, {"mode", lock.mode}, {"work", Work(lock.work)}});
   }
+  for (const plan::Written& written : step.footprint) facts["writes"][written.table.Text()] = written.columns;
   return facts;
 }
 

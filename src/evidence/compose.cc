@@ -90,6 +90,7 @@ Json Remediation(const Sources& sources) {
           {"retries", EntriesOf(sources, "retry")},
           {"refusals", Verdicts(sources, true)},
           {"acceptances", EntriesOf(sources, "accepted")},
+          {"alarms_accepted", EntriesOf(sources, "alarms_accepted")},
           {"ways_back", WaysTaken(sources.events)},
           {"rows_kept", EntriesOf(sources, "kept")},
           {"rebuilt", EntriesOf(sources, "rebuilt")},

@@ -38,8 +38,7 @@ Json Of(const std::vector<InvariantFact>& value) {
 }
 Json Of(const UnconvertedFact& value) { return {{"count", value.count}, {"rows", value.rows}}; }
 Json Of(const StreamFact& value) {
-  return {
-      {"has_slot", value.has_slot}, {"lost", value.lost}, {"soon_lost", value.soon_lost}, {"accepted", value.accepted}};
+  return {{"has_slot", value.has_slot}, {"lost", value.lost}, {"soon_lost", value.soon_lost}};
 }
 Json Of(const FootprintFact& value) {
   return {{"steps", value.steps}, {"alarms", value.alarms}, {"not_evidenced", value.not_evidenced}};
@@ -90,7 +89,6 @@ void Read(const Json& json, StreamFact& value) {
   json.at("has_slot").get_to(value.has_slot);
   json.at("lost").get_to(value.lost);
   json.at("soon_lost").get_to(value.soon_lost);
-  json.at("accepted").get_to(value.accepted);
 }
 void Read(const Json& json, FootprintFact& value) {
   json.at("steps").get_to(value.steps);

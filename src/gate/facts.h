@@ -57,7 +57,6 @@ struct StreamFact {
   bool has_slot = false;
   std::string lost = {};       // why it serves no more, a sentence without a full stop; empty: it does
   std::string soon_lost = {};  // why it soon will not; empty: it goes on
-  bool accepted = false;       // a person goes on without it
 };
 
 // What the release's own transactions wrote, compared with what its steps declare.

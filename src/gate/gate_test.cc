@@ -176,11 +176,6 @@ const States kStream = {
     {"not asked", Result::kMissing, [](Facts& f) { f.stream.reset(); }},
     {"none", Result::kSkipped, [](Facts& f) { f.stream->has_slot = false; }},
     {"lost", Result::kSkipped, [](Facts& f) { f.stream->lost = "the server gave it up"; }},
-    {"lost, which was accepted", Result::kSkipped,
-     [](Facts& f) {
-       f.stream->lost = "the server gave it up";
-       f.stream->accepted = true;
-     }},
     {"soon lost", Result::kDecide, [](Facts& f) { f.stream->soon_lost = "after another 10 MB"; }},
 };
 const States kFootprint = {

@@ -209,6 +209,29 @@ TEST_F(CompileTest, ATableWithoutAKeyMakesItsUpdateOpaque) {
   EXPECT_NE(plan.steps[0].why.find("no primary key"), std::string::npos);
 }
 
+TEST_F(CompileTest, AnOpaqueStatementWritesWhatItSaysAndWhatTheAuthorSays) {
+  Setup("CREATE TABLE t (n int, twice int GENERATED ALWAYS AS (n * 2) STORED); CREATE TABLE audit (id int, what text)");
+  EXPECT_EQ(Compiled("UPDATE t SET n = n + 1").steps.at(0).footprint.at(0).columns, std::vector<std::string>{"n"});
+  const Plan inserts = Compiled("INSERT INTO audit SELECT n, 'x' FROM t");
+  EXPECT_EQ(inserts.steps.at(0).footprint.at(0).columns, (std::vector<std::string>{"id", "what"}));
+  const std::string block = "DO $$ BEGIN UPDATE t SET n = 0; END $$";
+  const Plan silent = Compiled(block);
+  EXPECT_TRUE(silent.steps.at(0).footprint.empty());
+  release_.writes = {{1, {{"t", {"*"}}, {"public.audit", {"what"}}}}};
+  const Plan declared = Compiled(block);
+  ASSERT_EQ(declared.steps.at(0).footprint.size(), 2U);
+  EXPECT_EQ(declared.steps[0].footprint[0].table.Text(), "public.audit");
+  EXPECT_EQ(declared.steps[0].footprint[1].columns, std::vector<std::string>{"n"}) << "no generated one";
+  EXPECT_NE(declared.digest, silent.digest);
+  for (const auto& [table, column] : {std::pair{"gone", "n"}, {"t", "gone"}}) {
+    release_.writes.clear();
+    release_.writes[1][table] = {column};
+    const Plan wrong = Compiled(block);
+    ASSERT_EQ(wrong.blockers.size(), 1U);
+    EXPECT_NE(wrong.blockers[0].object.find("gone"), std::string::npos);
+  }
+}
+
 TEST_F(CompileTest, ASyntaxErrorHasItsPlace) {
   try {
     Compiled("-- \u00e9\u00fc\nALTER TABLE t RENAME \u00e9 SELECT b");

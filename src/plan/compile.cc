@@ -73,10 +73,6 @@ void CompileColumns(Builder& builder, const std::vector<ColumnChange>& changes,
   }
 }
 
-bool ChangesData(sql::Kind kind) {
-  return kind == sql::Kind::kUpdate || kind == sql::Kind::kDelete || kind == sql::Kind::kInsertSelect;
-}
-
 void CheckUnderstood(Builder& builder, const sql::Action& action) {
   const auto refused = builder.catalog().refused.find(action.text);
   if (refused == builder.catalog().refused.end()) return;
@@ -156,9 +152,9 @@ void CompileAction(Builder& builder, const sql::Action& action, const std::vecto
       return;
     case sql::Kind::kOther:
       if (BlockedOther(builder, action)) return;
-      return RunOpaque(builder, action, "no rule knows this statement");
+      return RunOpaque(builder, action, "no rule knows this statement", changes);
     default:
-      return RunOpaque(builder, action, "it is run as it stands");
+      return RunOpaque(builder, action, "it is run as it stands", changes);
   }
 }
 
@@ -180,6 +176,9 @@ Needs NeedsOf(const release::Release& release) {
     if (ChangesData(action.kind)) needs.statements.push_back(action.text);
     if (!action.type.empty()) types.insert(action.type);
     if (action.column_def) types.insert(action.column_def->type);
+  }
+  for (const auto& [statement, tables] : release.writes) {
+    for (const auto& [written, columns] : tables) name(NameAsWritten(written));
   }
   for (const sql::Name& n : names) needs.relations.push_back({n.schema, n.name});
   needs.types.assign(types.begin(), types.end());

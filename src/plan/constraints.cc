@@ -215,7 +215,7 @@ void DropConstraint(Builder& builder, const sql::Action& action) {
     return;
   }
   if (action.cascade || (constraint->type != 'c' && constraint->type != 'f')) {
-    RunOpaque(builder, action, "a key that is dropped comes back only by building its index again");
+    RunOpaque(builder, action, "a key that is dropped comes back only by building its index again", {});
     return;
   }
   AddWayBackValidation(builder, Phase::kExpand, Rank::kInPlace, name, *constraint);

@@ -14,14 +14,6 @@ bool Contains(const std::vector<std::string>& list, const std::string& entry) {
   return std::find(list.begin(), list.end(), entry) != list.end();
 }
 
-std::vector<std::string> StoredColumns(const catalog::Table& table) {
-  std::vector<std::string> columns;
-  for (const catalog::Column& column : table.columns) {
-    if (!column.generated) columns.push_back(column.name);
-  }
-  return columns;
-}
-
 class DataRule {
  public:
   DataRule(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes)
@@ -40,7 +32,7 @@ class DataRule {
     builder_.Touch(table->name);
     if (!NamesWhatStands(*table)) return;
     for (const sql::Name& written : action_.writes) builder_.Touch(Resolve(builder_.catalog(), written));
-    if (const std::string reason = WhyOpaque(*table); !reason.empty()) return RunOpaque(builder_, action_, reason);
+    if (const std::string reason = WhyOpaque(*table); !reason.empty()) return RunOpaque(builder_, action_, reason, changes_);
     if (!ReadsWhatStands(*table) || !Collect(*table)) return;
     data_.capture_id = builder_.NewName();
     for (std::size_t i = 0; i < tables_.size(); ++i) AddCapture(*tables_[i], i);
@@ -306,6 +298,18 @@ class DataRule {
 };
 
 }  // namespace
+
+std::vector<std::string> StoredColumns(const catalog::Table& table) {
+  std::vector<std::string> columns;
+  for (const catalog::Column& column : table.columns) {
+    if (!column.generated) columns.push_back(column.name);
+  }
+  return columns;
+}
+
+bool ChangesData(sql::Kind kind) {
+  return kind == sql::Kind::kUpdate || kind == sql::Kind::kDelete || kind == sql::Kind::kInsertSelect;
+}
 
 void ChangeData(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
   DataRule(builder, action, changes).Compile();

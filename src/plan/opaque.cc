@@ -1,10 +1,75 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "plan/rules.h"
 
 namespace plan {
+namespace {
 
-void RunOpaque(Builder& builder, const sql::Action& action, const std::string& reason) {
+void Add(std::vector<Written>& footprint, const pg::QualifiedName& table, const std::vector<std::string>& columns) {
+  auto written = std::find_if(footprint.begin(), footprint.end(), [&](const Written& w) { return w.table == table; });
+  if (written == footprint.end()) written = footprint.insert(written, {table, {}});
+  for (const std::string& column : columns) {
+    const std::vector<std::string>& known = written->columns;
+    if (std::find(known.begin(), known.end(), column) == known.end()) written->columns.push_back(column);
+  }
+}
+
+// What the author says that the statement writes.
+std::vector<Written> Declared(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
+  std::vector<Written> footprint;
+  const auto writes = builder.release().writes.find(action.statement);
+  if (writes == builder.release().writes.end()) return footprint;
+  for (const auto& [written, columns] : writes->second) {
+    const sql::Name name = NameAsWritten(written);
+    const catalog::Table* table = builder.catalog().Find(name.schema, name.name);
+    const pg::QualifiedName resolved = Resolve(builder.catalog(), name);
+    const bool all = columns == std::vector<std::string>{"*"};
+    if (!builder.Stands(name, action.at)) continue;
+    if (table == nullptr && all) {
+      builder.Block(resolved.Text(), "its columns are not known yet", "name the columns under `writes`", action.at);
+      continue;
+    }
+    if (table != nullptr && !all && !ColumnsStand(builder, action, *table, changes, columns)) continue;
+    builder.Touch(resolved);
+    Add(footprint, resolved, all ? StoredColumns(*table) : columns);
+  }
+  return footprint;
+}
+
+// Rows of a table without a key, a data-modifying WITH: the statement itself says what it writes.
+void AddStated(const Builder& builder, const sql::Action& action, std::vector<Written>& footprint) {
+  if (!ChangesData(action.kind)) return;
+  const auto add = [&](const sql::Name& name, bool columns_known) {
+    const catalog::Table* table = builder.catalog().Find(name.schema, name.name);
+    if (table != nullptr) Add(footprint, table->name, columns_known ? action.columns : StoredColumns(*table));
+  };
+  add(action.relation, action.kind == sql::Kind::kUpdate);
+  for (const sql::Name& written : action.writes) add(written, false);
+}
+
+}  // namespace
+
+sql::Name NameAsWritten(const std::string& written) {
+  std::vector<std::string> parts(1);
+  bool quoted = false;
+  for (const char c : written) {
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == '.' && !quoted) {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return {.schema = parts.size() > 1 ? parts.front() : "", .name = parts.back()};
+}
+
+void RunOpaque(Builder& builder, const sql::Action& action, const std::string& reason,
+               const std::vector<ColumnChange>& changes) {
+  std::vector<Written> footprint = Declared(builder, action, changes);
+  AddStated(builder, action, footprint);
   builder.names().TakeUnknown();
   // What creates something is harmless to the old version; anything else stands with the data changes.
   const bool creates = action.kind == sql::Kind::kCreateObject;
@@ -20,6 +85,7 @@ void RunOpaque(Builder& builder, const sql::Action& action, const std::string& r
                        ? fmt::format("ALTER TABLE {}{} {}", action.only ? "ONLY " : "", relation, action.definition)
                        : action.text}};
   step.search_path = builder.AuthorsPath();
+  step.footprint = std::move(footprint);
   const auto down = builder.release().downs.find(action.statement);
   if (down == builder.release().downs.end()) {
     step.reverse.reset();

@@ -29,10 +29,21 @@ void DropIndex(Builder& builder, const sql::Action& action);
 void CreateTable(Builder& builder, const sql::Action& action);
 void DropTable(Builder& builder, const sql::Action& action);
 
-// UPDATE, DELETE, INSERT with images kept; without a primary key: opaque.
+// UPDATE, DELETE, INSERT.
+bool ChangesData(sql::Kind kind);
+
+// Those with images kept; without a primary key: opaque.
 void ChangeData(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);
 
-// What no rule knows: the author gives `down`, or it is a point of no return.
-void RunOpaque(Builder& builder, const sql::Action& action, const std::string& reason);
+// What no rule knows: the author gives `down`, or it is a point of no return; and what it writes, or its rows are an
+// alarm.
+void RunOpaque(Builder& builder, const sql::Action& action, const std::string& reason,
+               const std::vector<ColumnChange>& changes);
+
+// A key of `writes`: "table" or "schema.table", parts that need it in quotes.
+sql::Name NameAsWritten(const std::string& written);
+
+// Those that a statement can write: generated ones are left out.
+std::vector<std::string> StoredColumns(const catalog::Table& table);
 
 }  // namespace plan

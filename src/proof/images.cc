@@ -48,6 +48,8 @@ std::vector<Outside> AuditImages(pg::Connection& connection, const plan::Step& s
   std::vector<Outside> outside;
   if (!step.data) return outside;
   for (const plan::DataChange::Capture& capture : step.data->captures) {
+    const std::string images = pg::Ident("switchback", capture.images);
+    if (connection.Query("SELECT pg_catalog.to_regclass($1) IS NULL", {images}).Bool(0, 0)) continue;
     const std::vector<std::string> declared = DeclaredColumns(step, capture.table);
     for (std::size_t column = 0; column < capture.columns.size(); ++column) {
       if (std::find(declared.begin(), declared.end(), capture.columns[column]) != declared.end()) continue;

@@ -9,7 +9,7 @@
 namespace proof {
 
 // The stream has no row as it was before an update, but the images of a change of rows do: which columns it changed
-// that it does not declare. Right after the step, while the images are those of this run. Nothing where it has none.
+// that it does not declare. Nothing where the step keeps none, or where it was taken back.
 std::vector<Outside> AuditImages(pg::Connection& connection, const plan::Step& step);
 
 }  // namespace proof

@@ -140,17 +140,20 @@ std::vector<RollbackCondition> ReadConditions(const YamlValue& value) {
   return conditions;
 }
 
-std::map<int, std::string> ReadDowns(const YamlValue& value) {
-  std::map<int, std::string> downs;
+void ReadOpaque(const YamlValue& value, Release& release) {
+  std::set<int> numbers;
   for (const YamlValue& item : value.Items()) {
-    const YamlMap map = item.Map({"statement", "down"});
+    const YamlMap map = item.Map({"statement", "down", "writes"});
     const YamlValue statement = map.Require("statement");
     const int number = static_cast<int>(statement.Integer(1, std::numeric_limits<int>::max()));
-    if (!downs.emplace(number, map.Require("down").Text()).second) {
-      statement.Fail(fmt::format("statement {} stands twice", number));
-    }
+    if (!numbers.insert(number).second) statement.Fail(fmt::format("statement {} stands twice", number));
+    const auto down = map.Find("down");
+    const auto writes = map.Find("writes");
+    if (!down && !writes) item.Fail(fmt::format("statement {} has neither a `down` nor `writes`", number));
+    if (down) release.downs[number] = down->Text();
+    if (!writes) continue;
+    for (const auto& [table, columns] : writes->NamedMap().entries()) release.writes[number][table] = columns.Words();
   }
-  return downs;
 }
 
 }  // namespace
@@ -197,7 +200,7 @@ Release LoadRelease(const fs::path& given) {
   if (const auto value = map.Find("traffic"); value && !value->IsNull()) release.traffic = ReadTraffic(*value);
   if (const auto value = map.Find("invariants")) release.invariants = ReadInvariants(*value);
   if (const auto value = map.Find("rollback_conditions")) release.rollback_conditions = ReadConditions(*value);
-  if (const auto value = map.Find("opaque")) release.downs = ReadDowns(*value);
+  if (const auto value = map.Find("opaque")) ReadOpaque(*value, release);
   if (const auto value = map.Find("accept")) release.accepts = value->Words();
   return release;
 }

@@ -59,6 +59,8 @@ struct Release {
   std::vector<RollbackCondition> rollback_conditions;
   std::map<int, std::string>
       downs;  // `opaque: [{statement: N, down: SQL}]`: N counts the statements of change.sql from 1
+  // `opaque: [{statement: N, writes: {TABLE: [COLUMN, ...]}}]`: table as written -> columns, or "*" alone for all.
+  std::map<int, std::map<std::string, std::vector<std::string>>> writes;
   std::vector<std::string> accepts;  // what the plan asks about, by the name that it has there
 };
 

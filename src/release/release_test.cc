@@ -62,6 +62,7 @@ rollback_conditions:
   - {name: negative totals, sql: "select count(*) from orders where total < 0", max: 0, then: undo}
 opaque:
   - {statement: 3, down: "SELECT 1"}
+  - {statement: 4, down: "SELECT 1", writes: {orders: [total], public.audit: ["*"]}}
 )yaml";
 
 TEST_F(ReleaseTest, ReadsEveryKey) {
@@ -81,6 +82,9 @@ TEST_F(ReleaseTest, ReadsEveryKey) {
   EXPECT_DOUBLE_EQ(release.rollback_conditions.at(0).max, 0.01);
   EXPECT_EQ(release.rollback_conditions.at(1).then, "undo");
   EXPECT_EQ(release.downs.at(3), "SELECT 1");
+  EXPECT_EQ(release.writes.count(3), 0U);
+  EXPECT_EQ(release.writes.at(4).at("orders"), std::vector<std::string>{"total"});
+  EXPECT_EQ(release.writes.at(4).at("public.audit"), std::vector<std::string>{"*"});
 }
 
 TEST_F(ReleaseTest, OwnerAndWindowMayBeMissingOrEmpty) {
@@ -141,6 +145,7 @@ const std::vector<Bad> kBad = {
     {"opaque: [{statement: 0, down: x}]\n", 3, 22, "opaque[1].statement must be between 1 and 2147483647, and is 0",
      ""},
     {"opaque: [{statement: 1, down: x}, {statement: 1, down: y}]\n", 3, 47, "statement 1 stands twice", ""},
+    {"opaque: [{statement: 1}]\n", 3, 10, "statement 1 has neither a `down` nor `writes`", ""},
     {"flags: &a {b: *a}\n", 3, 12, "unknown key \"b\"", "Known here: off."},
     {"title: {\n", 4, 1, "this is not YAML", ""},
     {"---\nversion: 1\n", 0, 0, "a second YAML document begins here", "---"},

@@ -22,8 +22,11 @@ class Footprint : public testing::Test {
         "CREATE TABLE public.shops(id int PRIMARY KEY, city text, name text);"
         "CREATE TABLE public.orders(id int PRIMARY KEY, total int);"
         "CREATE TABLE public.audit(id serial PRIMARY KEY, what text);"
+        "CREATE TABLE public.carts(k int UNIQUE);"
+        "CREATE TABLE public.lines(id int PRIMARY KEY, cart int REFERENCES public.carts(k) ON DELETE CASCADE);"
         "INSERT INTO public.shops SELECT g, 'Vienna', 'secret shop' FROM generate_series(1, 2) g;"
         "INSERT INTO public.orders SELECT g, g FROM generate_series(1, 9) g;"
+        "INSERT INTO public.carts VALUES (1), (2); INSERT INTO public.lines VALUES (1, 1), (2, 1), (3, 2);"
         "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit(what) "
         "VALUES (OLD.city); NEW.name := upper(NEW.name); RETURN NEW; END $$;"
         "CREATE TRIGGER noted BEFORE UPDATE ON public.shops FOR EACH ROW EXECUTE FUNCTION public.note()");
@@ -62,25 +65,45 @@ TEST_F(Footprint, AnAlarmStopsTheRunAndAPersonMayGoOn) {
   EXPECT_TRUE(std::filesystem::exists(project_.State("spoil") / "stream"));
 }
 
-TEST_F(Footprint, AnOpaqueStatementThatSpoilsRowsIsFoundAndALostSlotIsSaid) {
+TEST_F(Footprint, AnOpaqueStatementThatSpoilsRowsAndACascadeAreFoundAndTakenBack) {
   const auto directory =
       project_.MakeRelease("opaque",
                            "DO $$ BEGIN UPDATE public.orders SET total = total * 1000 WHERE id <= 3; END $$;\n"
-                           "DO $$ BEGIN PERFORM 1; END $$;\n");
+                           "DELETE FROM public.carts WHERE k = 1;\n");
   base::WriteFile(directory / "release.yaml",
                   base::ReadFile(directory / "release.yaml") +
-                      "opaque:\n  - {statement: 1, down: \"SELECT 1\"}\n  - {statement: 2, down: \"SELECT 1\"}\n");
-  On({"plan", "opaque"}, 0);
+                      "opaque:\n"
+                      "  - {statement: 1, down: \"UPDATE public.orders SET total = total / 1000 WHERE id <= 3\"}\n"
+                      "  - {statement: 2, down: \"INSERT INTO public.carts VALUES (1)\"}\n");
+  EXPECT_THAT(project_.Say({"plan", "opaque"}).out,
+              AllOf(HasSubstr("writes: no row, or the run stops"), HasSubstr("writes: public.carts (k)")));
   EXPECT_THAT(On({"run", "opaque"}, 10)["error"]["detail"].get<std::string>(),
-              HasSubstr("public.orders: rows were updated, 3 rows"));
+              HasSubstr("migrate.1: public.orders: rows were updated, 3 rows"));
+  EXPECT_THAT(On({"run", "opaque", "--accept-alarms"}, 10)["error"]["detail"].get<std::string>(),
+              AllOf(HasSubstr("migrate.2: public.lines: rows were deleted, 2 rows"), Not(HasSubstr("public.orders"))));
+  On({"rollback", "opaque"}, 0);
+  EXPECT_EQ(project_.Connect().Exec("SELECT sum(total) FROM public.orders").Int(0, 0), 45);
+  EXPECT_EQ(project_.Connect().Exec("SELECT count(*) FROM public.lines").Int(0, 0), 1) << "what a down leaves out";
+  EXPECT_THAT(Status("opaque"), AllOf(HasSubstr("alarm: migrate.2: public.lines"),
+                                      HasSubstr("alarm: migrate.1 (reverse): public.orders")));
+}
+
+TEST_F(Footprint, WhatIsDeclaredIsQuietAndALostSlotIsSaid) {
+  const auto directory = project_.MakeRelease(
+      "declared",
+      "DO $$ BEGIN UPDATE public.orders SET total = 0; INSERT INTO public.audit(what) VALUES ('all'); END $$;\n");
+  base::WriteFile(directory / "release.yaml",
+                  base::ReadFile(directory / "release.yaml") +
+                      "opaque:\n  - {statement: 1, down: \"SELECT 1\", writes: {orders: [total], audit: ['*']}}\n");
+  EXPECT_THAT(project_.Say({"plan", "declared"}).out,
+              HasSubstr("writes: public.audit (id, what), public.orders (total)"));
+  On({"run", "declared"}, 0);
+  EXPECT_THAT(Status("declared"), AllOf(Not(HasSubstr("alarm")), HasSubstr("which columns of public.orders")));
   auto connection = project_.Connect();
   const std::string slot = connection.Exec("SELECT slot_name FROM pg_replication_slots").Text(0, 0);
   connection.Query("SELECT pg_drop_replication_slot($1)", {slot});
-  EXPECT_THAT(Status("opaque"), HasSubstr("stream: lost"));
-  const base::Json verdict = On({"gate", "opaque", "--for", "migrate"}, 10);
-  EXPECT_THAT(verdict["result"].dump(), HasSubstr("can no longer bring back"));
-  On({"run", "opaque"}, 10);
-  On({"run", "opaque", "--accept-alarms"}, 0);
+  EXPECT_THAT(Status("declared"), HasSubstr("stream: lost"));
+  EXPECT_THAT(On({"gate", "declared", "--for", "purge"}, 0)["result"].dump(), HasSubstr("can no longer bring back"));
 }
 
 }  // namespace
