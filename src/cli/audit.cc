@@ -10,11 +10,15 @@
 #include "checkpoint/content_hash.h"
 #include "journal/tag.h"
 #include "proof/images.h"
+#include "recover/diagnose.h"
+#include "salvage/stage.h"
 #include "stream/drain.h"
-#include "stream/reader.h"
 
 namespace cli {
 namespace {
+
+// So many transactions are read in a second or two.
+constexpr std::int64_t kCountedMost = 1'000'000;
 
 std::optional<checkpoint::Checkpoint> CheckpointOf(const std::filesystem::path& state) {
   std::error_code ignored;
@@ -69,6 +73,14 @@ std::string AlarmText(const base::Json& alarm) {
                         first.front().at("key").dump(-1, ' ', false, base::Json::error_handler_t::replace));
   }
   return text;
+}
+
+std::vector<std::string> Uncovered(const proof::StoredTables& tables) {
+  std::vector<std::string> sentences;
+  for (const auto& [oid, table] : tables) {
+    if (!table.uncovered.empty()) sentences.push_back(table.uncovered);
+  }
+  return sentences;
 }
 
 const plan::Step* StepOf(const plan::Plan& plan, const std::string& id) {
@@ -145,7 +157,7 @@ void Auditor::Look() {
 
 void Auditor::Compare(base::Json& body) {
   const proof::StoredTables now = proof::ReadStored(work_.connection(), checkpoint_->publications);
-  stream::Reader reader(work_.state(), checkpoint_->slot, SecretsOf(work_.state()));
+  stream::Reader reader = Open();
   const proof::Audit audit = proof::AuditFootprint(
       reader,
       {.plan = work_.plan(), .after = AuditedThrough(work_.journal(), *checkpoint_), .roots = proof::RootsOf(now)});
@@ -178,9 +190,7 @@ void Auditor::AddImages(base::Json& body, const proof::StepAudit& audit) {
 
 void Auditor::AddUnseen(base::Json& body, const proof::StoredTables& now,
                         const std::set<pg::QualifiedName>& truncated) {
-  for (const auto& [oid, table] : now) {
-    if (!table.uncovered.empty()) body["not_evidenced"].push_back(table.uncovered);
-  }
+  for (const std::string& sentence : Uncovered(now)) body["not_evidenced"].push_back(sentence);
   for (const pg::QualifiedName& table : proof::Rewritten(stored_, now)) {
     if (truncated.count(table) > 0 || SameContent(table)) continue;
     body["not_evidenced"].push_back(
@@ -193,6 +203,35 @@ void Auditor::AddUnseen(base::Json& body, const proof::StoredTables& now,
 bool Auditor::SameContent(const pg::QualifiedName& table) {
   if (!checkpoint_->content || checkpoint_->content->count(table) == 0) return false;
   return checkpoint::HashTable(work_.connection(), table) == checkpoint_->content->at(table);
+}
+
+stream::Reader Auditor::Open() const { return {work_.state(), checkpoint_->slot, SecretsOf(work_.state())}; }
+
+gate::LossFact Auditor::Loss() {
+  if (!checkpoint_) return {.not_evidenced = "there is no checkpoint"};
+  gate::LossFact loss{.not_evidenced = checkpoint_->slot.empty() ? "the checkpoint has no logical slot" : unread_};
+  if (const auto& proof = checkpoint_->proof) loss.restore_takes = proof->copy + proof->recover + proof->verify;
+  if (!loss.not_evidenced.empty()) return loss;
+  try {
+    stream::Reader reader = Open();
+    const salvage::Account account = salvage::CountSince(reader, checkpoint_->point.lsn, kCountedMost);
+    loss.at_least = reader.Next().has_value();
+    loss.transactions = account.applications;
+    if (loss.at_least && !account.first) loss.not_evidenced = "there is more in the stream than can be counted here";
+    loss.first = account.first;
+    if (!loss.at_least) loss.last = account.last;
+    for (const auto& [name, table] : account.tables) {
+      loss.tables.push_back({name.Text(), table.inserted, table.updated, table.deleted, table.truncated > 0});
+    }
+  } catch (const base::Error& error) {
+    loss.not_evidenced = fmt::format("the stream was not read: {}", error.message());
+  }
+  loss.uncovered = Uncovered(stored_);
+  std::set<std::string> names;
+  for (const auto& application : recover::ReadApplications(work_.connection())) names.insert(application.name);
+  names.erase(work_.connection().options().application_name);
+  loss.applications.assign(names.begin(), names.end());
+  return loss;
 }
 
 Audits ReadAudits(const journal::Journal& journal) {

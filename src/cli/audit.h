@@ -8,9 +8,11 @@
 
 #include "checkpoint/checkpoint.h"
 #include "cli/work.h"
+#include "gate/facts.h"
 #include "plan/step.h"
 #include "proof/footprint.h"
 #include "proof/unseen.h"
+#include "stream/reader.h"
 #include "stream/slot.h"
 
 namespace cli {
@@ -28,7 +30,12 @@ class Auditor {
   // kInterrupted, and what the journal throws.
   void Look();
 
+  // What a restore to the checkpoint would leave behind, as of the last look. Where there is very much it counts a
+  // part.
+  [[nodiscard]] gate::LossFact Loss();
+
  private:
+  [[nodiscard]] stream::Reader Open() const;
   void Compare(base::Json& body);
   void AddImages(base::Json& body, const proof::StepAudit& audit);
   void AddUnseen(base::Json& body, const proof::StoredTables& now, const std::set<pg::QualifiedName>& truncated);

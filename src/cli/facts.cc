@@ -105,6 +105,8 @@ gate::Policy GatePolicy(const release::Policy& policy) { return {.checkpoint_max
 gate::Facts CollectFacts(Context& context, Work& work) {
   const release::Release& release = work.release();
   const plan::Plan& plan = work.plan();
+  Auditor auditor(work);
+  auditor.Look();
   const journal::Event* opened = work.journal().Last("opened");
   const bool moved = EverMoved(work.journal());
 
@@ -139,11 +141,11 @@ gate::Facts CollectFacts(Context& context, Work& work) {
   facts.stream = StreamFact(work);
   facts.footprint =
       gate::FootprintFact{.steps = audits.steps, .alarms = audits.alarms, .not_evidenced = audits.not_evidenced};
+  facts.loss = auditor.Loss();
   return facts;
 }
 
 gate::Verdict Judge(Context& context, Work& work, gate::Phase phase) {
-  Auditor(work).Look();
   const gate::Policy policy = GatePolicy(context.project().environment.policy);
   const gate::Facts facts = CollectFacts(context, work);
   gate::Verdict verdict = gate::Decide(policy, facts, phase);

@@ -27,19 +27,21 @@ Outcome RunGate(const Invocation& invocation) {
 }  // namespace
 
 Command Gate() {
-  return {.name = "gate",
-          .summary = "Decide whether a phase may begin: GO, NO_GO or HOLD",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-          .options = {{.name = "--for",
-                       .value = "PHASE",
-                       .help = "expand, migrate, switch, contract or purge",
-                       .fallback = "expand"}},
-          .text =
-              "Asks release, plan, checkpoint, journal and database, decides from these facts alone, and writes facts "
-              "and verdict into\n"
-              "the journal. Exit 0 is GO, 10 NO_GO, 11 HOLD, 12 stale evidence. Reads the stream on; no row in the "
-              "database is changed.",
-          .verb = RunGate};
+  return {
+      .name = "gate",
+      .summary = "Decide whether a phase may begin: GO, NO_GO or HOLD",
+      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .options = {{.name = "--for",
+                   .value = "PHASE",
+                   .help = "expand, migrate, switch, contract or purge",
+                   .fallback = "expand"}},
+      .text =
+          "Asks release, plan, checkpoint, journal and database, decides from these facts alone, and writes facts "
+          "and verdict into\n"
+          "the journal. Says what a restore would leave behind now, for which it reads the stream on; no row in the "
+          "database is\n"
+          "changed. Exit 0 is GO, 10 NO_GO, 11 HOLD, 12 stale evidence.",
+      .verb = RunGate};
 }
 
 }  // namespace cli

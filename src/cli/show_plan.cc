@@ -40,11 +40,10 @@ std::string WayBack(const plan::Step& step) {
 }
 
 // What rules make declares exactly what it writes; of an opaque step it is the author's word.
-std::string Writes(const plan::Step& step) {
+std::string DeclaredWrites(const plan::Step& step) {
   std::string text;
   for (const plan::Written& written : step.footprint) {
-    text +=
-        fmt::format("{}{} ({})", text.empty() ? "" : ", ", written.table.Text(), fmt::join(written.columns, ", "));
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", written.table.Text(), fmt::join(written.columns, ", "));
   }
   return text.empty() ? "no row, or the run stops; what it may write belongs under `writes` in release.yaml" : text;
 }
@@ -74,7 +73,7 @@ std::string ShowSteps(const plan::Plan& plan) {
         out += fmt::format("\n{:15}lock: {} on {}, {}", "", lock.mode, lock.relation.Text(), WorkText(lock.work));
       }
       if (!step.transactional) out += fmt::format("\n{:15}runs outside a transaction", "");
-      if (step.kind == plan::StepKind::kOpaque) out += fmt::format("\n{:15}writes: {}", "", Writes(step));
+      if (step.kind == plan::StepKind::kOpaque) out += fmt::format("\n{:15}writes: {}", "", DeclaredWrites(step));
       out += fmt::format("\n{:15}way back: {}", "", WayBack(step));
     }
   }

@@ -100,6 +100,11 @@ inline gate::Facts Facts() {
   facts.point_of_no_return = gate::PointOfNoReturnFact{};
   facts.stream = gate::StreamFact{.has_slot = true};
   facts.footprint = gate::FootprintFact{.steps = 1, .alarms = {}, .not_evidenced = {}};
+  facts.loss = gate::LossFact{.transactions = 2,
+                              .first = At(-20),
+                              .last = At(-10),
+                              .tables = {{"public.users", 1, 1, 0, false}},
+                              .applications = {"web"}};
   facts.invariants.emplace();
   return facts;
 }

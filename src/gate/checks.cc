@@ -250,12 +250,51 @@ Check FootprintCheck(const Policy&, const Facts& facts, Phase) {
   return Pass(id, fmt::format("The {} steps that were seen wrote what they declare.", footprint.steps));
 }
 
+std::string LossOf(const LossFact::Table& table) {
+  std::string text = table.name;
+  for (const auto& [rows, what] :
+       {std::pair{table.inserted, "inserted"}, {table.updated, "updated"}, {table.deleted, "deleted"}}) {
+    if (rows > 0) text += fmt::format("{} {} {}", text.size() > table.name.size() ? "," : "", rows, what);
+  }
+  return text + (table.truncated ? " truncated" : "");
+}
+
+// Never a reason to stop: what a restore costs is for whoever goes on to know.
+Check LossCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "loss";
+  if (!facts.loss) {
+    return {id, Result::kMissing, "It was not counted what a restore would leave behind.",
+            "See that the database answers."};
+  }
+  const LossFact& loss = *facts.loss;
+  const std::string takes = loss.restore_takes ? fmt::format(" A restore took {} when it was measured.",
+                                                             base::FormatDuration(*loss.restore_takes))
+                                               : " How long a restore takes was not measured.";
+  if (!loss.not_evidenced.empty()) {
+    return {id, Result::kSkipped,
+            fmt::format("Not evidenced what a restore would leave behind: {}.{}", loss.not_evidenced, takes), ""};
+  }
+  std::string text = "A restore to the checkpoint would leave behind no transaction of applications.";
+  if (loss.first) {
+    std::vector<std::string> tables;
+    for (const LossFact::Table& table : loss.tables) tables.push_back(LossOf(table));
+    text = fmt::format(
+        "A restore to the checkpoint would leave behind {}{} transaction{} of applications, from {} {}: {}.",
+        loss.at_least ? "at least " : "", loss.transactions, loss.transactions == 1 ? "" : "s",
+        base::FormatTime(*loss.first), loss.last ? "to " + base::FormatTime(*loss.last) : "on", Listed(tables));
+    if (!loss.applications.empty()) text += fmt::format(" Connected now: {}.", Listed(loss.applications));
+  }
+  if (loss.uncovered.empty()) return Pass(id, text + takes);
+  return {id, Result::kSkipped, fmt::format("{}{} Not evidenced: {}.", text, takes, Listed(loss.uncovered)), ""};
+}
+
 constexpr std::array kTable = {
     CheckRow{Phase::kExpand, CheckpointCheck}, CheckRow{Phase::kExpand, PlanCheck},
     CheckRow{Phase::kExpand, TargetCheck},     CheckRow{Phase::kExpand, ObjectsCheck},
     CheckRow{Phase::kExpand, OwnerCheck},      CheckRow{Phase::kExpand, ReturnCheck},
     CheckRow{Phase::kExpand, InvariantsCheck}, CheckRow{Phase::kContract, UnconvertedCheck},
     CheckRow{Phase::kExpand, StreamCheck},     CheckRow{Phase::kExpand, FootprintCheck},
+    CheckRow{Phase::kExpand, LossCheck},
 };
 
 }  // namespace

@@ -43,6 +43,26 @@ Json Of(const StreamFact& value) {
 Json Of(const FootprintFact& value) {
   return {{"steps", value.steps}, {"alarms", value.alarms}, {"not_evidenced", value.not_evidenced}};
 }
+Json Of(const LossFact& value) {
+  const auto time = [](const std::optional<base::Time>& at) { return at ? Json(base::FormatTime(*at)) : Json(); };
+  Json tables = Json::array();
+  for (const LossFact::Table& table : value.tables) {
+    tables.push_back({{"table", table.name},
+                      {"inserted", table.inserted},
+                      {"updated", table.updated},
+                      {"deleted", table.deleted},
+                      {"truncated", table.truncated}});
+  }
+  return {{"not_evidenced", value.not_evidenced},
+          {"at_least", value.at_least},
+          {"transactions", value.transactions},
+          {"first", time(value.first)},
+          {"last", time(value.last)},
+          {"tables", tables},
+          {"uncovered", value.uncovered},
+          {"applications", value.applications},
+          {"restore_takes_ms", value.restore_takes ? Json(value.restore_takes->count()) : Json()}};
+}
 
 template <typename T>
 void Put(Json& json, const char* key, const std::optional<T>& value) {
@@ -53,7 +73,6 @@ void Read(const Json& json, std::string& value) { json.get_to(value); }
 void Read(const Json& json, bool& value) { json.get_to(value); }
 void Read(const Json& json, milliseconds& value) { value = milliseconds(json.get<std::int64_t>()); }
 void Read(const Json& json, std::vector<std::string>& value) { json.get_to(value); }
-
 template <typename T>
 void Take(const Json& json, const char* key, std::optional<T>& value);
 
@@ -95,6 +114,25 @@ void Read(const Json& json, FootprintFact& value) {
   json.at("alarms").get_to(value.alarms);
   json.at("not_evidenced").get_to(value.not_evidenced);
 }
+void Read(const Json& json, LossFact& value) {
+  const auto time = [&json](const char* key) {
+    return json.at(key).is_null() ? std::optional<base::Time>() : base::ParseTime(json.at(key).get<std::string>());
+  };
+  json.at("not_evidenced").get_to(value.not_evidenced);
+  json.at("at_least").get_to(value.at_least);
+  json.at("transactions").get_to(value.transactions);
+  value.first = time("first");
+  value.last = time("last");
+  for (const Json& table : json.at("tables")) {
+    value.tables.push_back(
+        {table.at("table"), table.at("inserted"), table.at("updated"), table.at("deleted"), table.at("truncated")});
+  }
+  json.at("uncovered").get_to(value.uncovered);
+  json.at("applications").get_to(value.applications);
+  if (const Json& takes = json.at("restore_takes_ms"); !takes.is_null()) {
+    value.restore_takes = milliseconds(takes.get<std::int64_t>());
+  }
+}
 
 template <typename T>
 void Take(const Json& json, const char* key, std::optional<T>& value) {
@@ -122,6 +160,7 @@ void EachFact(FactsType& facts, const Visit& visit) {
   visit("unconverted", facts.unconverted);
   visit("stream", facts.stream);
   visit("footprint", facts.footprint);
+  visit("loss", facts.loss);
 }
 
 }  // namespace

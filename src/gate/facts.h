@@ -66,6 +66,26 @@ struct FootprintFact {
   std::vector<std::string> not_evidenced;  // a sentence each
 };
 
+// What of the applications' writes a restore to the checkpoint would leave behind at this moment.
+struct LossFact {
+  std::string not_evidenced = {};  // why it was not counted, a sentence without a full stop; empty: it was
+  bool at_least = false;           // there is more than what was counted
+  std::int64_t transactions = 0;
+  std::optional<base::Time> first = {};
+  std::optional<base::Time> last = {};
+  struct Table {
+    std::string name;
+    std::int64_t inserted = 0;
+    std::int64_t updated = 0;
+    std::int64_t deleted = 0;
+    bool truncated = false;
+  };
+  std::vector<Table> tables = {};
+  std::vector<std::string> uncovered = {};     // what the stream does not show, a sentence each
+  std::vector<std::string> applications = {};  // connected at this moment, by name; the stream does not say who wrote
+  std::optional<std::chrono::milliseconds> restore_takes = {};  // as it was measured; nothing: it was not
+};
+
 // What is known at one moment. What is absent was not found out; it never counts as good.
 struct Facts {
   base::Time now;
@@ -95,6 +115,7 @@ struct Facts {
   std::optional<UnconvertedFact> unconverted;
   std::optional<StreamFact> stream;
   std::optional<FootprintFact> footprint;
+  std::optional<LossFact> loss;
 };
 
 base::Json ToJson(const Policy& policy);

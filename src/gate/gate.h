@@ -24,7 +24,7 @@ enum class Result {
   kStale,    // found, but old, or about something else than what is there now
   kMissing,  // not found out
   kDecide,   // a person must decide
-  kSkipped,  // the release does not ask for it: neither good nor bad
+  kSkipped,  // the release does not ask for it, or it is not evidenced: neither good nor bad
 };
 std::string_view Name(Result result);  // "pass", "fail", "stale", "missing", "decide", "skipped"
 

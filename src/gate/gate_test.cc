@@ -1,5 +1,6 @@
 #include "gate/gate.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -40,6 +41,12 @@ Facts Good() {
   facts.unconverted = UnconvertedFact{};
   facts.stream = StreamFact{.has_slot = true};
   facts.footprint = FootprintFact{.steps = 3, .alarms = {}, .not_evidenced = {}};
+  facts.loss = LossFact{.transactions = 12,
+                        .first = facts.now - minutes(9),
+                        .last = facts.now - minutes(1),
+                        .tables = {{"public.orders", 10, 2, 0, false}, {"public.log", 0, 0, 0, true}},
+                        .applications = {"web"},
+                        .restore_takes = milliseconds(4200)};
   return facts;
 }
 
@@ -194,7 +201,20 @@ const States kFootprint = {
        f.footprint->not_evidenced = {"public.log has no key"};
      }},
 };
+const States kLoss = {
+    {"good", Result::kPass, [](Facts&) {}},
+    {"not asked", Result::kMissing, [](Facts& f) { f.loss.reset(); }},
+    {"nothing", Result::kPass, [](Facts& f) { *f.loss = {}; }},
+    {"more than was counted", Result::kPass,
+     [](Facts& f) {
+       f.loss->at_least = true;
+       f.loss->last.reset();
+     }},
+    {"in part", Result::kSkipped, [](Facts& f) { f.loss->uncovered = {"public.log has no key"}; }},
+    {"not evidenced", Result::kSkipped, [](Facts& f) { *f.loss = {.not_evidenced = "the slot is lost"}; }},
+};
 const std::map<std::string, States> kAll = {
+    {"loss", kLoss},
     {"stream", kStream},
     {"footprint", kFootprint},
     {"checkpoint", kCheckpoint},
@@ -229,6 +249,15 @@ TEST(Gate, EachStateOfEachFactHasItsResultInEveryPhaseBeforeAndAfterTheFirstStep
       }
     }
   }
+}
+
+TEST(Gate, SaysWhatARestoreWouldLeaveBehind) {
+  EXPECT_EQ(
+      Find(Decide(kPolicy, Good(), Phase::kExpand), "loss")->reason,
+      fmt::format("A restore to the checkpoint would leave behind 12 transactions of applications, from {} to {}: "
+                  "public.orders 10 inserted, 2 updated; public.log truncated. Connected now: web. A restore took "
+                  "4.2 s when it was measured.",
+                  base::FormatTime(Good().now - minutes(9)), base::FormatTime(Good().now - minutes(1))));
 }
 
 TEST(Gate, EveryCheckOfTheTableIsCovered) {

@@ -7,7 +7,8 @@
 namespace plan {
 namespace {
 
-void Add(std::vector<Written>& footprint, const pg::QualifiedName& table, const std::vector<std::string>& columns) {
+void AddWritten(std::vector<Written>& footprint, const pg::QualifiedName& table,
+                const std::vector<std::string>& columns) {
   auto written = std::find_if(footprint.begin(), footprint.end(), [&](const Written& w) { return w.table == table; });
   if (written == footprint.end()) written = footprint.insert(written, {table, {}});
   for (const std::string& column : columns) {
@@ -33,7 +34,7 @@ std::vector<Written> Declared(Builder& builder, const sql::Action& action, const
     }
     if (table != nullptr && !all && !ColumnsStand(builder, action, *table, changes, columns)) continue;
     builder.Touch(resolved);
-    Add(footprint, resolved, all ? StoredColumns(*table) : columns);
+    AddWritten(footprint, resolved, all ? StoredColumns(*table) : columns);
   }
   return footprint;
 }
@@ -43,7 +44,7 @@ void AddStated(const Builder& builder, const sql::Action& action, std::vector<Wr
   if (!ChangesData(action.kind)) return;
   const auto add = [&](const sql::Name& name, bool columns_known) {
     const catalog::Table* table = builder.catalog().Find(name.schema, name.name);
-    if (table != nullptr) Add(footprint, table->name, columns_known ? action.columns : StoredColumns(*table));
+    if (table != nullptr) AddWritten(footprint, table->name, columns_known ? action.columns : StoredColumns(*table));
   };
   add(action.relation, action.kind == sql::Kind::kUpdate);
   for (const sql::Name& written : action.writes) add(written, false);

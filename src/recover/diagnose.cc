@@ -75,7 +75,7 @@ class Examiner {
       });
       Try("unconverted rows and backfills", [this] { ReadBookkeeping(); });
       Try("invalid indexes", [this] { ReadInvalidIndexes(); });
-      Try("the applications", [this] { ReadApplications(); });
+      Try("the applications", [this] { found_.applications = ReadApplications(*connection_); });
     }
     found_.restore_point = subject_.checkpoint;
     found_.next = Advise(found_, subject_);
@@ -228,13 +228,6 @@ class Examiner {
     }
   }
 
-  void ReadApplications() {
-    const pg::Result rows = connection_->Exec(Sql(sql_text::kApplications));
-    for (int i = 0; i < rows.rows(); ++i) {
-      found_.applications.push_back({rows.Text(i, 0), rows.Text(i, 1), rows.Int(i, 2), rows.Int(i, 3)});
-    }
-  }
-
   const Case& subject_;
   pg::Connection* connection_;
   std::optional<Position> position_;
@@ -242,6 +235,15 @@ class Examiner {
 };
 
 }  // namespace
+
+std::vector<Diagnosis::Application> ReadApplications(pg::Connection& connection) {
+  std::vector<Diagnosis::Application> applications;
+  const pg::Result rows = connection.Exec(Sql(sql_text::kApplications));
+  for (int i = 0; i < rows.rows(); ++i) {
+    applications.push_back({rows.Text(i, 0), rows.Text(i, 1), rows.Int(i, 2), rows.Int(i, 3)});
+  }
+  return applications;
+}
 
 bool Diagnosis::Healthy() const {
   if (!asked_database || !problems.empty() || trouble || unconverted.count > 0 || !invalid_indexes.empty())

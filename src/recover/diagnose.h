@@ -105,6 +105,9 @@ struct Diagnosis {
   [[nodiscard]] bool Healthy() const;
 };
 
+// Sessions that are connected to the database now, this one left out, by name and role.
+std::vector<Diagnosis::Application> ReadApplications(pg::Connection& connection);
+
 // Finds out what is wrong with a release, and changes nothing. `connection` null: the database is not reachable, and
 // the journal alone speaks; `unreachable` says why. What fails on the way is a problem in the diagnosis, not an
 // exception.

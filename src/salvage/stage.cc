@@ -18,9 +18,12 @@ constexpr std::int64_t kTellEvery = 100'000;
 
 // Calls `take` with each transaction behind `from`, and counts it.
 template <typename Take>
-void EachSince(stream::Reader& reader, pg::Lsn from, Account& account, Take take) {
+void EachSince(stream::Reader& reader, pg::Lsn from, Account& account, Take take,
+               std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
   if (reader.place()) account.through = reader.place()->through;
-  while (const std::optional<stream::Transaction> transaction = reader.Next()) {
+  for (std::int64_t looked_at = 0; looked_at < most; ++looked_at) {
+    const std::optional<stream::Transaction> transaction = reader.Next();
+    if (!transaction) return;
     if (transaction->commit < from) continue;
     const bool application = transaction->whose != Whose::kMigration;
     if (transaction->whose == Whose::kAlarm) ++account.alarms;
@@ -220,9 +223,10 @@ std::int64_t Account::Changes() const {
   return sum;
 }
 
-Account CountSince(stream::Reader& reader, pg::Lsn from) {
+Account CountSince(stream::Reader& reader, pg::Lsn from, std::int64_t most) {
   Account account;
-  EachSince(reader, from, account, [](const stream::Transaction&, bool) {});
+  EachSince(
+      reader, from, account, [](const stream::Transaction&, bool) {}, most);
   return account;
 }
 

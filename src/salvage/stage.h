@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -43,8 +44,9 @@ struct Account {
 base::Json ToJson(const Account& account);
 Account AccountFromJson(const base::Json& json);
 
-// The loss account: transactions that committed after `from`, counted from the stream's index alone.
-Account CountSince(stream::Reader& reader, pg::Lsn from);
+// The loss account: transactions that committed after `from`, counted from the stream's index alone; the first `most`
+// of the index where there are more, and the reader has the next one then.
+Account CountSince(stream::Reader& reader, pg::Lsn from, std::int64_t most = std::numeric_limits<std::int64_t>::max());
 
 struct StageRequest {
   std::function<stream::Reader()> open;  // a new reader, from the beginning

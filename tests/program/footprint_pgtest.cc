@@ -44,6 +44,12 @@ class Footprint : public testing::Test {
 TEST_F(Footprint, AnAlarmStopsTheRunAndAPersonMayGoOn) {
   const auto directory = project_.MakeRelease("spoil", "UPDATE public.shops SET city = 'Wien';");
   On({"plan", "spoil"}, 0);
+  On({"checkpoint", "spoil"}, 0);
+  project_.Connect().Exec("UPDATE public.orders SET total = 7 WHERE id > 7; INSERT INTO public.orders VALUES (10, 1)");
+  const base::Json before = On({"gate", "spoil"}, 0);
+  EXPECT_THAT(before["result"].dump(),
+              AllOf(HasSubstr("leave behind 1 transaction of applications"),
+                    HasSubstr("public.orders 1 inserted, 2 updated"), HasSubstr("public.carts has no key")));
   const base::Json stopped = On({"run", "spoil"}, 10);
   EXPECT_THAT(stopped["error"]["detail"].get<std::string>(),
               AllOf(HasSubstr("public.audit: rows were inserted, 2 rows, the first {\"id\":\"1\"}"),
@@ -57,9 +63,11 @@ TEST_F(Footprint, AnAlarmStopsTheRunAndAPersonMayGoOn) {
   On({"evidence", "build", "spoil"}, 0);
   std::string report;
   for (const auto& entry : std::filesystem::directory_iterator(project_.State("spoil") / "evidence")) {
+    On({"evidence", "verify", entry.path().string()}, 0);
     report = base::ReadFile(entry.path() / "report.md");
   }
-  EXPECT_THAT(report, AllOf(HasSubstr("rows were inserted"), Not(HasSubstr("secret")), Not(HasSubstr("SECRET"))));
+  EXPECT_THAT(report, AllOf(HasSubstr("rows were inserted"), HasSubstr("public.orders 1 inserted"),
+                            Not(HasSubstr("secret")), Not(HasSubstr("SECRET"))));
   On({"rollback", "spoil"}, 0);
   EXPECT_EQ(project_.Connect().Exec("SELECT count(*) FROM public.shops WHERE city = 'Vienna'").Int(0, 0), 2);
   EXPECT_TRUE(std::filesystem::exists(project_.State("spoil") / "stream"));
