@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <optional>
+#include <thread>
 
 #include "backup/local/archive.h"
 #include "backup/local/local.h"
@@ -297,7 +298,20 @@ TEST_F(BackupTest, LeavesNothingWhenTheDiskIsFull) {
   ASSERT_TRUE(caught);
   EXPECT_EQ(caught->code(), base::Code::kNoSpace);
   EXPECT_TRUE(empty);
+  // The server notices a moment later that pg_basebackup has gone.
+  for (int i = 0; i < 1000 && Text(*source_, "SELECT count(*) FROM pg_stat_replication") != "0"; ++i) {
+    std::this_thread::sleep_for(10ms);
+  }
   EXPECT_EQ(Text(*source_, "SELECT count(*) FROM pg_stat_replication"), "0");
+}
+
+// At that rate the smallest server takes minutes.
+TEST_F(BackupTest, ReadsNoFasterThanItMay) {
+  local::LocalProvider slow(repository_, 32 << 10);
+  EXPECT_THROW(slow.Take(*source_, 3s), base::Error);
+  EXPECT_TRUE(provider_.List().empty());
+  provider_.Take(*source_, 60s);
+  EXPECT_EQ(provider_.List().size(), 1U);
 }
 
 TEST_F(BackupTest, RefusesTablespaces) {
