@@ -300,6 +300,15 @@ TEST_F(BackupTest, LeavesNothingWhenTheDiskIsFull) {
   EXPECT_EQ(Text(*source_, "SELECT count(*) FROM pg_stat_replication"), "0");
 }
 
+// At that rate the smallest server takes minutes.
+TEST_F(BackupTest, ReadsNoFasterThanItMay) {
+  local::LocalProvider slow(repository_, 32 << 10);
+  EXPECT_THROW(slow.Take(*source_, 3s), base::Error);
+  EXPECT_TRUE(provider_.List().empty());
+  provider_.Take(*source_, 60s);
+  EXPECT_EQ(provider_.List().size(), 1U);
+}
+
 TEST_F(BackupTest, RefusesTablespaces) {
   const fs::path space = workspace_.path() / "space";
   MakeNewDirectory(space, sandbox::ServerAccount());

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -68,6 +70,10 @@ std::string ControlData(const std::string& output, const std::string& name) {
   return output.substr(value, output.find('\n', value) - value);
 }
 
-bool SaysDiskFull(const std::string& output) { return output.find("No space left on device") != std::string::npos; }
+bool SaysDiskFull(const std::string& output) {
+  constexpr std::array kWords = {"No space left on device", "Disk quota exceeded", "File too large"};
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](const char* words) { return output.find(words) != std::string::npos; });
+}
 
 }  // namespace backup

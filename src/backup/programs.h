@@ -26,7 +26,7 @@ std::string RunControlData(const std::filesystem::path& data, const sandbox::Bin
 // One line of pg_controldata's output ("max_connections setting"); throws kInternal where it is missing.
 std::string ControlData(const std::string& output, const std::string& name);
 
-// True where a program says that the disk is full.
+// True where a program says that the disk, a quota or a limit to the size of files is full.
 bool SaysDiskFull(const std::string& output);
 
 }  // namespace backup

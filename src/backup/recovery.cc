@@ -136,8 +136,10 @@ Restored Recover(const RecoveryJob& job, const std::function<void(const std::str
   try {
     server.Start(job.request.deadline, true);
   } catch (const base::Error& error) {
-    throw base::Error(base::Code::kRestoreFailed, "the new server did not come up")
-        .Detail(error.detail().empty() ? error.message() : error.message() + "\n" + error.detail());
+    const std::string said = error.detail().empty() ? error.message() : error.message() + "\n" + error.detail();
+    throw base::Error(SaysDiskFull(said) ? base::Code::kNoSpace : base::Code::kRestoreFailed,
+                      "the new server did not come up")
+        .Detail(said);
   }
   restored.recover = Since(start);
   base::Failpoint(base::FailpointId::kRestoreUp);

@@ -38,7 +38,7 @@ std::map<std::string, std::string> CopySettings(const RecoveryJob& job);
 
 // Makes request.directory, claimed by this process, and restores into it in a thread of its own. A failure removes it
 // again; a crash leaves it, maybe with a server in it, to sandbox::RemoveAbandoned. Throws kUsage, kDirectoryExists,
-// kRepositoryUnusable; what comes later comes through Poll: what `copy` throws, kRestoreFailed.
+// kRepositoryUnusable; what comes later comes through Poll: what `copy` throws, kNoSpace, kRestoreFailed.
 std::unique_ptr<Restoration> BeginRecovery(RecoveryJob job);
 
 // Stops a server that BeginRecovery made and removes its directory.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,8 @@ struct Driver {
 };
 
 std::unique_ptr<backup::BackupProvider> MakeLocal(const base::Json& options) {
-  return std::make_unique<backup::local::LocalProvider>(options.at("repository").get<std::string>());
+  return std::make_unique<backup::local::LocalProvider>(options.at("repository").get<std::string>(),
+                                                        options.value("max_rate", std::int64_t{0}));
 }
 
 std::unique_ptr<backup::BackupProvider> MakePgBackRest(const base::Json& options) {

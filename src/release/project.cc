@@ -21,8 +21,17 @@ std::string PathFrom(const fs::path& root, const YamlValue& value) {
   return (root / value.Text()).lexically_normal().string();
 }
 
+// Bytes a second, in the limits of pg_basebackup.
+long RateOf(const YamlValue& value) {
+  constexpr long kLeast = 32L << 10;
+  constexpr long kMost = 1L << 30;
+  const long rate = value.Bytes();
+  if (rate < kLeast || rate > kMost) value.Fail(fmt::format("{} must be between 32kB and 1GB", value.path()));
+  return rate;
+}
+
 base::Json ReadLocal(const YamlValue& value, const fs::path& root) {
-  const YamlMap map = value.Map({"provider", "repository", "restored"});
+  const YamlMap map = value.Map({"provider", "repository", "restored", "max_rate"});
   base::Json options = base::Json::object();
   const auto repository = map.Find("repository");
   if (!repository) return options;
@@ -30,6 +39,7 @@ base::Json ReadLocal(const YamlValue& value, const fs::path& root) {
   const auto restored = map.Find("restored");
   options["restored"] =
       restored ? PathFrom(root, *restored) : (fs::path(options["repository"].get<std::string>()) / "restored").string();
+  if (const auto rate = map.Find("max_rate")) options["max_rate"] = RateOf(*rate);
   return options;
 }
 

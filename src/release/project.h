@@ -23,7 +23,8 @@ struct Policy {
 struct Backup {
   std::string provider = "local";
   // What the tool's own keys say; empty: nothing. Paths are absolute, relative ones count from the root. All have
-  // {restored: PATH}; local: {repository: PATH}; pgbackrest: {stanza, repository: number, config: PATH or absent};
+  // {restored: PATH}; local: {repository: PATH,
+  // max_rate: bytes a second or absent}; pgbackrest: {stanza, repository: number, config: PATH or absent};
   // barman: {server, config: PATH or absent}.
   base::Json options = base::Json::object();
 };

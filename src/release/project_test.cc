@@ -115,6 +115,7 @@ TEST_F(ProjectTest, ReadsTheKeysOfEachBackupTool) {
   read = backup("{provider: barman, server: shop, restored: r}");
   EXPECT_EQ(read.options, (base::Json{{"server", "shop"}, {"restored", (root_ / "r").string()}}));
   EXPECT_TRUE(backup("{provider: local}").options.empty());
+  EXPECT_EQ(backup("{repository: b, max_rate: 20MB}").options["max_rate"], 20 << 20);
   EXPECT_EQ(Load("version: 1\nbackup: {repository: b}\n"
                  "environments: {a: {backup: {provider: barman, server: s, restored: r}}}\n")
                 .environment.backup.options["server"],
@@ -153,6 +154,7 @@ TEST_F(ProjectTest, RefusesBadInputWithItsPlace) {
       {"version: 1\nbackup: {provider: barman, server: s, restored: r, stanza: s}\n", 2, 52, "unknown key \"stanza\""},
       {"version: 1\nbackup: {provider: pgbackrest, stanza: s, restored: r, repository: 0}\n", 2, 68,
        "backup.repository must be between 1 and 256, and is 0"},
+      {"version: 1\nbackup: {repository: b, max_rate: 31kB}\n", 2, 35, "backup.max_rate must be between 32kB and 1GB"},
       {"version: 1\nenvironments: {a b: }\n", 2, 16, "\"a b\" is no name for an environment"},
       {"version: 1\nenvironments: {a: , b: {after: c}}\n", 2, 32, "environments.b.after cannot be \"c\""},
       {"version: 1\nenvironments: {a: {database_env: \"postgresql://x\"}}\n", 2, 34,

@@ -1,60 +1,98 @@
-# What applications notice of a whole release: pgbench at 70 % of its full rate, while plan, checkpoint, expand and migrate
-# go on beside it. p99 of all transactions of that time, against the same rate with nothing else going on.
-scale=20
+# What applications notice of a whole release: pgbench at 70 % of its full rate, while checkpoint, expand, migrate, switch
+# and contract go on beside it. p99 of all transactions of that time, against the same rate with nothing else going on,
+# and by command, to see where it comes from. A transaction's latency counts from when it was due.
+scale=10
+release_commands=(checkpoint expand migrate switch contract)
 
-# p99 FILE...: and the mean, in milliseconds, of pgbench's logs
-p99() { awk '{ print $3 }' "$@" | sort -n | awk '{ all[NR] = $1; sum += $1 } END { printf "%.2f %.2f", all[int(NR * 0.99)] / 1000, sum / NR / 1000 }'; }
+# p99_and_mean FROM TO: of pgbench's transactions that ended between these moments (seconds), in milliseconds
+p99_and_mean() {
+  cat pgbench_log.* | awk -v from="$1" -v to="$2" '{ at = $5 + $6 / 1e6; if (at >= from && at < to) print $3 }' | sort -n |
+    awk '{ all[NR] = $1; sum += $1 } END { printf "%.2f %.2f", all[int(NR * 0.99) + 1] / 1000, sum / NR / 1000 }'
+}
+moment() { date +%s.%N; }
+# record_since NAME MOMENT
+record_since() {
+  local both
+  both=$(p99_and_mean "$2" "$(moment)")
+  record "$1, p99" "${both% *}"
+  record "$1, mean" "${both#* }"
+}
 
-# under_load NAME COMMAND...: pgbench at $rate beside the command
+# under_load NAME COMMAND...: pgbench at $rate beside the command, begun early enough to have warmed up
 under_load() {
-  local name=$1 load result
+  local name=$1 load begin
   shift
+  sync
   rm -f pgbench_log.*
   pgbench -n -c 4 -j 1 -M simple -R "$rate" -T 100000 --log --log-prefix=pgbench_log --failures-detailed bench >pgbench.out 2>&1 &
   load=$!
-  sleep 3
-  "$@"
-  kill -INT "$load"
+  sleep 10
+  begin=$(moment)
+  "$@" "$name"
+  record_since "$name" "$begin"
+  kill "$load"
   wait "$load" || true
   if grep -qiE 'aborted|error' pgbench.out; then
     say "pgbench: $(grep -iE 'aborted|error' pgbench.out | head -n 3)"
     failed=$((failed + 1))
   fi
-  result=$(p99 pgbench_log.*)
-  record "$name, p99" "${result% *}"
-  record "$name, mean" "${result#* }"
 }
+nothing() { sleep 30; }
 a_release() {
-  throttle "$1"
-  begin_release
-  quietly switchback migrate "$release"
+  local command begin
+  for command in "${release_commands[@]}"; do
+    begin=$(moment)
+    if [ "$command" = migrate ] && [ -n "$max_rate" ]; then
+      quietly switchback migrate "$release" --max-rate "$max_rate"
+    else
+      quietly switchback "$command" "$release"
+    fi
+    record_since "$1, $command" "$begin"
+  done
 }
-throttled='workers: 1, every: 200ms, latency: 3ms, latency_query: select count(*) from public.pgbench_tellers'
+# release_under_load NAME THROTTLE [MAX_RATE]
+release_under_load() {
+  local max_rate=${3:-}
+  fresh
+  rm -rf .switchback/backups/backups/*  # so that each takes one
+  throttle "$2"
+  [ -z "$max_rate" ] || sed -i 's/^backup:.*/&\n  max_rate: 16MB/' switchback.yaml
+  quietly switchback init
+  quietly switchback plan "$release"
+  under_load "$1" a_release
+}
+# What a person would set who puts the applications first; the backup is held to 16 MB/s too.
+throttled='workers: 1, every: 200ms, latency: 10ms, latency_query: select abalance from public.pgbench_accounts where aid = 4711'
 
 measure_latency() {
-  local round full
+  local round full kind command
   failed=0
   dropdb --if-exists start
   createdb start
   quietly pgbench -i -s "$scale" start
   psql -X -q -d start -c 'VACUUM ANALYZE' -c CHECKPOINT
   start_rows=
-  write_release 'ALTER TABLE pgbench_accounts RENAME COLUMN abalance TO balance; ALTER TABLE pgbench_accounts ALTER COLUMN balance TYPE bigint;'
+  write_release 'ALTER TABLE pgbench_accounts ALTER COLUMN abalance TYPE bigint;'
   fresh
-  full=$(pgbench -n -c 4 -j 1 -T 10 bench | sed -n 's/^tps = \([0-9]*\).*/\1/p')
+  quietly pgbench -n -c 4 -j 1 -T 10 bench
+  full=$(pgbench -n -c 4 -j 1 -T 20 bench | sed -n 's/^tps = \([0-9]*\).*/\1/p')
   rate=$((full * 7 / 10))
   for ((round = 1; round <= rounds; ++round)); do
     fresh
-    under_load 'nothing else' sleep 20
-    fresh
-    under_load 'release, with throttle' a_release "$throttled"
-    fresh
-    under_load 'release, without throttle' a_release "$unthrottled"
+    under_load 'nothing else' nothing
+    release_under_load 'with throttle' "$throttled" 5000
+    release_under_load 'without throttle' "$unthrottled"
     say "latency: round $round of $rounds done"
   done
   printf '\nlatency: pgbench -s %d, 4 clients, %d transactions a second (70 %% of %d); milliseconds\n' "$scale" "$rate" "$full"
-  figures_of 'latency p99' 'nothing else, p99' 'release, with throttle, p99=1.3' 'release, without throttle, p99='
-  figures_of 'latency mean' 'nothing else, mean' 'release, with throttle, mean=' 'release, without throttle, mean='
+  for kind in p99 mean; do
+    local entries=()
+    for name in 'with throttle' 'without throttle'; do
+      entries+=("$name, $kind=$([ "$name, $kind" != 'with throttle, p99' ] || echo 1.3)")
+      for command in "${release_commands[@]}"; do entries+=("$name, $command, $kind="); done
+    done
+    figures_of "latency $kind" "nothing else, $kind" "${entries[@]}"
+  done
   echo "loads with a failed transaction: $failed (goal 0)"
   figures+=("\"loads_with_failed_transactions\": $failed")
 }

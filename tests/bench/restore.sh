@@ -18,19 +18,22 @@ of_checkpoint() { sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p' ".switchback/defaul
 finish() {
   printf "listen_addresses = ''\nunix_socket_directories = '%s'\nport = 5444\narchive_mode = off\nhot_standby = off\n" "$HOME" \
     >>"$1/postgresql.conf"
-  pg_ctl -D "$1" -l own.log -w start
-  until [ "$(psql -X -qAt -p 5444 -d postgres -c 'SELECT pg_is_in_recovery()')" = f ]; do sleep 0.01; done
+  pg_ctl -D "$1" -l own.log -w start || return 1
+  until [ "$(psql -X -qAt -p 5444 -d postgres -c 'SELECT pg_is_in_recovery()')" = f ]; do
+    pg_ctl -D "$1" status || return 1
+    sleep 0.01
+  done
 }
 
 own_pgbackrest() {
   pgbackrest --config="$HOME/pgbackrest.conf" --stanza=bench --set="$(of_checkpoint backup)" --pg1-path="$HOME/own" --type=name \
-    --target="$(of_checkpoint name)" --target-timeline=1 --target-action=promote --archive-mode=off restore
-  finish own
+    --target="$(of_checkpoint restore_point)" --target-timeline=1 --target-action=promote --archive-mode=off restore &&
+    finish own
 }
 own_barman() {
-  barman --config barman.conf recover --target-name "$(of_checkpoint name)" --target-tli 1 --target-action promote bench \
-    "$(of_checkpoint backup)" "$HOME/own"
-  finish own
+  barman --config barman.conf recover --target-name "$(of_checkpoint restore_point)" --target-tli 1 --target-action promote bench \
+    "$(of_checkpoint backup)" "$HOME/own" &&
+    finish own
 }
 
 measure_tool() {

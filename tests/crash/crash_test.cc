@@ -197,9 +197,7 @@ void Crash::Meet(const Words& words, const std::string& failpoint, int nth, Acci
   const Met met = ground().Run(words, failpoint, nth, accident);
   fired_ = met.fired;
   if (!met.fired) return;
-  std::set<int> stopped = {0, 20, 30, 31};
-  // The server that it starts has the same full disk, and does not come up.
-  if (words.front() == "restore" && accident == Accident::kDisk) stopped.insert(13);
+  const std::set<int> stopped = {0, 20, 30, 31};
   EXPECT_TRUE(accident == Accident::kKill || stopped.contains(met.exit)) << met.exit << "\n" << met.said;
   ExpectTruth();
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -132,6 +133,14 @@ std::vector<std::string> Beside(const std::vector<std::string>& wanted, const st
   return lines;
 }
 
+// From PostgreSQL 18 on, NOT NULL has a name too, to which the server adds a number where it is taken; which one
+// depends on what came before.
+std::vector<std::string> WithoutNumbers(std::vector<std::string> lines) {
+  static const std::regex kNumbered("_not_null[0-9]+\"");
+  for (std::string& line : lines) line = std::regex_replace(line, kNumbered, "_not_null\"");
+  return lines;
+}
+
 class HostileNamesTest : public testing::Test {
  protected:
   void SetUp() override { project_.Connect().Exec(Scene()); }
@@ -231,9 +240,9 @@ TEST_F(HostileNamesTest, AReleaseGoesForwardBackForwardAndToItsEnd) {
   project_.ConnectTo("postgres").Exec("CREATE DATABASE reference");
   project_.ConnectTo("reference").Exec(Scene());
   project_.ConnectTo("reference").Exec(Change());
-  EXPECT_THAT(
-      Beside(test::SchemaLines(project_.ConnectTo("reference")), test::SchemaLines(project_.Connect()), /*rest=*/""),
-      testing::IsEmpty());
+  EXPECT_THAT(Beside(WithoutNumbers(test::SchemaLines(project_.ConnectTo("reference"))),
+                     WithoutNumbers(test::SchemaLines(project_.Connect())), /*rest=*/""),
+              testing::IsEmpty());
   RUN("evidence", "build", "change");
   RUN("evidence", "verify", "change");
 }

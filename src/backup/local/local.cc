@@ -98,7 +98,8 @@ void CheckSource(const fs::path& repository, pg::Connection& source) {
 constexpr std::chrono::milliseconds kArchivePatience = std::chrono::seconds(60);
 
 void CopyServer(pg::Connection& source, const sandbox::Binaries& binaries, const std::string& id, const fs::path& data,
-                const std::optional<base::Account>& account, std::chrono::milliseconds deadline) {
+                const std::optional<base::Account>& account, std::int64_t max_rate,
+                std::chrono::milliseconds deadline) {
   const pg::ChildConnection child = pg::ForChild(source.options().conninfo);
   // WAL comes along, so that the backup alone is consistent, and so that the server does not wait for a broken archive.
   base::Command command{.argv = {binaries.Program("pg_basebackup"), "--dbname", child.conninfo, "--no-password",
@@ -107,6 +108,7 @@ void CopyServer(pg::Connection& source, const sandbox::Binaries& binaries, const
                         .env = {child.env.begin(), child.env.end()},
                         .account = account,
                         .deadline = deadline};
+  if (max_rate > 0) command.argv.push_back(fmt::format("--max-rate={}k", max_rate / 1024));
   // Without a user in the string, it would be the account's name and not this process's.
   command.env["PGUSER"] = source.Query("SELECT session_user").Text(0, 0);
   command.env["LC_ALL"] = "C";
@@ -154,7 +156,7 @@ Backup LocalProvider::Take(pg::Connection& source, std::chrono::milliseconds dea
   const std::string id = NewId();
   Partial partial(BackupsDirectory(repository_), id, account);
   const fs::path data = partial.path() / "data";
-  CopyServer(source, binaries, id, data, account, deadline);
+  CopyServer(source, binaries, id, data, account, max_rate_, deadline);
   VerifyData(data, binaries, account, id);
   Backup backup = DescribeBackup(data, binaries, account);
   for (const std::string& segment : SegmentsBetween(backup.timeline, backup.start, backup.end, backup.segment_bytes)) {

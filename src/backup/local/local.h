@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -12,8 +13,9 @@ namespace backup::local {
 // must be installed here.
 class LocalProvider : public BackupProvider {
  public:
-  explicit LocalProvider(const std::filesystem::path& repository)
-      : repository_(std::filesystem::absolute(repository)) {}
+  // `max_rate`: bytes a second that a backup reads of the server, in steps of 1024; 0: no limit.
+  explicit LocalProvider(const std::filesystem::path& repository, std::int64_t max_rate = 0)
+      : repository_(std::filesystem::absolute(repository)), max_rate_(max_rate) {}
 
   [[nodiscard]] std::string Name() const override { return "local"; }
   void PrepareArchive() override;
@@ -33,6 +35,7 @@ class LocalProvider : public BackupProvider {
   [[nodiscard]] std::filesystem::path DataOf(const std::string& id) const;
 
   std::filesystem::path repository_;
+  std::int64_t max_rate_;
 };
 
 }  // namespace backup::local
