@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <optional>
+#include <thread>
 
 #include "backup/local/archive.h"
 #include "backup/local/local.h"
@@ -297,6 +298,10 @@ TEST_F(BackupTest, LeavesNothingWhenTheDiskIsFull) {
   ASSERT_TRUE(caught);
   EXPECT_EQ(caught->code(), base::Code::kNoSpace);
   EXPECT_TRUE(empty);
+  // The server notices a moment later that pg_basebackup has gone.
+  for (int i = 0; i < 1000 && Text(*source_, "SELECT count(*) FROM pg_stat_replication") != "0"; ++i) {
+    std::this_thread::sleep_for(10ms);
+  }
   EXPECT_EQ(Text(*source_, "SELECT count(*) FROM pg_stat_replication"), "0");
 }
 

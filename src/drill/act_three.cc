@@ -17,11 +17,6 @@ using std::chrono::milliseconds;
 constexpr auto kTotalsRelease = "order-totals";
 constexpr auto kInvariant = "order totals add up";
 
-// It looks like a repair. But a customer owes the price at which the order was placed, not today's.
-constexpr auto kTotalsChange = R"(UPDATE public.orders o SET total_cents = o.quantity * p.price_cents
-FROM public.products p WHERE p.id = o.product_id AND o.total_cents <> o.quantity * p.price_cents;
-)";
-
 constexpr auto kTotalsYaml = R"yaml(version: 1
 title: Order totals follow the price list
 owner: shop-oncall@example.com
@@ -52,7 +47,6 @@ std::string NewQueries() {
 // Loaded orders and products, which no application changes: what they were when all was well, and are now.
 constexpr auto kContent =
     R"(SELECT md5(string_agg(md5(o::text), '' ORDER BY o.id)) FROM public.orders o WHERE o.id <= 120000)";
-constexpr auto kWrongTotals = "SELECT count(*) FROM public.orders WHERE total_cents <> quantity * unit_cents";
 
 class ActThree : private ReleaseAct {
  public:
@@ -95,13 +89,6 @@ class ActThree : private ReleaseAct {
     const bool named = diagnose.envelope.is_object() && diagnose.envelope.dump().find(kInvariant) != std::string::npos;
     stage_.Say("act 3: the invariant \"{}\" fails; diagnose names the way back", kInvariant);
     Check("diagnosed", named, "diagnose names the invariant that fails", kInvariant);
-  }
-
-  // Writes are stopped at the database: what is on its way is ended, what comes is refused.
-  void Fence() {
-    pg::Connection connection = Inspect(server_.Url(kShopDatabase));
-    connection.Exec("ALTER ROLE shop NOLOGIN");
-    connection.Exec("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'shop'");
   }
 
   void Restore() {

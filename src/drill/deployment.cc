@@ -33,7 +33,8 @@ void Deployment::Start(const std::string& version) {
   const std::filesystem::path ledger = directory_ / (name + ".ledger");
   const std::filesystem::path log = directory_ / (name + ".log");
   instances_.push_back(
-      {base::Child::Start(
+      {version,
+       base::Child::Start(
            {.argv = {std::filesystem::read_symlink("/proc/self/exe").string(), "drill-shop", "--repo",
                      repository_.string(), "--address", (directory_ / "address").string(), "--ledger", ledger.string(),
                      "--version-label", version, "--slot", std::to_string(slot), "--seed", std::to_string(slot + 1)}},
@@ -49,11 +50,11 @@ void Deployment::Start(const std::string& version) {
       .Detail(base::ReadFile(log));
 }
 
-void Deployment::AwaitOldest() {
-  Instance& instance = instances_.front();
+void Deployment::Await(std::size_t at) {
+  Instance& instance = instances_.at(at);
   const auto exit = instance.child.Wait(milliseconds(10'000));
   if (exit == 0) {
-    instances_.erase(instances_.begin());
+    instances_.erase(instances_.begin() + static_cast<std::ptrdiff_t>(at));
     return;
   }
   instance.child.Signal(SIGKILL);
@@ -64,7 +65,15 @@ void Deployment::AwaitOldest() {
 
 void Deployment::StopOldest() {
   instances_.front().child.Signal(SIGTERM);
-  AwaitOldest();
+  Await(0);
+}
+
+void Deployment::Stop(const std::string& version) {
+  for (std::size_t at = instances_.size(); at-- > 0;) {
+    if (instances_[at].version != version) continue;
+    instances_[at].child.Signal(SIGTERM);
+    Await(at);
+  }
 }
 
 void Deployment::Roll(const std::string& version) {
@@ -77,7 +86,7 @@ void Deployment::Roll(const std::string& version) {
 void Deployment::StopAll() {
   // One signal each: a second one would end a shop in the middle of a request.
   for (Instance& instance : instances_) instance.child.Signal(SIGTERM);
-  while (!instances_.empty()) AwaitOldest();
+  while (!instances_.empty()) Await(0);
 }
 
 }  // namespace drill

@@ -28,6 +28,8 @@ class Deployment {
   void StopOldest();
   // One by one, a new instance of HEAD beside each old one, which is then stopped.
   void Roll(const std::string& version);
+  // All instances of one version.
+  void Stop(const std::string& version);
   void StopAll();
   [[nodiscard]] std::size_t running() const { return instances_.size(); }
 
@@ -35,11 +37,12 @@ class Deployment {
 
  private:
   struct Instance {
+    std::string version;
     base::Child child;
     std::filesystem::path ledger;
     std::filesystem::path log;
   };
-  void AwaitOldest();
+  void Await(std::size_t at);  // that it stops in order; removes it
 
   Stage& stage_;
   std::filesystem::path directory_;

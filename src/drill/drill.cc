@@ -13,14 +13,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The packages outlive the workspace: copies of them, and of the list of what act three left behind.
+// The packages outlive the workspace: copies of them, of the list of what act three left behind, and of the conflicts
+// of act four.
 std::string KeepEvidence(base::Json& acts, const fs::path& asked) {
   const fs::path directory =
       asked.empty() ? fs::temp_directory_path() / ("switchback-drill-evidence-" + base::RandomHex(4)) : asked;
   base::MakeDirectories(directory, 0755);
   for (base::Json& act : acts) {
     const std::string name = "act" + std::to_string(act.at("act").get<int>());
-    for (const char* key : {"evidence", "left_behind_list"}) {
+    for (const char* key : {"evidence", "left_behind_list", "conflicts_list"}) {
       if (!act.contains(key)) continue;
       const fs::path from = act.at(key).get<std::string>();
       const fs::path to = directory / (name + (fs::is_directory(from) ? "" : "-" + from.filename().string()));
@@ -52,6 +53,7 @@ base::Json RunDrill(const DrillOptions& options) {
   acts.push_back(PlayWithoutSwitchback(stage, claims));
   acts.push_back(PlayRelease(stage, claims));
   acts.push_back(PlayLateRestore(stage, claims));
+  acts.push_back(PlaySalvage(stage, claims, options.load));
   const std::string evidence = KeepEvidence(acts, options.evidence);
   base::Json result = {{"held", claims.AllHeld()},
                        {"acts", acts},

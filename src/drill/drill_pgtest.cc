@@ -56,6 +56,7 @@ TEST_F(ShopTables, EveryStatementOfEachVersionPreparesOnItsSchema) {
   connection_->CheckPrepares(std::string(sql_text::kWrittenCustomers));
   connection_->CheckPrepares(std::string(sql_text::kWrittenOrders));
   for (const auto& [name, query] : ParseQueries(sql_text::kQueries18)) connection_->CheckPrepares(query.sql);
+  for (const auto& [name, query] : ParseQueries(sql_text::kQueriesChangeOrder)) connection_->CheckPrepares(query.sql);
   connection_->Exec(std::string(kChange[0]) + std::string(kChange[1]));
   for (const auto& [name, query] : ParseQueries(sql_text::kQueries19)) connection_->CheckPrepares(query.sql);
 }
@@ -84,6 +85,15 @@ TEST_F(ShopTables, AValueThatNobodyWroteIsAltered) {
   const Account account = Compare(std::vector{Wrote(1, 1000001, "Ada", "a-1")}, *connection_);
   EXPECT_THAT(account.lost, IsEmpty());
   EXPECT_THAT(account.altered, SizeIs(1));
+}
+
+TEST_F(ShopTables, ATotalThatDoesNotAddUpIsAltered) {
+  connection_->Exec("UPDATE public.orders SET total_cents = 1, written_by = 'a-1' WHERE id = 1");
+  LedgerLine line;
+  line.write = LedgerWrite{"orders", 1, "a-1", {{"quantity", "2"}}};
+  const Account account = Compare(std::vector{line}, *connection_);
+  ASSERT_THAT(account.altered, SizeIs(1));
+  EXPECT_EQ(account.altered[0].column, "total_cents");
 }
 
 TEST_F(ShopTables, BothNamesOfARenamedColumnAreCompared) {

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "drill/conflicts.h"
 #include "drill/ledger.h"
 #include "drill/queries.h"
 #include "drill/sql_text.h"
@@ -68,6 +69,53 @@ TEST(Queries, EachVersionHasTheRequestsOfTheShop) {
 
 TEST(Queries, AStatementWithoutANameIsRefused) { EXPECT_THROW(ParseQueries("-- a comment\nSELECT 1;\n"), base::Error); }
 TEST(Queries, AStatementWithoutAnEndIsRefused) { EXPECT_THROW(ParseQueries("-- a()\nSELECT 1\n"), base::Error); }
+
+// Order 7: its total is altered. Customer 8: its only writes are lost.
+Account WithOneOfEach() {
+  Account account;
+  account.altered = {{"orders", 7, "total_cents", "300", "200"}};
+  account.lost = {{"customers", 8, "a-1", {{"name", "Ida"}, {"phone", "1"}}},
+                  {"customers", 8, "a-2", {{"name", "Ada"}}}};
+  return account;
+}
+
+std::vector<LedgerLine> WroteToBoth() {
+  LedgerLine order = At(1, Outcome::kOk);
+  order.write = LedgerWrite{"orders", 7, "a-1", {}};
+  LedgerLine customer = At(2, Outcome::kOk);
+  customer.write = LedgerWrite{"customers", 8, "a-2", {}};
+  return {order, customer};
+}
+
+base::Json ConflictsAbout(const std::string& total, const std::string& write, const std::string& row = "8") {
+  return {{"conflicts",
+           {{{"table", {"public", "orders"}},
+             {"key", {{"id", "7"}}},
+             {"column", "total_cents"},
+             {"application", total},
+             {"take", "restored"}},
+            {{"table", {"public", "customers"}},
+             {"key", {{"id", row}}},
+             {"application", {{"id", row}, {"name", "Ada"}, {"phone", "1"}, {"written_by", write}}},
+             {"take", "restored"}}}}};
+}
+
+TEST(Conflicts, WhatTheyNameWithItsValueIsNotLost) {
+  const Named named = HoldAgainst(ConflictsAbout("200", "a-2"), WroteToBoth(), WithOneOfEach());
+  EXPECT_EQ(named.conflicts, 2);
+  EXPECT_THAT(named.unnamed, SizeIs(0));
+  EXPECT_THAT(named.strange, SizeIs(0));
+}
+
+TEST(Conflicts, WithAnotherValueTheyNameNothing) {
+  EXPECT_THAT(HoldAgainst(ConflictsAbout("300", "a-1"), WroteToBoth(), WithOneOfEach()).unnamed, SizeIs(3));
+}
+
+TEST(Conflicts, OfARowThatNobodyWroteToAreStrange) {
+  const Named named = HoldAgainst(ConflictsAbout("200", "a-2", "9"), WroteToBoth(), WithOneOfEach());
+  EXPECT_THAT(named.unnamed, SizeIs(2));
+  EXPECT_THAT(named.strange, ElementsAre("customers 9"));
+}
 
 TEST(Ledger, ReadsBackInOrderOfTimeAndLeavesOutATornLine) {
   const auto directory = std::filesystem::temp_directory_path() / ("switchback-ledger-" + base::RandomHex(4));

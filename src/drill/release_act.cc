@@ -4,7 +4,6 @@
 
 #include "base/file.h"
 #include "drill/acts.h"
-#include "drill/sql_text.h"
 
 namespace drill {
 
@@ -23,7 +22,7 @@ void ReleaseAct::Check(const std::string& name, bool held, const std::string& te
 
 void ReleaseAct::Prepare(const std::string& release, const std::map<std::string, std::string>& files) {
   release_ = release;
-  repository_.Commit({{"queries.sql", std::string(sql_text::kQueries18)}}, "Shop 1.8");
+  repository_.Commit({{"queries.sql", files.at("queries/shop-1.8.sql")}}, "Shop 1.8");
   tool_.Expect({"init", "--apply", "--repository", (stage_.ServerDirectory("backups") / name_).string()});
   server_.Stop();
   server_.Start();
@@ -48,6 +47,12 @@ Traffic ReleaseAct::Since(std::int64_t from_us, const std::string& version) cons
 Account ReleaseAct::CompareNow() {
   pg::Connection connection = Inspect(server_.Url(kShopDatabase));
   return Compare(shops_.Lines(), connection);
+}
+
+void ReleaseAct::Fence() {
+  pg::Connection connection = Inspect(server_.Url(kShopDatabase));
+  connection.Exec("ALTER ROLE shop NOLOGIN");
+  connection.Exec("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'shop'");
 }
 
 std::string ReleaseAct::Ask(const std::string& sql) { return Inspect(server_.Url(kShopDatabase)).Exec(sql).Text(0, 0); }

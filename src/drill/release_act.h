@@ -21,12 +21,14 @@ class ReleaseAct {
  protected:
   ReleaseAct(Stage& stage, Claims& claims, const std::string& name);
 
-  // `files` are those of releases/RELEASE; `init`, then the release in Git with its plan.
+  // `files` are those of releases/RELEASE, with the queries of shop 1.8; `init`, then the release in Git with its plan.
   void Prepare(const std::string& release, const std::map<std::string, std::string>& files);
   // What the shop's users met since then, of one version or of all.
   [[nodiscard]] Traffic Since(std::int64_t from_us, const std::string& version = {}) const;
   [[nodiscard]] Account CompareNow();
   [[nodiscard]] bool HasColumn(const std::string& column);
+  // Stops writes at the database: what is on its way is ended, what comes is refused.
+  void Fence();
   // One value from the act's database, as superuser.
   [[nodiscard]] std::string Ask(const std::string& sql);
   // `evidence build` and `evidence verify`; also that a package with one changed line is refused. The path of the

@@ -53,6 +53,23 @@ std::string Table(const base::Json& acts) {
   return text;
 }
 
+// The same restore of act four, twice.
+std::string SideBySide(const base::Json& act) {
+  const base::Json& without = act.at("without_salvage");
+  const base::Json& with = act.at("with_salvage");
+  const auto row = [](const char* name, const std::string& left, const std::string& right) {
+    return fmt::format("{:<28}{:<20}{}\n", name, left, right);
+  };
+  const auto lost = [](const base::Json& side) {
+    return fmt::format("{} of {}", CountOf(side, "lost"), CountOf(side, "acknowledged"));
+  };
+  return row("", "without salvage", "with salvage") + row("acknowledged writes lost", lost(without), lost(with)) +
+         row("named conflicts", "-", std::to_string(CountOf(with, "conflicts"))) +
+         row("applied", "-", fmt::format("{} of {} changes", CountOf(with, "applied"), CountOf(with, "changes"))) +
+         row("in conflict, skipped", "-",
+             fmt::format("{}, {}", CountOf(with, "in_conflict"), CountOf(with, "skipped")));
+}
+
 std::string ClaimLines(const base::Json& claims) {
   std::string text;
   std::size_t held = 0;
@@ -81,6 +98,7 @@ std::string RenderDrill(const base::Json& result) {
       text += fmt::format("Restore took {}; schema and data equal the checkpoint by content hash.\n",
                           Seconds(act.at("restore_ms")));
     }
+    if (act.at("act") == 4) text += "\nThe restore of act 4, twice:\n" + SideBySide(act);
     if (act.contains("notes")) {
       for (const base::Json& note : act.at("notes")) text += note.get<std::string>() + "\n";
     }

@@ -64,6 +64,7 @@ class Shop {
   void RenameCustomer();
   void ReadCustomer();
   void AddOrder();
+  void ChangeOrder();
   void ReadOrder();
 
   int Below(int end) { return std::uniform_int_distribution<int>(0, end - 1)(random_); }
@@ -71,6 +72,7 @@ class Shop {
     return fmt::format("{} {}", kNames[static_cast<std::size_t>(Below(kNames.size()))], Below(1000));
   }
   std::int64_t LoadedCustomer() { return options_.slot + 1 + kShopSlots * Below(kLoadedCustomers / kShopSlots); }
+  std::int64_t LoadedOrder() { return options_.slot + 1 + kShopSlots * Below(kLoadedOrders / kShopSlots); }
   std::int64_t NextKey() { return 1'000'000 + 100'000L * options_.slot + ++keys_; }
 
   void Connect();
@@ -166,6 +168,7 @@ void Shop::ReadCustomer() {
 }
 
 void Shop::AddOrder() {
+  if (queries_.contains("change_order") && Below(2) == 0) return ChangeOrder();
   const int quantity = 1 + Below(5);
   const std::int64_t row = NextKey();
   const bool own = !memory_.customer_ids.empty() && Below(2) == 0;
@@ -178,6 +181,12 @@ void Shop::AddOrder() {
   }
   memory_.orders[row] = quantity;
   memory_.order_ids.push_back(row);
+}
+
+void Shop::ChangeOrder() {
+  if (Write("change_order", "orders", LoadedOrder(), {{"quantity", std::to_string(1 + Below(5))}}) != 1) {
+    throw WrongAnswer{"order to change is gone"};
+  }
 }
 
 void Shop::ReadOrder() {

@@ -56,15 +56,12 @@ void CompareValues(const RowKey& key, const Chain& chain, std::size_t length, co
     for (const auto& [name, value] : chain[i]->write->values.items()) expected[name] = value;
   }
   if (expected.contains("name")) expected["display_name"] = expected["name"];
+  if (key.first == "orders") expected["total_cents"] = row.values.at("due");
   for (const auto& [column, value] : row.values) {
     const auto wanted = expected.find(column);
     if (wanted != expected.end() && wanted->second != value) {
-      account.altered.push_back(fmt::format(R"({} {}: {} holds "{}", written was "{}")", key.first, key.second, column,
-                                            value, wanted->second));
+      account.altered.push_back({key.first, key.second, column, value, wanted->second});
     }
-  }
-  if (key.first == "orders" && row.values.at("adds_up") != "true") {
-    account.altered.push_back(fmt::format("orders {}: the total does not add up", key.second));
   }
 }
 
@@ -122,8 +119,13 @@ std::span<const LedgerLine> Between(std::span<const LedgerLine> lines, std::int6
 }
 
 base::Json Account::ToJson() const {
-  return {{"acknowledged", acknowledged}, {"unknown", unknown}, {"unknown_present", unknown_present},
-          {"lost", lost.size()},          {"altered", altered}, {"unledgered", unledgered}};
+  base::Json sentences = base::Json::array();
+  for (const Altered& each : altered) {
+    sentences.push_back(fmt::format(R"({} {}: {} holds "{}", written was "{}")", each.table, each.row, each.column,
+                                    each.holds, each.written));
+  }
+  return {{"acknowledged", acknowledged}, {"unknown", unknown},   {"unknown_present", unknown_present},
+          {"lost", lost.size()},          {"altered", sentences}, {"unledgered", unledgered}};
 }
 
 Account Compare(std::span<const LedgerLine> lines, pg::Connection& connection) {

@@ -29,19 +29,29 @@ std::span<const LedgerLine> Between(std::span<const LedgerLine> lines, std::int6
 // Now, on the ledgers' clock.
 std::int64_t NowUs();
 
+// A column that holds something else than what was written to it.
+struct Altered {
+  std::string table;
+  std::int64_t row = 0;
+  std::string column;
+  std::string holds;
+  std::string written;
+};
+
 // The ledgers against the database, row by row and write by write.
 struct Account {
   std::int64_t acknowledged = 0;
   std::int64_t unknown = 0;
   std::int64_t unknown_present = 0;
-  std::vector<LedgerWrite> lost;     // acknowledged, and not in the database
-  std::vector<std::string> altered;  // rows that hold something else than what was written to them, as sentences
-  std::int64_t unledgered = 0;       // rows in the database whose last write no ledger knows
-  base::Json ToJson() const;
+  std::vector<LedgerWrite> lost;  // acknowledged, and not in the database
+  std::vector<Altered> altered;
+  std::int64_t unledgered = 0;  // rows in the database whose last write no ledger knows
+  base::Json ToJson() const;    // what is altered as sentences
 };
 
 // Reads the rows that the applications wrote. Of the columns name, display_name and phone it compares those that exist:
-// during a release with both names, both must hold what was written.
+// during a release with both names, both must hold what was written. The total of an order that they wrote must be what
+// its quantity costs.
 Account Compare(std::span<const LedgerLine> lines, pg::Connection& connection);
 
 }  // namespace drill

@@ -31,7 +31,7 @@ struct Cell {
 struct Other {
   Cell cell = {};
   bool follows = false;  // up(old) = new
-  bool agrees = false;   // and down(new) = old
+  bool agrees = false;   // and down(new) = old; or new is empty, and down(new) is not old: no trigger made it
 };
 
 struct Change {

@@ -166,16 +166,17 @@ InStep InStepOf(const plan::Pair& pair, const std::string& arguments) {
                                              plan::Up(pair, stage, "r.", plan::Guard::kTry), pair.new_has_equality));
   InStep in_step;
   in_step.follows = fmt::format("(SELECT {} FROM (SELECT {}) AS s, ({}) AS r)", up, sides, from_old);
+  const std::string empty = fmt::format("({}[2]) IS NULL", arguments);
   if (!pair.down) {
-    in_step.agrees = in_step.follows;
+    in_step.agrees = fmt::format("({} OR {})", in_step.follows, empty);
     return in_step;
   }
   const std::string from_new = row(*pair.down, pair.new_name, kNew);
   const std::string down =
       fmt::format("NOT ({})", plan::Distinct(fmt::format("s.{}", pg::Ident(kOld)),
                                              plan::Down(pair, stage, "r.", plan::Guard::kTry), pair.old_has_equality));
-  in_step.agrees =
-      fmt::format("({} AND (SELECT {} FROM (SELECT {}) AS s, ({}) AS r))", in_step.follows, down, sides, from_new);
+  const std::string back = fmt::format("(SELECT {} FROM (SELECT {}) AS s, ({}) AS r)", down, sides, from_new);
+  in_step.agrees = fmt::format("CASE WHEN {0} THEN {1} OR NOT {2} ELSE {1} AND {2} END", empty, in_step.follows, back);
   return in_step;
 }
 

@@ -62,7 +62,8 @@ Shape ShapeOf(const Table& table, const stream::Relation& relation);
 bool HasTypes(pg::Connection& restored, const plan::Pair& pair);
 
 // For each pair that has a new column two expressions over `arguments`, an array of texts in the order of
-// Shape::needed: whether up(old) = new, and whether down(new) = old as well.
+// Shape::needed: whether up(old) = new, and whether no trigger can have spoilt old: down(new) = old as well, or new is
+// empty and down makes something else of that.
 struct InStep {
   std::string follows;
   std::string agrees;

@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "base/digest.h"
+#include "base/error.h"
 #include "base/file.h"
 
 namespace drill_test {
@@ -29,6 +31,11 @@ END;
 
 }  // namespace
 
+std::string Setting(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : otherwise;
+}
+
 Bench Bench::Start(const sandbox::Binaries& binaries, const std::string& url, const std::filesystem::path& directory,
                    const std::string& scale, const std::string& column, const std::string& protocol) {
   const std::string name = fmt::format("{}-{}", protocol, base::RandomHex(3));
@@ -36,10 +43,10 @@ Bench Bench::Start(const sandbox::Binaries& binaries, const std::string& url, co
   const std::filesystem::path log = directory / (name + ".log");
   base::WriteFile(script, Script(column, name));
   return {name,
-          base::Child::Start(
-              {.argv = {binaries.Program("pgbench"), "--no-vacuum", "--scale=" + scale, "--client=2", "--time=3600",
-                        "--rate=60", "--protocol=" + protocol, "--file=" + script.string(), url}},
-              log),
+          base::Child::Start({.argv = {binaries.Program("pgbench"), "--no-vacuum", "--scale=" + scale, "--client=2",
+                                       "--time=3600", "--rate=" + Setting("SB_PGBENCH_RATE", "60"),
+                                       "--protocol=" + protocol, "--file=" + script.string(), url}},
+                             log),
           log};
 }
 
@@ -54,6 +61,18 @@ std::string Bench::Stop() {
   child_.Signal(SIGTERM);
   child_.Wait(std::chrono::milliseconds(10'000));
   return complaints;
+}
+
+std::int64_t Bench::Finish() {
+  static constexpr std::string_view kProcessed = "number of transactions actually processed: ";
+  child_.Signal(SIGALRM);
+  const std::optional<int> exit = child_.Wait(std::chrono::milliseconds(30'000));
+  const std::string said = base::ReadFile(log_);
+  const std::size_t at = said.find(kProcessed);
+  if (exit != 0 || at == std::string::npos) {
+    throw base::Error(base::Code::kInternal, name_ + " did not end in order").Detail(said);
+  }
+  return std::stoll(said.substr(at + kProcessed.size()));
 }
 
 void Application::Start() {
@@ -72,6 +91,13 @@ std::string Application::Stop() {
   for (Bench& bench : benches_) complaints += bench.Stop();
   benches_.clear();
   return complaints;
+}
+
+std::map<std::string, std::int64_t> Application::Finish() {
+  std::map<std::string, std::int64_t> acknowledged;
+  for (Bench& bench : benches_) acknowledged[bench.name()] = bench.Finish();
+  benches_.clear();
+  return acknowledged;
 }
 
 std::vector<std::string> Application::Names() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -10,8 +11,11 @@
 
 namespace drill_test {
 
-// One pgbench at work: its script for the account's balance in `column`, its protocol, two clients. Each transaction
-// leaves `name` in pgbench_history.filler, so that its progress can be seen.
+// What the environment says, or otherwise.
+std::string Setting(const char* name, const char* otherwise);
+
+// One pgbench at work: its script for the account's balance in `column`, its protocol, two clients, SB_PGBENCH_RATE
+// transactions a second. Each transaction leaves `name` in pgbench_history.filler, so that its progress can be seen.
 class Bench {
  public:
   static Bench Start(const sandbox::Binaries& binaries, const std::string& url, const std::filesystem::path& directory,
@@ -21,6 +25,9 @@ class Bench {
   std::string Complaints();
   // Ends it; what it said until then.
   std::string Stop();
+  // Lets it end in order, as when its time is up: the transactions that were acknowledged to it. Throws what it said
+  // when it did not.
+  std::int64_t Finish();
 
  private:
   Bench(std::string name, base::Child child, std::filesystem::path log)
@@ -50,6 +57,8 @@ class Application {
   void Start();
   // Complaints of all, until now.
   std::string Stop();
+  // Of each, by its name.
+  std::map<std::string, std::int64_t> Finish();
   std::string Complaints();
   [[nodiscard]] bool running() const { return !benches_.empty(); }
   [[nodiscard]] std::vector<std::string> Names() const;

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <thread>
@@ -35,9 +34,37 @@ ALTER TABLE pgbench_accounts ALTER COLUMN balance TYPE bigint;
 ALTER TABLE pgbench_accounts ALTER COLUMN balance SET NOT NULL;
 )";
 
-std::string Scale() {
-  const char* scale = std::getenv("SB_PGBENCH_SCALE");
-  return scale != nullptr ? scale : "3";
+// A repair that is none. The applications write to each of these rows, so each image that they send carries the damage.
+constexpr auto kSpoil = "UPDATE pgbench_tellers SET bid = 1 WHERE bid <> 1;\n";
+constexpr auto kSpoilt = "SELECT count(*) FROM public.pgbench_tellers WHERE bid <> (tid - 1) / 10 + 1";
+
+std::string Scale() { return Setting("SB_PGBENCH_SCALE", "3"); }
+
+std::int64_t Transactions(pg::Connection& connection, const std::string& name) {
+  return connection.Query("SELECT count(*) FROM public.pgbench_history WHERE filler = $1", {name}).Int(0, 0);
+}
+
+bool HasColumn(pg::Connection& connection, const std::string& column) {
+  return connection
+      .Query(
+          "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'public.pgbench_accounts'::regclass AND attname = "
+          "$1 AND NOT attisdropped)",
+          {column})
+      .Bool(0, 0);
+}
+
+// One statement, so one snapshot. Of the two names of the balance, those that exist.
+void ExpectEqualSums(pg::Connection& connection) {
+  std::string sums =
+      "(SELECT sum(tbalance) FROM public.pgbench_tellers), (SELECT sum(bbalance) FROM public.pgbench_branches)";
+  for (const std::string column : {"abalance", "balance"}) {
+    if (HasColumn(connection, column)) sums += fmt::format(", (SELECT sum({}) FROM public.pgbench_accounts)", column);
+  }
+  const pg::Result result =
+      connection.Exec("SELECT coalesce((SELECT sum(delta) FROM public.pgbench_history), 0), " + sums);
+  EXPECT_GE(result.columns(), 4);
+  for (int i = 1; i < result.columns(); ++i)
+    EXPECT_EQ(result.Int(0, i), result.Int(0, 0)) << "sum " << i << " of " << sums;
 }
 
 // A release on a database that pgbench made, walked forward, back and forward again while both scripts run.
@@ -59,7 +86,6 @@ class PgbenchRelease : public testing::Test {
     project_ = workspace_->path() / "project";
     base::MakeDirectories(project_ / "releases" / kRelease, 0755);
     base::WriteFile(project_ / "releases" / kRelease / "release.yaml", kReleaseYaml);
-    base::WriteFile(project_ / "releases" / kRelease / "change.sql", kChange);
     pooler_.emplace(url_, "transaction", 2);
     old_.emplace(binaries_, url_, pooler_->Conninfo(), workspace_->path(), Scale(), "abalance");
     new_.emplace(binaries_, url_, pooler_->Conninfo(), workspace_->path(), Scale(), "balance");
@@ -88,6 +114,17 @@ class PgbenchRelease : public testing::Test {
     command.argv.emplace_back("--json");
     const base::Finished finished = base::Run(command);
     ASSERT_EQ(finished.exit, 0) << arguments.front() << "\n" << finished.out << finished.err;
+    result_ = base::ParseJson(finished.out, arguments.front()).at("result");
+  }
+
+  // The server archives, and the release is planned.
+  void Prepare(const std::string& change) {
+    base::WriteFile(project_ / "releases" / kRelease / "change.sql", change);
+    ASSERT_NO_FATAL_FAILURE(Switchback({"init", "--apply", "--repository", ServerDirectory("backups").string()}));
+    server_->Stop();
+    server_->Start();
+    url_ = server_->Url("bank");
+    ASSERT_NO_FATAL_FAILURE(Switchback({"plan", kRelease}));
   }
 
   // Some time with the applications at work: each one that runs must get on, none may have failed, and no money is made
@@ -98,40 +135,15 @@ class PgbenchRelease : public testing::Test {
     const auto more = new_->Names();
     names.insert(names.end(), more.begin(), more.end());
     std::map<std::string, std::int64_t> before;
-    for (const std::string& name : names) before[name] = Transactions(name);
+    pg::Connection connection = Connect();
+    for (const std::string& name : names) before[name] = Transactions(connection, name);
     std::this_thread::sleep_for(milliseconds(1500));
-    for (const std::string& name : names) EXPECT_GT(Transactions(name), before[name]) << name << " stands still";
+    for (const std::string& name : names) {
+      EXPECT_GT(Transactions(connection, name), before[name]) << name << " stands still";
+    }
     EXPECT_EQ(old_->Complaints(), "");
     EXPECT_EQ(new_->Complaints(), "");
-    ExpectEqualSums();
-  }
-
-  std::int64_t Transactions(const std::string& name) const {
-    return Connect().Query("SELECT count(*) FROM public.pgbench_history WHERE filler = $1", {name}).Int(0, 0);
-  }
-
-  [[nodiscard]] bool HasColumn(const std::string& column) const {
-    return Connect()
-        .Query(
-            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'public.pgbench_accounts'::regclass AND attname "
-            "= $1 "
-            "AND NOT attisdropped)",
-            {column})
-        .Bool(0, 0);
-  }
-
-  // One statement, so one snapshot. Of the two names of the balance, those that exist.
-  void ExpectEqualSums() const {
-    std::string sums =
-        "(SELECT sum(tbalance) FROM public.pgbench_tellers), (SELECT sum(bbalance) FROM public.pgbench_branches)";
-    for (const std::string column : {"abalance", "balance"}) {
-      if (HasColumn(column)) sums += fmt::format(", (SELECT sum({}) FROM public.pgbench_accounts)", column);
-    }
-    const pg::Result result =
-        Connect().Exec("SELECT coalesce((SELECT sum(delta) FROM public.pgbench_history), 0), " + sums);
-    EXPECT_GE(result.columns(), 4);
-    for (int i = 1; i < result.columns(); ++i)
-      EXPECT_EQ(result.Int(0, i), result.Int(0, 0)) << "sum " << i << " of " << sums;
+    ExpectEqualSums(connection);
   }
 
   void ExpectOldRefused() const {
@@ -149,6 +161,7 @@ class PgbenchRelease : public testing::Test {
   std::optional<sandbox::Server> server_;
   std::string url_;
   std::filesystem::path project_;
+  base::Json result_;  // of the last command
   std::optional<test::PgBouncer> pooler_;
   std::optional<Application> old_;
   std::optional<Application> new_;
@@ -157,11 +170,7 @@ class PgbenchRelease : public testing::Test {
 #define SWITCHBACK(...) ASSERT_NO_FATAL_FAILURE(Switchback({__VA_ARGS__}))
 
 TEST_F(PgbenchRelease, ForwardBackAndForwardWithBothScripts) {
-  SWITCHBACK("init", "--apply", "--repository", ServerDirectory("backups").string());
-  server_->Stop();
-  server_->Start();
-  url_ = server_->Url("bank");
-  SWITCHBACK("plan", kRelease);
+  ASSERT_NO_FATAL_FAILURE(Prepare(kChange));
 
   old_->Start();
   Arrow("start");
@@ -182,7 +191,8 @@ TEST_F(PgbenchRelease, ForwardBackAndForwardWithBothScripts) {
   EXPECT_EQ(new_->Stop(), "");
   SWITCHBACK("rollback", kRelease, "--to", "start");
   Arrow("back at start, old only");
-  EXPECT_FALSE(HasColumn("balance"));
+  auto connection = Connect();
+  EXPECT_FALSE(HasColumn(connection, "balance"));
 
   SWITCHBACK("run", kRelease);
   new_->Start();
@@ -205,6 +215,48 @@ TEST_F(PgbenchRelease, ForwardBackAndForwardWithBothScripts) {
   EXPECT_EQ(Connect().Exec("SELECT count(*) FROM pg_replication_slots").Int(0, 0), 0)
       << "a release that is over keeps WAL";
   EXPECT_EQ(Connect().Exec("SELECT count(*) FROM pg_publication").Int(0, 0), 0);
+}
+
+// The history is the ledger: a restore takes it back to the checkpoint, salvage brings it and all balances up to the
+// last transaction that was acknowledged to a client, and nothing of what the release spoilt.
+TEST_F(PgbenchRelease, SalvageKeepsTheBooks) {
+  ASSERT_NO_FATAL_FAILURE(Prepare(std::string(kChange) + kSpoil));
+  old_->Start();
+  SWITCHBACK("checkpoint", kRelease);
+  SWITCHBACK("run", kRelease);
+  new_->Start();
+  std::this_thread::sleep_for(std::chrono::seconds(std::stoi(Setting("SB_PGBENCH_SECONDS", "3"))));
+  EXPECT_EQ(old_->Complaints(), "");
+  EXPECT_EQ(new_->Complaints(), "");
+  std::map<std::string, std::int64_t> acknowledged = old_->Finish();
+  acknowledged.merge(new_->Finish());
+  ASSERT_THAT(acknowledged, testing::SizeIs(4));
+  EXPECT_GT(Connect().Exec(kSpoilt).Int(0, 0), 0);
+
+  const auto begin = std::chrono::steady_clock::now();
+  SWITCHBACK("restore", kRelease, "--salvage", "--directory", (ServerDirectory("restored") / "data").string());
+  const auto took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
+  auto restored = pg::Connection::Open({.conninfo = result_.at("url").get<std::string>(), .application_name = "test"});
+  std::int64_t total = 0;
+  for (const auto& [name, count] : acknowledged) {
+    EXPECT_GT(count, 0) << name;
+    EXPECT_EQ(Transactions(restored, name), count) << name;
+    total += count;
+  }
+  ExpectEqualSums(restored);
+  EXPECT_FALSE(HasColumn(restored, "balance"));
+  EXPECT_EQ(restored.Exec(kSpoilt).Int(0, 0), 0);
+
+  const base::Json& salvage = result_.at("salvage");
+  const std::int64_t left_behind = result_.at("left_behind").at("applications");
+  EXPECT_GT(left_behind, 0);
+  EXPECT_LE(left_behind, total);
+  EXPECT_EQ(salvage.at("applied"), 4 * left_behind) << salvage.dump(1);
+  EXPECT_EQ(salvage.at("changes"), 4 * left_behind);
+  EXPECT_EQ(salvage.at("conflicts"), 0);
+  fmt::print(
+      "scale {}: {} transactions acknowledged, {} of them since the checkpoint; restored and salvaged in {} ms\n",
+      Scale(), total, left_behind, took.count());
 }
 
 }  // namespace
