@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <thread>
+#include <utility>
 
 #include "backup/programs.h"
 #include "base/file.h"
