@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "backup/follower.h"
+
 namespace backup {
 namespace {
 
@@ -61,6 +63,11 @@ const Backup& ChooseBackup(const std::vector<Backup>& backups, const Point& poin
   throw base::Error(base::Code::kNoBackupForPoint,
                     fmt::format("no backup ends before {} on timeline {}", point.lsn.Text(), point.timeline))
       .Detail(reasons.empty() ? "there is no backup at all" : reasons);
+}
+
+std::unique_ptr<Follower> BackupProvider::Follow(const RestoreRequest& /*request*/,
+                                                 const std::filesystem::path& /*wal*/) {
+  return nullptr;
 }
 
 Restored Await(Restoration& restoration, const std::function<void(const std::string&)>& tell) {

@@ -105,6 +105,8 @@ class Restoration {
 // Polls until it is done; throws its error where it failed. `tell` gets each new text.
 Restored Await(Restoration& restoration, const std::function<void(const std::string&)>& tell = {});
 
+class Follower;
+
 class BackupProvider {
  public:
   virtual ~BackupProvider() = default;
@@ -137,6 +139,10 @@ class BackupProvider {
   // started: kNoBackupForPoint, kPointNotArchived, kArchiveGap, kPointUnknown, kDirectoryExists. Later failures come
   // through Poll.
   virtual std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) = 0;
+  // A hot standby that is parked where the segment of `request.point` begins (see backup/follower.h), from a backup
+  // that ends before the point. Null: this provider gives no segments one by one. Throws as StartRestore, and
+  // kRestoreFailed.
+  virtual std::unique_ptr<Follower> Follow(const RestoreRequest& request, const std::filesystem::path& source_wal);
   // Stops a restored server and removes all that StartRestore made for it.
   virtual void Discard(const Restored& restored) = 0;
   // A directory on this machine that holds the archived segments as plain files; nothing: there is none.

@@ -27,36 +27,18 @@ milliseconds Since(steady_clock::time_point start) {
 
 fs::path DataOf(const RecoveryJob& job) { return job.request.directory / "data"; }
 
-// What makes the copy end at the point, and keeps it from reaching out: it archives nothing, subscribes to nothing,
-// waits for no standby, and runs no command of the source's configuration.
+// What makes the copy end at the point.
 std::map<std::string, std::string> RecoverySettings(const RecoveryJob& job) {
   const Point& point = job.request.point;
-  const std::string control = RunControlData(DataOf(job), job.binaries, job.account);
-  std::map<std::string, std::string> settings = {
+  std::map<std::string, std::string> settings = CopySettings(job);
+  settings.merge(std::map<std::string, std::string>{
       {"restore_command", job.restore_command},
       {point.name.empty() ? "recovery_target_lsn" : "recovery_target_name",
        point.name.empty() ? point.lsn.Text() : point.name},
       {"recovery_target_inclusive", "off"},
-      {"recovery_target_timeline", std::to_string(point.timeline)},
       {"recovery_target_action", "promote"},
-      {"recovery_end_command", ""},
-      {"archive_cleanup_command", ""},
-      {"archive_mode", "off"},
-      {"primary_conninfo", ""},
-      {"primary_slot_name", ""},
-      {"synchronous_standby_names", ""},
-      {"max_logical_replication_workers", "0"},
       {"hot_standby", "off"},
-      {"log_min_messages", "warning"},
-      {"max_connections", ControlData(control, "max_connections setting")},
-      {"max_worker_processes", ControlData(control, "max_worker_processes setting")},
-      {"max_wal_senders", ControlData(control, "max_wal_senders setting")},
-      {"max_prepared_transactions", ControlData(control, "max_prepared_xacts setting")},
-      {"max_locks_per_transaction", ControlData(control, "max_locks_per_xact setting")},
-  };
-  if (job.request.throwaway) {
-    for (const char* name : {"fsync", "full_page_writes", "synchronous_commit"}) settings[name] = "off";
-  }
+  });
   return settings;
 }
 
@@ -129,24 +111,13 @@ void RemoveOldTargets(const fs::path& file) {
   std::ofstream(file, std::ios::trunc) << kept;  // in place: owner and mode stay
 }
 
-// What a server must find in a copy, whoever made it. The presence of recovery.signal asks for recovery from the
-// archive; what a standby left behind would ask for something else.
-void PrepareCopy(const fs::path& data) {
-  std::error_code ignored;
-  fs::remove(data / "standby.signal", ignored);
-  base::WriteFile(data / "recovery.signal", "");
-  RemoveOldTargets(data / "postgresql.conf");
-  RemoveOldTargets(data / "postgresql.auto.conf");
-}
-
 Restored Recover(const RecoveryJob& job, const std::function<void(const std::string&)>& tell) {
   Restored restored;
   restored.backup_id = job.backup.id;
   restored.directory = job.request.directory;
   auto start = steady_clock::now();
   tell("copying the backup " + job.backup.id);
-  job.copy(DataOf(job));
-  PrepareCopy(DataOf(job));
+  MakeCopy(job, "recovery.signal");
   restored.copy = Since(start);
   base::Failpoint(base::FailpointId::kRestoreCopied);
 
@@ -234,10 +205,51 @@ fs::path Checked(const fs::path& directory) {
 
 }  // namespace
 
-std::unique_ptr<Restoration> BeginRecovery(RecoveryJob job) {
+void MakeDirectory(RecoveryJob& job) {
   job.request.directory = Checked(job.request.directory);
   MakeNewDirectory(job.request.directory, job.account);
   sandbox::Claim(job.request.directory);
+}
+
+// The presence of the signal asks for that kind of recovery; another one that was left behind would ask for something
+// else.
+void MakeCopy(const RecoveryJob& job, const std::string& signal) {
+  const fs::path data = DataOf(job);
+  job.copy(data);
+  std::error_code ignored;
+  for (const char* name : {"standby.signal", "recovery.signal"}) fs::remove(data / name, ignored);
+  base::WriteFile(data / signal, "");
+  RemoveOldTargets(data / "postgresql.conf");
+  RemoveOldTargets(data / "postgresql.auto.conf");
+}
+
+// It archives nothing, subscribes to nothing, waits for no standby, and runs no command of the source's configuration.
+std::map<std::string, std::string> CopySettings(const RecoveryJob& job) {
+  const std::string control = RunControlData(DataOf(job), job.binaries, job.account);
+  std::map<std::string, std::string> settings = {
+      {"recovery_target_timeline", std::to_string(job.request.point.timeline)},
+      {"recovery_end_command", ""},
+      {"archive_cleanup_command", ""},
+      {"archive_mode", "off"},
+      {"primary_conninfo", ""},
+      {"primary_slot_name", ""},
+      {"synchronous_standby_names", ""},
+      {"max_logical_replication_workers", "0"},
+      {"log_min_messages", "warning"},
+      {"max_connections", ControlData(control, "max_connections setting")},
+      {"max_worker_processes", ControlData(control, "max_worker_processes setting")},
+      {"max_wal_senders", ControlData(control, "max_wal_senders setting")},
+      {"max_prepared_transactions", ControlData(control, "max_prepared_xacts setting")},
+      {"max_locks_per_transaction", ControlData(control, "max_locks_per_xact setting")},
+  };
+  if (job.request.throwaway) {
+    for (const char* name : {"fsync", "full_page_writes", "synchronous_commit"}) settings[name] = "off";
+  }
+  return settings;
+}
+
+std::unique_ptr<Restoration> BeginRecovery(RecoveryJob job) {
+  MakeDirectory(job);
   return std::make_unique<Recovery>(std::move(job));
 }
 

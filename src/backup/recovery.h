@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,14 @@ struct RecoveryJob {
   // Removes what only recovery needed; may be empty.
   std::function<void(const std::filesystem::path& data)> tidy = {};
 };
+
+// What every server on such a copy begins with: its directory, claimed by this process; the backup in DIRECTORY/data,
+// without what its source's own recovery left behind, to be recovered as `signal` says (recovery.signal or
+// standby.signal); and settings that keep it from reaching out. Throws kUsage, kDirectoryExists, kRepositoryUnusable,
+// and what `copy` throws.
+void MakeDirectory(RecoveryJob& job);
+void MakeCopy(const RecoveryJob& job, const std::string& signal);
+std::map<std::string, std::string> CopySettings(const RecoveryJob& job);
 
 // Makes request.directory, claimed by this process, and restores into it in a thread of its own. A failure removes it
 // again; a crash leaves it, maybe with a server in it, to sandbox::RemoveAbandoned. Throws kUsage, kDirectoryExists,

@@ -59,6 +59,7 @@ Json Body(const Checkpoint& checkpoint) {
           {"scan_from", checkpoint.scan_from.Text()},
           {"publications", checkpoint.publications},
           {"slot", checkpoint.slot.empty() ? Json(nullptr) : Json(checkpoint.slot)},
+          {"parking", checkpoint.parking ? Json(checkpoint.parking->Text()) : Json(nullptr)},
           {"tables", TablesJson(checkpoint)},
           {"touched", checkpoint.touched},
           {"content", ContentJson(checkpoint)},
@@ -88,6 +89,9 @@ Checkpoint Read(const Json& json) {
   checkpoint.scan_from = backup::Lsn::Parse(json.at("scan_from").get<std::string>());
   checkpoint.publications = json.at("publications").get<std::vector<std::string>>();
   checkpoint.slot = TextOrEmpty(json.at("slot"));
+  if (const Json& parking = json.at("parking"); !parking.is_null()) {
+    checkpoint.parking = backup::Lsn::Parse(parking.get<std::string>());
+  }
   for (const Json& table : json.at("tables")) {
     checkpoint.tables.push_back({table.at("schema"), table.at("table")});
   }

@@ -41,6 +41,7 @@ struct Checkpoint {
   backup::Lsn scan_from;  // accounting reads the WAL from here: no transaction open at the point began earlier
   std::vector<std::string> publications;
   std::string slot;                       // empty: none
+  std::optional<backup::Lsn> parking;     // see Cut: where the archive alone serves for a slot; nothing: it does not
   std::vector<pg::QualifiedName> tables;  // the plan's
   base::Json touched;                     // catalog::Describe of them, just before the point
   // Rows and hashes of the release's tables exactly at the point; nothing: not checked.

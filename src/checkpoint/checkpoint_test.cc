@@ -27,6 +27,7 @@ Checkpoint Example() {
   made.scan_from = backup::Lsn::Parse("16/B0000028");
   made.publications = {"switchback_1a2b3c4d_k"};
   made.slot = "switchback_1a2b3c4d_1";
+  made.parking = backup::Lsn::Parse("16/B3000000");
   made.tables = {{"public", "users.and.more"}};
   made.touched = {{"public.\"users.and.more\"", {{"columns", base::Json::array()}}}};
   made.content = {{{"public", "users.and.more"}, {.rows = 9007199254740993, .sha256 = "00ff"}}};
@@ -48,6 +49,7 @@ TEST(CheckpointTest, ComesBackAsItWas) {
   Checkpoint bare = Example();
   bare.point.name.clear();
   bare.slot.clear();
+  bare.parking.reset();
   bare.content.reset();
   bare.proof.reset();
   EXPECT_EQ(ToJson(FromJson(ToJson(bare))), ToJson(bare));

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <thread>
+
 #include "base/error.h"
 #include "checkpoint/sql_text.h"
 #include "pg/lock_watch.h"
@@ -56,6 +58,30 @@ backup::Lsn Mark(pg::Connection& source, const std::string& name, backup::Point&
   return backup::Lsn::Parse(EmitFiller(source, 1));
 }
 
+// A slot on a standby is built from records of the transactions that are open. PostgreSQL wants three of them, with the
+// transactions of the former ended at the next, where a slot on a primary waits and writes them itself. A segment of
+// its own: at its start the standby knows all that the source's slot needs of the catalog.
+std::optional<backup::Lsn> LogSnapshots(pg::Connection& source, std::uint64_t segment_bytes) {
+  constexpr int kOnStandbysSince = 160000;
+  constexpr int kSnapshots = 3;
+  constexpr std::chrono::seconds kPatience(5);
+  constexpr std::chrono::milliseconds kPause(5);
+  if (source.ServerVersion() < kOnStandbysSince) return std::nullopt;
+  if (source.Query(std::string(sql_text::kReadServer)).Text(0, 3) != "logical") return std::nullopt;
+  IfAllowed([&] { return source.Query("SELECT pg_switch_wal()"); });
+  const auto from = backup::Lsn::Parse(source.Query(std::string(sql_text::kReadTimeline)).Text(0, 1));
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  for (int logged = 1;; ++logged) {
+    if (!IfAllowed([&] { return source.Query("SELECT pg_log_standby_snapshot()"); })) return std::nullopt;
+    if (logged == kSnapshots) return backup::Lsn{.value = from.value / segment_bytes * segment_bytes};
+    const std::string last = source.Query("SELECT pg_current_xact_id()").Text(0, 0);
+    while (!source.Query("SELECT pg_snapshot_xmin(pg_current_snapshot()) > $1::xid8", {last}).Bool(0, 0)) {
+      if (std::chrono::steady_clock::now() >= until) return std::nullopt;
+      std::this_thread::sleep_for(kPause);
+    }
+  }
+}
+
 // Takes the lock or throws kLockTimeout; each attempt is short, because writers queue behind it.
 std::unique_ptr<pg::Transaction> LockTables(pg::Connection& locker, const CutRequest& request) {
   std::string list;
@@ -92,6 +118,7 @@ Cut MakeCut(pg::Connection& source, const CutRequest& request) {
   Cut cut;
   cut.point.system_identifier = source.Query(std::string(sql_text::kReadServer)).Text(0, 1);
   const std::uint64_t segment_bytes = SegmentBytes(source);
+  if (request.decodable) cut.parking = LogSnapshots(source, segment_bytes);
   const backup::Lsn end =
       request.hashed.empty() ? Mark(source, request.name, cut.point) : MarkAndHash(source, request, cut);
   cut.segment = backup::SegmentBefore(cut.point.timeline, end, segment_bytes);

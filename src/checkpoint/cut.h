@@ -18,11 +18,16 @@ struct CutRequest {
   std::vector<pg::QualifiedName> hashed;  // tables whose content is hashed exactly at the cut; empty: no lock is taken
   std::chrono::milliseconds lock_timeout{0};
   int lock_retries = 0;
+  bool decodable = false;  // wanted: Cut::parking
 };
 
 struct Cut {
   backup::Point point;  // without a name where the role may not make restore points
   std::string segment;  // the last one that a replay to the point needs; finished, on its way to the archive
+  // The start of a segment. On a standby that has replayed what stands before it, a logical slot can be made that shows
+  // all that commits after the point. Nothing: not wanted; PostgreSQL before 16; wal_level is not logical; the role may
+  // not run pg_log_standby_snapshot; or transactions stay open for several seconds.
+  std::optional<backup::Lsn> parking;
   std::optional<std::map<pg::QualifiedName, ContentHash>> content;
 };
 

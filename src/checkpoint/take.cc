@@ -49,14 +49,14 @@ class Taking {
                             .lock_retries = options_.policy.lock_retries,
                             .slot_deadline = options_.slot_deadline});
     base::Failpoint(base::FailpointId::kCheckpointSlotMade);
-    Checkpoint checkpoint = CutAt();
+    Checkpoint checkpoint = CutAt(stream);
     try {
       provider_.CheckRestorable(checkpoint.point);
     } catch (const base::Error& error) {
       if (!reused) throw;
       base::Warn("backup {} cannot be used again: {}", backup.id, error.message());
       backup = NewBackup();
-      checkpoint = CutAt();
+      checkpoint = CutAt(stream);
       provider_.CheckRestorable(checkpoint.point);
     }
     provider_.Keep(backup);
@@ -132,7 +132,7 @@ class Taking {
   }
 
   // Returns when everything that a replay to the point needs is archived.
-  Checkpoint CutAt() {
+  Checkpoint CutAt(const Stream& stream) {
     Checkpoint checkpoint;
     checkpoint.release = plan_.release;
     checkpoint.plan_digest = plan_.digest;
@@ -147,11 +147,13 @@ class Taking {
     Cut cut = MakeCut(source_, {.name = fmt::format("sb_{}_{}", plan_.hex, Stamp(checkpoint.time)),
                                 .hashed = options_.content_hash ? TablesToHash() : std::vector<pg::QualifiedName>{},
                                 .lock_timeout = options_.policy.lock_timeout,
-                                .lock_retries = options_.policy.lock_retries});
+                                .lock_retries = options_.policy.lock_retries,
+                                .decodable = !stream.publications().empty()});
     base::Failpoint(base::FailpointId::kCheckpointPointMade);
     provider_.AwaitArchived(source_, cut.segment, options_.archive_deadline);
     checkpoint.point = cut.point;
     checkpoint.segment = cut.segment;
+    checkpoint.parking = cut.parking;
     checkpoint.content = std::move(cut.content);
     if (options_.content_hash && !checkpoint.content) checkpoint.content.emplace();
     if (cut.point.name.empty()) {

@@ -12,6 +12,7 @@ namespace {
 constexpr int kInheritByGrant = 160000;
 // Since 15 a single setting can be granted.
 constexpr int kGrantsOnSettings = 150000;
+constexpr int kDecodesOnStandbys = 160000;
 
 // A name of the database in a comment: a line break would end it, and what follows would be a statement.
 std::string InComment(std::string text) {
@@ -56,6 +57,10 @@ Ability Slots(pg::Connection& connection, const std::string& role) {
         fmt::format("GRANT ALTER SYSTEM ON PARAMETER max_slot_wal_keep_size TO {};", pg::Ident(role)));
     ability.statements.push_back(
         fmt::format("GRANT EXECUTE ON FUNCTION pg_catalog.pg_reload_conf() TO {};", pg::Ident(role)));
+  }
+  if (connection.ServerVersion() >= kDecodesOnStandbys) {
+    ability.statements.push_back(
+        fmt::format("GRANT EXECUTE ON FUNCTION pg_catalog.pg_log_standby_snapshot() TO {};", pg::Ident(role)));
   }
   return ability;
 }

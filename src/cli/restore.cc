@@ -105,16 +105,30 @@ std::string NextOf(const recover::SalvageReport& salvaged) {
                      salvaged.conflicts.string(), move);
 }
 
-recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& plan) {
+// What the old server's slot has serves without a repository.
+std::unique_ptr<backup::BackupProvider> ProviderIfAny(Context& context) {
+  try {
+    return MakeProvider(context.project().environment);
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kNoRepository) throw;
+    return nullptr;
+  }
+}
+
+recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& plan, backup::BackupProvider* provider) {
+  const std::string source_wal = context.invocation().Option("--source-wal");
   return {.conninfo = OldServer(context),
           .state = context.StateDirectory(),
           .plan = plan,
-          .tell = [](const std::string& text) { base::Info("{}", text); }};
+          .tell = [](const std::string& text) { base::Info("{}", text); },
+          .provider = provider,
+          .source_wal = source_wal.empty() ? std::filesystem::path() : std::filesystem::absolute(source_wal)};
 }
 
 Outcome ShowLoss(Context& context) {
   const plan::Plan plan = RequirePlan(context.release());
-  const recover::Loss loss = recover::CountLoss(SalvageOptionsOf(context, plan));
+  const auto provider = ProviderIfAny(context);
+  const recover::Loss loss = recover::CountLoss(SalvageOptionsOf(context, plan, provider.get()));
   return {.result = {{"loss", recover::ToJson(loss)}}, .text = Show(loss)};
 }
 
@@ -122,7 +136,7 @@ Outcome ApplyResolutions(Context& context, journal::Journal& journal, const std:
   const plan::Plan plan = RequirePlan(context.release());
   const std::string restored = recover::LastRestored(context.StateDirectory(), journal);
   const salvage::Resolved resolved =
-      recover::Resolve(SalvageOptionsOf(context, plan), restored, std::filesystem::absolute(file), journal);
+      recover::Resolve(SalvageOptionsOf(context, plan, nullptr), restored, std::filesystem::absolute(file), journal);
   return {.result = {{"url", restored}, {"applied", resolved.applied}, {"left", resolved.left}},
           .text = fmt::format("{} conflicts decided, {} left as restored", resolved.applied, resolved.left),
           .next = "move the applications to the new server, with the code of that time"};
@@ -130,7 +144,9 @@ Outcome ApplyResolutions(Context& context, journal::Journal& journal, const std:
 
 void AddSalvage(Context& context, const std::string& restored, journal::Journal& journal, Outcome& outcome) {
   const plan::Plan plan = RequirePlan(context.release());
-  const recover::SalvageReport salvaged = recover::Salvage(SalvageOptionsOf(context, plan), restored, journal);
+  const auto provider = ProviderIfAny(context);
+  const recover::SalvageReport salvaged =
+      recover::Salvage(SalvageOptionsOf(context, plan, provider.get()), restored, journal);
   outcome.result["salvage"] = recover::ToJson(salvaged);
   outcome.text += (outcome.text.empty() ? "" : "\n") + Show(salvaged);
   outcome.next = NextOf(salvaged);
@@ -144,7 +160,7 @@ std::vector<Option> RestoreOptions() {
            .help = "of the new server; must not exist (default: where switchback.yaml says)"},
           {.name = "--source-wal",
            .value = "DIR",
-           .help = "the old server's pg_wal, to count what is left behind where that server is down"}};
+           .help = "the old server's pg_wal, to read what is left behind to its end where that server is down"}};
 }
 
 Outcome RestoreBeside(const Invocation& invocation) {
@@ -196,8 +212,8 @@ Command Restore() {
               "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "
               "the transactions\n"
               "that it leaves behind. The old server is not changed, and the new one is left running.\n\n"
-              "With --salvage it reads, from the checkpoint's slot, what the applications wrote since, and carries it "
-              "over: only what they\n"
+              "With --salvage it reads, from the checkpoint's slot or the archive, what the applications wrote since, "
+              "and carries it over: only what they\n"
               "changed themselves, in the columns of that time. What cannot be told from the migration's own changes "
               "stays as restored and\n"
               "stands in a file of conflicts, to be decided by a person. Killed, it goes on with --go-on. End the "

@@ -184,7 +184,7 @@ class ActFour : private ReleaseAct {
 
   void CutOver() {
     shops_.PointTo(ShopAddressOf(with_url_));
-    Stage::Dwell(milliseconds(500));
+    AwaitSuccess();
     const std::int64_t from = NowUs();
     Stage::Dwell(milliseconds(1500));
     const Traffic traffic = Since(from);
@@ -192,6 +192,16 @@ class ActFour : private ReleaseAct {
     Check("works_on_salvaged", traffic.failed == 0 && traffic.acknowledged > 0,
           "the old version goes on there, and reads what it wrote on the old server",
           fmt::format("{} of {} requests failed", traffic.failed, traffic.requests));
+  }
+
+  // They look where the server is at each request; one that is under way may still fail.
+  void AwaitSuccess() {
+    for (int wait = 0; wait < 40; ++wait) {
+      const std::int64_t from = NowUs();
+      Stage::Dwell(milliseconds(250));
+      const Traffic traffic = Since(from);
+      if (traffic.failed == 0 && traffic.acknowledged > 0) return;
+    }
   }
 
   base::Json Count() {

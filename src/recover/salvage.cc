@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "journal/tag.h"
 #include "proof/unseen.h"
+#include "recover/archive_stream.h"
 #include "stream/drain.h"
 
 namespace recover {
@@ -32,7 +33,7 @@ struct Source {
   std::string note;
 
   [[nodiscard]] stream::Reader Open(const std::filesystem::path& state) const {
-    return {state, checkpoint.slot, SecretsOf(state)};
+    return {state, SpoolOf(checkpoint), SecretsOf(state)};
   }
 };
 
@@ -41,14 +42,15 @@ struct Source {
       .Detail(why);
 }
 
-// False: the server does not answer.
-bool DrainSlot(const SalvageOptions& options, Source& source) {
-  if (!options.conninfo) return false;
+// Why the slot does not give what was written; empty: it did.
+std::string DrainSlot(const SalvageOptions& options, Source& source) {
+  constexpr const char* kSilent = "the old server does not answer";
+  if (!options.conninfo) return kSilent;
   try {
     source.server = pg::Connection::Open({.conninfo = *options.conninfo});
   } catch (const base::Error& error) {
     if (error.code() != base::Code::kUnreachable) throw;
-    return false;
+    return kSilent;
   }
   if (options.tell) options.tell("reading what the applications wrote");
   const stream::Drained drained = stream::Drain({.connect = {.conninfo = *options.conninfo},
@@ -57,21 +59,41 @@ bool DrainSlot(const SalvageOptions& options, Source& source) {
                                                  .from = source.checkpoint.point.lsn,
                                                  .state = options.state,
                                                  .stop = &base::InterruptFlag()});
-  if (!drained.not_evidenced.empty()) NotEvidenced(drained.not_evidenced);
+  if (!drained.not_evidenced.empty() && !drained.lost) NotEvidenced(drained.not_evidenced);
   source.note = "counted to the end of the old server's log";
-  return true;
+  return drained.not_evidenced;
+}
+
+// Why the archive does not give it; empty: it did.
+std::string ReadArchive(const SalvageOptions& options, Source& source, const std::string& why) {
+  if (options.provider == nullptr) return "no archive is named";
+  const stream::Drained drained = DrainArchive({.checkpoint = source.checkpoint,
+                                                .state = options.state,
+                                                .provider = *options.provider,
+                                                .source_wal = options.source_wal,
+                                                .old_server = source.server ? &*source.server : nullptr,
+                                                .tell = options.tell});
+  source.note = source.server ? fmt::format("{}: counted to the end of the old server's log, from the archive", why)
+                              : fmt::format(
+                                    "{}: counted up to {}, where the archive ends; what was written after that "
+                                    "is not in it",
+                                    why, drained.through.Text());
+  return drained.not_evidenced;
 }
 
 Source Read(const SalvageOptions& options) {
   Source source;
   source.checkpoint = checkpoint::Load(options.state);
-  if (DrainSlot(options, source)) return source;
+  const std::string why = DrainSlot(options, source);
+  if (why.empty()) return source;
+  const std::string why_not = ReadArchive(options, source, why);
+  if (why_not.empty()) return source;
+  const std::string both = fmt::format("{}; and the archive cannot be read: {}", why, why_not);
   const stream::Reader reader = source.Open(options.state);
-  if (!reader.place()) NotEvidenced("the old server does not answer, and nothing was read from its slot before");
-  source.note = fmt::format(
-      "the old server does not answer: counted up to {}, where its slot was last read; what was written "
-      "after that is not in it",
-      reader.place()->through.Text());
+  if (source.server || !reader.place()) NotEvidenced(both);
+  source.note =
+      fmt::format("{}: counted up to {}, where the stream was last read; what was written after that is not in it",
+                  both, reader.place()->through.Text());
   return source;
 }
 

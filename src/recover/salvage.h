@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "backup/provider.h"
 #include "base/json.h"
 #include "journal/journal.h"
 #include "plan/plan.h"
@@ -19,6 +20,8 @@ struct SalvageOptions {
   std::filesystem::path state = {};                    // of the release
   const plan::Plan& plan;
   std::function<void(const std::string&)> tell = {};  // what it is doing, for people; may be empty
+  backup::BackupProvider* provider = nullptr;  // to read the archive where the slot serves not; null: there is none
+  std::filesystem::path source_wal = {};       // as in RestoreOptions
 };
 
 // What the applications wrote since the checkpoint, and a restore leaves behind, as the stream tells.
@@ -30,8 +33,9 @@ struct Loss {
 };
 base::Json ToJson(const Loss& loss);
 
-// Reads the slot to its end first, where the old server answers; where it does not, what was read before counts. Throws
-// kNoCheckpoint, kSalvageNotEvidenced.
+// Reads the slot to its end first, or the archive (DrainArchive) where the old server does not answer or has lost the
+// slot; where neither can be read and the server does not answer, what was read before counts. Throws kNoCheckpoint,
+// kSalvageNotEvidenced.
 Loss CountLoss(const SalvageOptions& options);
 
 // The server that the last restore of this release's checkpoint made. Throws kNoRestored.

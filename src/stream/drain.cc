@@ -223,10 +223,25 @@ class Draining {
                             .start = from,
                             .stop = request_.stop});
     const Place before = spool.place();
-    Intake intake(spool, from, MarkEnd(connection_));
+    std::optional<pg::Lsn> replayed;
+    if (request_.replay) replayed = request_.replay();
+    Intake intake(spool, from, request_.replay ? "" : MarkEnd(connection_));
     auto confirmed = Clock::now();
     auto told = confirmed;
-    while (!intake.ended()) {
+    const auto confirm = [&] {
+      spool.MakeSafe(intake.through());
+      stream.Confirm(intake.through(), spool.place().through);
+    };
+    // A standby replays more only when what it replayed so far is safe: so it need not keep old rows of its catalog.
+    const auto ended = [&] {
+      if (!request_.replay) return intake.ended();
+      while (replayed && !intake.open() && intake.through() >= *replayed) {
+        confirm();
+        replayed = request_.replay();
+      }
+      return !replayed;
+    };
+    while (!ended()) {
       const pg::Replication::Received received = stream.Next();
       if (!received.data.empty()) intake.Take(received.data);
       intake.SawThrough(received.at);
@@ -241,8 +256,7 @@ class Draining {
         told = now;
       }
     }
-    spool.MakeSafe(intake.through());
-    stream.Confirm(intake.through(), spool.place().through);
+    confirm();
     stream.End();
     const Place& after = spool.place();
     return {.not_evidenced = "",

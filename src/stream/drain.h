@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct DrainRequest {
   std::filesystem::path state = {};  // of the release
   std::chrono::milliseconds busy_wait = std::chrono::seconds(10);  // for another reader of the slot to end
   const std::atomic<bool>* stop = nullptr;
+  // For a slot of a standby, which replays as it is told to: replays more, and says up to where. It is asked when
+  // all that was replayed before is in the spool, and safe; nothing: there is no more. Empty: the server is a primary.
+  std::function<std::optional<pg::Lsn>()> replay = {};
   std::function<void(std::int64_t transactions, std::int64_t changes)> progress = {};  // about once a second
 };
 
@@ -36,8 +40,9 @@ struct Drained {
 };
 
 // Reads the slot into the spool, up to the end of the server's log at the time of the call: every transaction whose
-// COMMIT had returned by then is in the spool. To know that end, it writes a message of its own into the log. The slot
-// is only told what is safe on disk; memory does not grow with the size of a transaction.
+// COMMIT had returned by then is in the spool. To know that end, it writes a message of its own into the log; a standby
+// cannot, and is read up to where it has replayed. The slot is only told what is safe on disk; memory does not grow
+// with the size of a transaction.
 //
 // A slot that is absent, lost, moved by somebody else or in use is a value, not an exception. Throws kInterrupted, and
 // what connecting and writing files throws. A crash at any time leaves whole transactions; the next call goes on.

@@ -27,6 +27,7 @@ class LocalProvider : public BackupProvider {
   void AwaitArchived(pg::Connection& source, const std::string& segment, std::chrono::milliseconds deadline) override;
   void CheckRestorable(const Point& point) override;
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;
+  std::unique_ptr<Follower> Follow(const RestoreRequest& request, const std::filesystem::path& source_wal) override;
   void Discard(const Restored& restored) override;
   [[nodiscard]] std::optional<std::filesystem::path> WalArchive() const override;
 

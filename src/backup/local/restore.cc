@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include "backup/follower.h"
 #include "backup/local/archive.h"
 #include "backup/local/local.h"
 #include "backup/local/repository.h"
@@ -31,20 +32,31 @@ void CopyBackup(const fs::path& from, const fs::path& data, const std::optional<
       .Detail(finished.err);
 }
 
+RecoveryJob JobFor(const fs::path& repository, const Backup& backup, const fs::path& from,
+                   const RestoreRequest& request) {
+  const std::optional<base::Account> account = sandbox::ServerAccount(repository);
+  return {.backup = backup,
+          .request = request,
+          .binaries = sandbox::FindBinaries(backup.server_major),
+          .account = account,
+          .restore_command = RestoreCommand(repository),
+          .copy = [from, account](const fs::path& data) { CopyBackup(from, data, account); }};
+}
+
 }  // namespace
 
 void LocalProvider::CheckRestorable(const Point& point) { CheckedBackup(repository_, List(), point); }
 
 std::unique_ptr<Restoration> LocalProvider::StartRestore(const RestoreRequest& request) {
   const Backup backup = CheckedBackup(repository_, List(), request.point);
-  const std::optional<base::Account> account = sandbox::ServerAccount(repository_);
-  return BeginRecovery(
-      {.backup = backup,
-       .request = request,
-       .binaries = sandbox::FindBinaries(backup.server_major),
-       .account = account,
-       .restore_command = RestoreCommand(repository_),
-       .copy = [from = DataOf(backup.id), account](const fs::path& data) { CopyBackup(from, data, account); }});
+  return BeginRecovery(JobFor(repository_, backup, DataOf(backup.id), request));
+}
+
+std::unique_ptr<Follower> LocalProvider::Follow(const RestoreRequest& request, const fs::path& source_wal) {
+  const std::vector<Backup> backups = List();
+  const Backup& backup = ChooseBackup(backups, request.point);
+  CheckWal(repository_, backup, request.point);
+  return Follower::Start(JobFor(repository_, backup, DataOf(backup.id), request), source_wal);
 }
 
 void LocalProvider::Discard(const Restored& restored) { DiscardServer(restored); }

@@ -1,0 +1,158 @@
+#include "backup/follower.h"
+
+#include <fmt/core.h>
+
+#include <thread>
+#include <utility>
+
+#include "backup/programs.h"
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "pg/connection.h"
+#include "sandbox/workspace.h"
+
+namespace backup {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+// The last segment that the server gets, by name; it waits for all behind it.
+constexpr const char* kGate = "gate";
+// "GATE SEGMENT": what it asked for last and did not get, and where the gate stood then.
+constexpr const char* kAsked = "asked";
+
+// Names of segments, and of history files, sort as the log goes on. Who asks for a segment behind the gate has replayed
+// all before it, because nothing is read ahead. A segment of the source's pg_wal is given once: it may end early, and
+// is asked for again then; the server keeps what it got.
+std::string GatedCommand(const RecoveryJob& job, const fs::path& source_wal) {
+  const std::string directory = ShellQuoteForServer(job.request.directory.string());
+  std::string get = fmt::format("( {} )", job.restore_command);
+  if (!source_wal.empty()) {
+    get = fmt::format("{{ {0} || {{ [ ! -e {1}/given.%f ] && cp {2}/%f \"%p\" && : >{1}/given.%f; }}; }}", get,
+                      directory, ShellQuoteForServer(source_wal.string()));
+  }
+  return fmt::format(
+      "g=$(cat {0}/{1}) && [ ! \"%f\" \\> \"$g\" ] && {2} || "
+      "{{ echo \"$g %f\" >{0}/{3}.new && mv {0}/{3}.new {0}/{3}; exit 1; }}",
+      directory, kGate, get, kAsked);
+}
+
+std::map<std::string, std::string> FollowerSettings(const RecoveryJob& job, const fs::path& source_wal) {
+  std::map<std::string, std::string> settings = CopySettings(job);
+  settings.merge(std::map<std::string, std::string>{
+      {"restore_command", GatedCommand(job, source_wal)},
+      {"hot_standby", "on"},
+      {"recovery_prefetch", "off"},
+      {"recovery_min_apply_delay", "0"},
+      {"wal_retrieve_retry_interval", "20ms"},
+      {"max_standby_archive_delay", "-1"},
+      {"wal_level", "logical"},
+      {"max_replication_slots", "4"},
+      {"max_slot_wal_keep_size", "-1"},
+      {"wal_sender_timeout", "0"},
+  });
+  return settings;
+}
+
+}  // namespace
+
+struct Follower::State {
+  explicit State(RecoveryJob given) : job(std::move(given)) {
+    const std::uint64_t bytes = job.backup.segment_bytes;
+    gate.value = job.request.point.lsn.value / bytes * bytes - bytes;
+  }
+  State(const State&) = delete;
+  ~State() {
+    connection.reset();
+    server.reset();
+    if (!made) return;
+    std::error_code error;
+    fs::remove_all(job.request.directory, error);
+    if (error) base::Warn("cannot remove {}: {}", job.request.directory.string(), error.message());
+  }
+
+  [[nodiscard]] std::string Gate() const {
+    return SegmentAt(job.request.point.timeline, gate, job.backup.segment_bytes);
+  }
+  void SetGate() const { base::WriteFile(job.request.directory / kGate, Gate() + "\n"); }
+
+  // Waits until it needs more than the gate lets through. False: it lacks the gate's own segment, or the end of it.
+  bool AwaitGate() {
+    const std::string open = Gate();
+    while (true) {
+      const std::string asked = base::ReadFileIfExists(job.request.directory / kAsked).value_or("");
+      if (asked.starts_with(open + " ")) {
+        const std::string segment = asked.substr(open.size() + 1, open.size());
+        if (IsSegmentName(segment) && segment >= open) return segment > open;
+      }
+      if (!server->Running()) {
+        throw base::Error(base::Code::kRestoreFailed, "the server that replays the archive ended")
+            .Detail(base::ReadFileIfExists(server->log()).value_or(""));
+      }
+      base::StopIfInterrupted();
+      std::this_thread::sleep_for(milliseconds(2));
+    }
+  }
+
+  Lsn Replayed() {
+    if (!connection) connection = pg::Connection::Open({.conninfo = server->Url()});
+    return Lsn::Parse(connection->Query("SELECT pg_last_wal_replay_lsn()").Text(0, 0));
+  }
+
+  RecoveryJob job;
+  bool made = false;
+  std::optional<sandbox::Server> server;
+  std::optional<pg::Connection> connection;
+  Lsn gate;  // in the last segment that it gets
+  Lsn replayed;
+  bool ended = false;
+};
+
+Follower::Follower(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Follower::~Follower() = default;
+
+std::unique_ptr<Follower> Follower::Start(RecoveryJob job, const fs::path& source_wal) {
+  std::unique_ptr<Follower> follower(new Follower(std::make_unique<State>(std::move(job))));
+  State& state = *follower->state_;
+  MakeDirectory(state.job);
+  state.made = true;
+  MakeCopy(state.job, "standby.signal");
+  state.SetGate();
+  state.server = sandbox::Server::Adopt({.binaries = state.job.binaries,
+                                         .data = state.job.request.directory / "data",
+                                         .socket_directory = {},
+                                         .port = {},
+                                         .listen_tcp = false,
+                                         .account = state.job.account,
+                                         .role = state.job.request.role,
+                                         .database = state.job.request.database,
+                                         .settings = FollowerSettings(state.job, source_wal)});
+  try {
+    state.server->Start(state.job.request.deadline);
+  } catch (const base::Error& error) {
+    throw base::Error(base::Code::kRestoreFailed, "the server that replays the archive did not come up")
+        .Detail(error.detail().empty() ? error.message() : error.message() + "\n" + error.detail());
+  }
+  if (!state.AwaitGate()) {
+    throw base::Error(base::Code::kRestoreFailed, fmt::format("the archive lacks segment {}", state.Gate()));
+  }
+  state.replayed = state.Replayed();
+  return follower;
+}
+
+std::string Follower::Url() const { return state_->server->Url(); }
+
+std::optional<Lsn> Follower::Next() {
+  State& state = *state_;
+  if (state.ended) return std::nullopt;
+  state.gate.value += state.job.backup.segment_bytes;
+  state.SetGate();
+  state.ended = !state.AwaitGate();
+  const Lsn before = std::exchange(state.replayed, state.Replayed());
+  if (state.ended && state.replayed == before) return std::nullopt;
+  return state.replayed;
+}
+
+}  // namespace backup

@@ -1,0 +1,198 @@
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+
+#include "archiving_server.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "checkpoint/take.h"
+#include "journal/tag.h"
+#include "needs_programs.h"
+#include "recover/archive_stream.h"
+#include "recover/restore.h"
+#include "recover/salvage.h"
+#include "stream/reader.h"
+
+namespace recover {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AnyOf;
+using testing::HasSubstr;
+
+constexpr int kOnStandbysSince = 16;
+
+// A transaction in a line: where and whose it is, and a digest of all that it did.
+std::string Line(stream::Reader& reader, const stream::Transaction& transaction) {
+  std::string done;
+  stream::Changes changes = reader.ChangesOf(transaction);
+  while (const stream::Change* change = changes.Next()) {
+    done += fmt::format("; {} {}:", static_cast<int>(change->kind), change->relation->name.Text());
+    for (const stream::Value& value : change->row) done += fmt::format(" {}", value.text);
+  }
+  return fmt::format("{} {} {} {} {}", transaction.commit.Text(), transaction.xid,
+                     transaction.whose == stream::Whose::kMigration ? "migration" : "application", transaction.changes,
+                     base::Sha256Hex(done).substr(0, 8));
+}
+
+class ArchiveStreamTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto missing = test::MissingPrograms(test::kBackupPrograms)) GTEST_SKIP() << *missing;
+  }
+
+  // A server, and a checkpoint of it.
+  void Start() {
+    made_.emplace();
+    source_.emplace(made_->Connect(made_->server.Url()));
+    source_->Exec(
+        "CREATE TABLE public.orders(id int PRIMARY KEY, total int NOT NULL, note text);"
+        "CREATE TABLE public.log(line text);"
+        "INSERT INTO public.orders SELECT g, g, repeat('x', 100) FROM generate_series(1, 1000) AS g");
+    plan_.release = "20261122-name";
+    plan_.hex = "1a2b3c4d";
+    plan_.digest = "sha256:of-the-plan";
+    plan_.tables = {{"public", "orders"}};
+    journal::Journal journal = journal::Journal::Open(state_);
+    checkpoint::Options options;
+    options.conninfo = made_->server.Url();
+    options.state = state_;
+    checkpoint_ = checkpoint::Take(plan_, options, made_->provider, journal);
+  }
+
+  static bool Decodable() { return sandbox::FindBinaries().major >= kOnStandbysSince; }
+
+  void NextSegment() {
+    // As a server in use does every 15 seconds.
+    if (Decodable()) source_->Exec("SELECT pg_log_standby_snapshot()");
+    source_->Exec("SELECT pg_switch_wal()");
+  }
+
+  // What happens after the checkpoint, over several segments: applications write seven transactions with rows.
+  void Write() {
+    source_->Exec(
+        "BEGIN; INSERT INTO public.orders VALUES (2001, 1, 'one'); INSERT INTO public.log VALUES ('a'); COMMIT");
+    const std::string tag = journal::MakeTag(journal::RunSecret(state_), {.release = plan_.release});
+    source_->Exec(
+        fmt::format("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', {});"
+                    "ALTER TABLE public.orders ADD COLUMN rest int; UPDATE public.orders SET rest = 1 WHERE "
+                    "id <= 3; COMMIT",
+                    pg::Literal(tag)));
+    source_->Exec("UPDATE public.orders SET total = 7, rest = 8 WHERE id = 2001");
+    NextSegment();
+    source_->Exec("ALTER TABLE public.log ADD COLUMN at int; INSERT INTO public.log VALUES ('b', 1)");
+    source_->Exec(
+        "BEGIN; DELETE FROM public.orders WHERE id = 5; SAVEPOINT s; DELETE FROM public.orders; ROLLBACK TO s; COMMIT");
+    source_->Exec(
+        "INSERT INTO public.orders SELECT g, 0, repeat(md5(g::text), 40) FROM generate_series(3000, 20000) AS g");
+    NextSegment();
+    for (const char* table : {"pg_catalog.pg_attribute", "pg_catalog.pg_class", "FULL public.log"}) {
+      source_->Exec(fmt::format("VACUUM {}", table));
+    }
+    source_->Exec("BEGIN; INSERT INTO public.log VALUES ('gone', 1); ROLLBACK");
+    source_->Exec("UPDATE public.orders SET total = 9 WHERE id = 6");
+    made_->provider.AwaitArchived(*source_, source_->Query("SELECT pg_walfile_name(pg_switch_wal())").Text(0, 0),
+                                  std::chrono::seconds(30));
+    source_->Exec("INSERT INTO public.log VALUES ('the last segment', 1)");
+  }
+
+  // A state of its own, in which nothing was read yet.
+  fs::path Copy(const std::string& name) {
+    const fs::path copy = made_->workspace.path() / name / "state";
+    fs::create_directories(copy.parent_path());
+    fs::copy(state_, copy, fs::copy_options::recursive);
+    return copy;
+  }
+
+  std::vector<std::string> Read(const fs::path& state) {
+    stream::Reader reader(state, SpoolOf(checkpoint_), {.own = journal::RunSecret(state)});
+    std::vector<std::string> lines;
+    while (const auto transaction = reader.Next()) lines.push_back(Line(reader, *transaction));
+    return lines;
+  }
+
+  SalvageOptions Options() {
+    return {.conninfo = made_->server.Url(), .state = state_, .plan = plan_, .provider = &made_->provider};
+  }
+
+  void ExpectNotEvidenced(const testing::Matcher<const std::string&>& why) {
+    try {
+      CountLoss(Options());
+      ADD_FAILURE() << "it passes for evidence";
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::Code::kSalvageNotEvidenced);
+      EXPECT_THAT(error.detail(), why);
+    }
+  }
+
+  std::optional<test::ArchivingServer> made_;
+  std::optional<pg::Connection> source_;
+  plan::Plan plan_;
+  checkpoint::Checkpoint checkpoint_;
+  const sandbox::Workspace states_{"test"};
+  fs::path state_ = states_.path() / "state";
+};
+
+TEST_F(ArchiveStreamTest, TellsWhatTheSlotWouldWhenTheServerIsGone) {
+  if (!Decodable()) GTEST_SKIP() << "a standby decodes from PostgreSQL " << kOnStandbysSince << " on";
+  Start();
+  ASSERT_TRUE(checkpoint_.parking);
+  Write();
+  const fs::path by_slot = Copy("slot");
+  ASSERT_EQ(stream::Drain({.connect = {.conninfo = made_->server.Url()},
+                           .slot = checkpoint_.slot,
+                           .publications = checkpoint_.publications,
+                           .from = checkpoint_.point.lsn,
+                           .state = by_slot})
+                .not_evidenced,
+            "");
+  std::vector<std::string> all = Read(by_slot);
+  ASSERT_EQ(all.size(), 8U);
+  made_->server.Stop(sandbox::Server::StopMode::kImmediate);
+
+  const fs::path by_archive = Copy("archive");
+  ArchiveRequest request{.checkpoint = checkpoint_, .state = by_archive, .provider = made_->provider};
+  EXPECT_EQ(DrainArchive(request).not_evidenced, "");
+  const std::string last = all.back();
+  all.pop_back();
+  EXPECT_EQ(Read(by_archive), all) << "the last segment was never archived";
+  all.push_back(last);
+  request.source_wal = made_->server.data() / "pg_wal";
+  EXPECT_EQ(DrainArchive(request).transactions, 1) << "it goes on behind what is there";
+  EXPECT_EQ(Read(by_archive), all);
+
+  journal::Journal journal = journal::Journal::Open(state_);
+  RestoreOptions restore;
+  restore.state = state_;
+  restore.directory = made_->workspace.path() / "restored";
+  const std::string url = Restore(restore, made_->provider, journal).restored.url;
+  SalvageOptions options = Options();
+  options.source_wal = request.source_wal;
+  const SalvageReport salvaged = Salvage(options, url, journal);
+  EXPECT_EQ(salvaged.report.account.applications, 7);
+  EXPECT_THAT(salvaged.note, HasSubstr("where the archive ends"));
+  auto restored = made_->Connect(url);
+  EXPECT_EQ(restored.Query("SELECT sum(total) FROM public.orders WHERE id IN (6, 2001)").Text(0, 0), "16");
+  EXPECT_EQ(restored.Query("SELECT string_agg(line, ' ' ORDER BY line) FROM public.log").Text(0, 0),
+            "a b the last segment");
+}
+
+// A slot that is gone keeps no old rows of the catalog either: what the standby replays and reads in step, it reads.
+TEST_F(ArchiveStreamTest, ServesWhereTheSlotIsLost) {
+  Start();
+  EXPECT_EQ(checkpoint_.parking.has_value(), Decodable());
+  source_->Query("SELECT pg_drop_replication_slot($1)", {checkpoint_.slot});
+  Write();
+  if (!Decodable()) return ExpectNotEvidenced(HasSubstr("PostgreSQL 16"));
+  const Loss loss = CountLoss(Options());
+  EXPECT_EQ(loss.account.applications, 7);
+  EXPECT_THAT(loss.note, HasSubstr("from the archive"));
+
+  // Within one segment, there is no step between a change of the catalog and its cleaning.
+  source_->Exec("ALTER TABLE public.log ADD COLUMN more int");
+  source_->Exec("VACUUM pg_catalog.pg_class");
+  source_->Exec("INSERT INTO public.log VALUES ('unread', 1)");
+  ExpectNotEvidenced(AnyOf(HasSubstr("must be invalidated"), HasSubstr("gave up the slot")));
+}
+
+}  // namespace
+}  // namespace recover
