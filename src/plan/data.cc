@@ -32,7 +32,8 @@ class DataRule {
     builder_.Touch(table->name);
     if (!NamesWhatStands(*table)) return;
     for (const sql::Name& written : action_.writes) builder_.Touch(Resolve(builder_.catalog(), written));
-    if (const std::string reason = WhyOpaque(*table); !reason.empty()) return RunOpaque(builder_, action_, reason, changes_);
+    if (const std::string reason = WhyOpaque(*table); !reason.empty())
+      return RunOpaque(builder_, action_, reason, changes_);
     if (!ReadsWhatStands(*table) || !Collect(*table)) return;
     data_.capture_id = builder_.NewName();
     for (std::size_t i = 0; i < tables_.size(); ++i) AddCapture(*tables_[i], i);
