@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/forward.h"
 #include "cli/plan_file.h"
 #include "cli/provider.h"
 #include "recover/restore.h"
@@ -88,21 +89,37 @@ std::string Show(const recover::SalvageReport& salvaged) {
     }
   }
   if (report.conflicts > 0) text += fmt::format("\n  {} conflicts: {}", report.conflicts, salvaged.conflicts.string());
-  if (report.orphans > 0) text += fmt::format("\n  {} of them are rows that refer to nothing", report.orphans);
+  if (report.orphans > 0)
+    text += fmt::format("\n  {} of them would leave a row that refers to nothing", report.orphans);
   text += fmt::format("\n  {} sequences set\n  {}{}", report.sequences, salvaged.note, Cannot(salvaged.uncovered));
   if (report.later > 0) text += fmt::format("\n  {} transactions came later and are not in it", report.later);
   return text;
 }
 
-std::string NextOf(const recover::SalvageReport& salvaged) {
-  if (salvaged.report.later > 0) {
-    return "end the applications' writes to the old server, and restore anew with --salvage: what came later is not in "
-           "this one";
-  }
-  const std::string move = "move the applications to the new server, with the code of that time";
-  if (salvaged.report.conflicts == 0) return move;
+constexpr const char* kMove = "move the applications to the new server, with the code of that time";
+
+// `then`: what comes after the decisions of a person, where there are any to make.
+std::string NextOf(const recover::SalvageReport& salvaged, const std::string& then) {
+  if (salvaged.report.conflicts == 0) return then;
   return fmt::format("decide the conflicts (`take` in {}), give it to --apply-resolutions; then {}",
-                     salvaged.conflicts.string(), move);
+                     salvaged.conflicts.string(), then);
+}
+
+std::string Show(const recover::CutOverReport& done) {
+  const salvage::Report& report = done.salvaged.report;
+  std::string text = Show(done.salvaged);
+  text += fmt::format("\ncut over at {}: {} tables of the old server are read-only", done.fence.lsn.Text(),
+                      done.fence.tables);
+  text += fmt::format("\n  {} transactions, {} changes up to there = {} applied + {} in conflict + {} skipped",
+                      report.account.applications, report.account.Changes(), report.Applied(), report.InConflict(),
+                      report.Skipped());
+  if (!done.fence.ended.empty()) {
+    text += fmt::format("\n  {} sessions stood in the way and were ended", done.fence.ended.size());
+  }
+  for (const std::string& table : done.fence.open) {
+    text += fmt::format("\n  not read-only: {}, of a role that this one may not act for", table);
+  }
+  return text + "\n  new server: " + pg::Redacted(done.salvaged.restored);
 }
 
 // What the old server's slot has serves without a repository.
@@ -139,17 +156,46 @@ Outcome ApplyResolutions(Context& context, journal::Journal& journal, const std:
       recover::Resolve(SalvageOptionsOf(context, plan, nullptr), restored, std::filesystem::absolute(file), journal);
   return {.result = {{"url", restored}, {"applied", resolved.applied}, {"left", resolved.left}},
           .text = fmt::format("{} conflicts decided, {} left as restored", resolved.applied, resolved.left),
-          .next = "move the applications to the new server, with the code of that time"};
+          .next = kMove};
+}
+
+salvage::Patience PatienceOf(Context& context) {
+  const release::Policy& policy = context.project().environment.policy;
+  salvage::Patience patience{.lock_timeout = policy.lock_timeout, .retries = policy.lock_retries};
+  if (const std::string after = context.invocation().Option(TerminateOption().name); !after.empty()) {
+    patience.end_after = base::ParseDuration(after);
+  }
+  return patience;
+}
+
+Outcome LiftFence(Context& context, journal::Journal& journal) {
+  const std::int64_t tables = recover::LiftFence(context.Database().conninfo, PatienceOf(context), journal);
+  return {.result = {{"tables", tables}},
+          .text = tables == 0 ? std::string("no fence stood: applications could write already")
+                              : fmt::format("applications can write to {} tables of the old server again", tables)};
+}
+
+void AddCutOver(Context& context, const recover::SalvageOptions& options, const std::string& restored,
+                journal::Journal& journal, Outcome& outcome) {
+  const recover::CutOverReport done = recover::CutOver(options, PatienceOf(context), restored, journal);
+  outcome.result["salvage"] = recover::ToJson(done.salvaged);
+  outcome.result["cut_over"] = recover::ToJson(done);
+  outcome.text += (outcome.text.empty() ? "" : "\n") + Show(done);
+  outcome.next = NextOf(done.salvaged, fmt::format("move the applications to {}, with the code of that time",
+                                                   pg::Redacted(done.salvaged.restored)));
 }
 
 void AddSalvage(Context& context, const std::string& restored, journal::Journal& journal, Outcome& outcome) {
   const plan::Plan plan = RequirePlan(context.release());
   const auto provider = ProviderIfAny(context);
-  const recover::SalvageReport salvaged =
-      recover::Salvage(SalvageOptionsOf(context, plan, provider.get()), restored, journal);
+  const recover::SalvageOptions options = SalvageOptionsOf(context, plan, provider.get());
+  if (context.invocation().Has("--cut-over")) return AddCutOver(context, options, restored, journal, outcome);
+  const recover::SalvageReport salvaged = recover::Salvage(options, restored, journal);
   outcome.result["salvage"] = recover::ToJson(salvaged);
   outcome.text += (outcome.text.empty() ? "" : "\n") + Show(salvaged);
-  outcome.next = NextOf(salvaged);
+  outcome.next = fmt::format(
+      "switchback restore {} --cut-over: it ends the applications' writes to the old server and carries over the last",
+      plan.release);
 }
 
 }  // namespace
@@ -166,12 +212,14 @@ std::vector<Option> RestoreOptions() {
 Outcome RestoreBeside(const Invocation& invocation) {
   Context context(invocation);
   if (invocation.Has("--dry-run")) return ShowLoss(context);
+  if (invocation.Has("--cut-over")) context.Database();  // before anything is done: it needs the old server
   // Not the mirror: the old server may be down, which is what a restore is for.
   journal::Journal journal = journal::Journal::Open(context.StateDirectory());
   if (const std::string file = invocation.Option("--apply-resolutions"); !file.empty()) {
     return ApplyResolutions(context, journal, file);
   }
-  if (invocation.Has("--go-on")) {
+  if (invocation.Has("--lift-fence")) return LiftFence(context, journal);
+  if (invocation.Has("--go-on") || (invocation.Has("--cut-over") && !invocation.Has("--salvage"))) {
     Outcome outcome;
     AddSalvage(context, recover::LastRestored(context.StateDirectory(), journal), journal, outcome);
     return outcome;
@@ -200,26 +248,37 @@ Command Restore() {
       {.name = "--dry-run", .help = "restore nothing: say what a restore would leave behind"},
       {.name = "--salvage", .help = "carry what the applications wrote since over to the new server"},
       {.name = "--go-on", .help = "make no new server: salvage into the one that the last restore made"},
+      {.name = "--cut-over",
+       .help = "end the applications' writes to the old server, carry over the last of them, and say where the new one "
+               "is; alone: to the one that the last restore made"},
+      {.name = "--lift-fence", .help = "let applications write to the old server again"},
+      TerminateOption(),
       {.name = "--apply-resolutions",
        .value = "FILE",
        .help = "on that server, apply what was decided in the file of conflicts"}};
   options.insert(options.end(), of_salvage.begin(), of_salvage.end());
-  return {.name = "restore",
-          .summary = "Make a new server from the checkpoint, beside the old one",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-          .options = std::move(options),
-          .text =
-              "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "
-              "the transactions\n"
-              "that it leaves behind. The old server is not changed, and the new one is left running.\n\n"
-              "With --salvage it reads, from the checkpoint's slot or the archive, what the applications wrote since, "
-              "and carries it over: only what they\n"
-              "changed themselves, in the columns of that time. What cannot be told from the migration's own changes "
-              "stays as restored and\n"
-              "stands in a file of conflicts, to be decided by a person. Killed, it goes on with --go-on. End the "
-              "applications' writes first:\n"
-              "what they write later is counted, and is not in it.",
-          .verb = RestoreBeside};
+  return {
+      .name = "restore",
+      .summary = "Make a new server from the checkpoint, beside the old one",
+      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .options = std::move(options),
+      .text =
+          "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "
+          "the transactions\n"
+          "that it leaves behind. The old server is not changed, and the new one is left running.\n\n"
+          "With --salvage it reads, from the checkpoint's slot or the archive, what the applications wrote since, "
+          "and carries it over: only what they\n"
+          "changed themselves, in the columns of that time. What cannot be told from the migration's own changes "
+          "stays as restored and\n"
+          "stands in a file of conflicts, to be decided by a person. Killed, it goes on with --go-on, which also "
+          "takes in what the\n"
+          "applications wrote since; not to tables whose conflicts were decided.\n\n"
+          "With --cut-over the tables of the old server are read-only for everybody, by a trigger on each, once the "
+          "transactions that had\n"
+          "written to them have ended; --terminate-blockers-after ends those that do not. Then the last transactions "
+          "are carried over and\n"
+          "counted. Killed, it goes on with --cut-over. The tables stay read-only until --lift-fence.",
+      .verb = RestoreBeside};
 }
 
 }  // namespace cli

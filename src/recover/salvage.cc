@@ -5,7 +5,9 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "checkpoint/checkpoint.h"
 #include "journal/tag.h"
 #include "proof/unseen.h"
@@ -97,12 +99,88 @@ Source Read(const SalvageOptions& options) {
   return source;
 }
 
+salvage::Options RequestOf(const SalvageOptions& options, const Source& source, const std::string& restored) {
+  return {.restored = restored,
+          .open = [&options, &source] { return source.Open(options.state); },
+          .from = source.checkpoint.point.lsn,
+          .plan = options.plan,
+          .conflicts = options.state / "conflicts.json",
+          .tell = options.tell};
+}
+
+// Of an old server that a cut-over cannot do without.
+void RequireServer(const SalvageOptions& options, const Source& source) {
+  if (source.server) return;
+  throw base::Error(base::Code::kUnreachable, "the old server does not answer, and a cut-over needs it")
+      .Hint(fmt::format("Where it is gone for good, `switchback restore {} --go-on` carries over what was read of it.",
+                        options.plan.release));
+}
+
+// All that applications committed before the fence, and nothing else, is in the report.
+void RequireAll(const SalvageOptions& options, const Source& source, const CutOverReport& report) {
+  stream::Reader reader = source.Open(options.state);
+  const salvage::Account all = salvage::CountSince(reader, source.checkpoint.point.lsn);
+  const salvage::Report& salvaged = report.salvaged.report;
+  const std::int64_t told = salvaged.Applied() + salvaged.InConflict() + salvaged.Skipped();
+  if (all.through >= report.fence.lsn && told == all.Changes() && salvaged.account.applications == all.applications) {
+    return;
+  }
+  throw base::Error(base::Code::kInternal, "what was carried over is not what the applications wrote")
+      .Detail(
+          fmt::format("up to {}, with the fence at {}, {} changes in {} transactions were written; {} changes in {} "
+                      "transactions were applied, are in conflict or skipped",
+                      all.through.Text(), report.fence.lsn.Text(), all.Changes(), all.applications, told,
+                      salvaged.account.applications));
+}
+
+std::int64_t Lift(pg::Connection& server, const salvage::Patience& patience, journal::Journal& journal) {
+  const std::int64_t tables = salvage::LiftFence(server, patience);
+  base::Failpoint(base::FailpointId::kFenceLifted);
+  if (tables > 0) journal.Append("fence_lifted", {{"tables", tables}});
+  return tables;
+}
+
+bool TryToLift(pg::Connection& server, const salvage::Patience& patience, journal::Journal& journal) {
+  try {
+    Lift(server, patience, journal);
+    return true;
+  } catch (const base::Error& error) {
+    base::Warn("the fence could not be lifted: {}", error.what());
+    return false;
+  }
+}
+
 std::vector<std::string> Uncovered(const proof::StoredTables& tables) {
   std::vector<std::string> sentences;
   for (const auto& [oid, table] : tables) {
     if (!table.uncovered.empty()) sentences.push_back(table.uncovered);
   }
   return sentences;
+}
+
+SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std::string& restored,
+                        journal::Journal& journal) {
+  SalvageReport done;
+  done.restored = restored;
+  done.note = source.note;
+  pg::Connection server = pg::Connection::Open({.conninfo = restored});
+  const proof::StoredTables was = proof::ReadStored(server, source.checkpoint.publications);
+  done.uncovered = Uncovered(was);
+  std::set<std::int64_t> rewritten;
+  if (source.server) {
+    for (const auto& [oid, table] : proof::ReadStored(*source.server, source.checkpoint.publications)) {
+      const auto before = was.find(oid);
+      if (before != was.end() && before->second.filenode != table.filenode) rewritten.insert(oid);
+    }
+  }
+  salvage::Options request = RequestOf(options, source, restored);
+  request.old_server = source.server ? &*source.server : nullptr;
+  request.rewritten = std::move(rewritten);
+  done.conflicts = request.conflicts;
+  done.report = salvage::Salvage(request);
+  base::Failpoint(base::FailpointId::kSalvageNamed);
+  journal.Append("salvaged", ToJson(done));
+  return done;
 }
 
 }  // namespace
@@ -122,40 +200,58 @@ Loss CountLoss(const SalvageOptions& options) {
 std::string LastRestored(const std::filesystem::path& state, const journal::Journal& journal) {
   const backup::Point point = checkpoint::Load(state).point;
   for (auto event = journal.events().rbegin(); event != journal.events().rend(); ++event) {
-    if (event->kind == "restored" && event->body.value("restore_point", "") == point.name &&
-        event->body.value("lsn", "") == point.lsn.Text()) {
-      return event->body.at("url");
+    if (event->kind != "restored" || event->body.value("restore_point", "") != point.name ||
+        event->body.value("lsn", "") != point.lsn.Text()) {
+      continue;
     }
+    if (const base::Json& differences = event->body.at("verification").at("differences"); !differences.empty()) {
+      throw base::Error(base::Code::kRestoreUnverified, "the restored server differs from what the checkpoint knows")
+          .Detail(differences.dump());
+    }
+    return event->body.at("url");
   }
   throw base::Error(base::Code::kNoRestored, "no server was restored from this checkpoint yet");
 }
 
 SalvageReport Salvage(const SalvageOptions& options, const std::string& restored, journal::Journal& journal) {
   Source source = Read(options);
-  SalvageReport done;
-  done.restored = restored;
-  done.note = source.note;
-  done.conflicts = options.state / "conflicts.json";
-  pg::Connection server = pg::Connection::Open({.conninfo = restored});
-  const proof::StoredTables was = proof::ReadStored(server, source.checkpoint.publications);
-  done.uncovered = Uncovered(was);
-  std::set<std::int64_t> rewritten;
-  if (source.server) {
-    for (const auto& [oid, table] : proof::ReadStored(*source.server, source.checkpoint.publications)) {
-      const auto before = was.find(oid);
-      if (before != was.end() && before->second.filenode != table.filenode) rewritten.insert(oid);
-    }
+  return CarryOver(options, source, restored, journal);
+}
+
+CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& patience, const std::string& restored,
+                      journal::Journal& journal) {
+  Source source = Read(options);
+  RequireServer(options, source);
+  salvage::RequireOpen(RequestOf(options, source, restored));
+  CutOverReport done;
+  if (options.tell) options.tell("ending the applications' writes to the old server");
+  done.fence = salvage::RaiseFence(*source.server, patience);
+  try {
+    base::Failpoint(base::FailpointId::kFenceRaised);
+    journal.Append("fenced", salvage::ToJson(done.fence));
+    Source last = Read(options);
+    RequireServer(options, last);
+    done.salvaged = CarryOver(options, last, restored, journal);
+    RequireAll(options, last, done);
+    base::Failpoint(base::FailpointId::kCutOverCounted);
+    journal.Append("cut_over", ToJson(done));
+  } catch (base::Error& error) {
+    const bool in_vain = error.code() == base::Code::kSalvageDone || error.code() == base::Code::kSalvageNotEvidenced;
+    if (in_vain && TryToLift(*source.server, patience, journal)) throw;
+    error.TargetChanged(base::Changed::kYes);
+    error.Context(
+        fmt::format("while applications cannot write to the old server: `switchback restore {0} --cut-over` goes on, "
+                    "and `switchback "
+                    "restore {0} --lift-fence` lets them write again",
+                    options.plan.release));
+    throw;
   }
-  done.report = salvage::Salvage({.restored = restored,
-                                  .open = [&] { return source.Open(options.state); },
-                                  .from = source.checkpoint.point.lsn,
-                                  .plan = options.plan,
-                                  .old_server = source.server ? &*source.server : nullptr,
-                                  .rewritten = std::move(rewritten),
-                                  .conflicts = done.conflicts,
-                                  .tell = options.tell});
-  journal.Append("salvaged", ToJson(done));
   return done;
+}
+
+std::int64_t LiftFence(const std::string& conninfo, const salvage::Patience& patience, journal::Journal& journal) {
+  pg::Connection server = pg::Connection::Open({.conninfo = conninfo});
+  return Lift(server, patience, journal);
 }
 
 salvage::Resolved Resolve(const SalvageOptions& options, const std::string& restored, const std::filesystem::path& file,
@@ -180,6 +276,18 @@ base::Json ToJson(const SalvageReport& report) {
   json["uncovered"] = report.uncovered;
   json["conflicts_file"] = report.conflicts.string();
   return json;
+}
+
+// What was applied of it stands in `salvaged`.
+base::Json ToJson(const CutOverReport& report) {
+  const salvage::Report& salvaged = report.salvaged.report;
+  return {{"url", report.salvaged.restored},
+          {"fence", salvage::ToJson(report.fence)},
+          {"transactions", salvaged.account.applications},
+          {"changes", salvaged.account.Changes()},
+          {"applied", salvaged.Applied()},
+          {"in_conflict", salvaged.InConflict()},
+          {"skipped", salvaged.Skipped()}};
 }
 
 }  // namespace recover

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "journal/journal.h"
 #include "plan/plan.h"
+#include "salvage/fence.h"
 #include "salvage/salvage.h"
 
 namespace recover {
@@ -38,7 +39,8 @@ base::Json ToJson(const Loss& loss);
 // kSalvageNotEvidenced.
 Loss CountLoss(const SalvageOptions& options);
 
-// The server that the last restore of this release's checkpoint made. Throws kNoRestored.
+// The server that the last restore of this release's checkpoint made. Throws kNoRestored, kRestoreUnverified where that
+// restore found it to be another one than the checkpoint's.
 std::string LastRestored(const std::filesystem::path& state, const journal::Journal& journal);
 
 struct SalvageReport {
@@ -53,6 +55,28 @@ base::Json ToJson(const SalvageReport& report);
 // Carries what the applications wrote over to the restored server, and writes `salvaged` into the journal. The
 // old server is read only. See salvage::Salvage; throws kSalvageNotEvidenced too.
 SalvageReport Salvage(const SalvageOptions& options, const std::string& restored, journal::Journal& journal);
+
+struct CutOverReport {
+  salvage::Fence fence;
+  SalvageReport salvaged;
+};
+base::Json ToJson(const CutOverReport& report);
+
+// Ends the applications' writes to the old server (salvage::RaiseFence), reads what committed before that to the last
+// transaction, carries it over, and compares the counts: every change of an application up to the fence was applied, is
+// a conflict or is skipped by name. Nobody is moved: the report has the new server's URL. Writes `fenced`, what Salvage
+// writes, and `cut_over` into the journal.
+//
+// What can be seen to fail before the fence, fails before it. Behind it an error, or a crash, leaves the fence, and the
+// next call goes on. Where going on is no use (kSalvageDone: the restored server was salvaged before, and applications
+// wrote since; kSalvageNotEvidenced) the fence is lifted again. Throws kUnreachable where the old server does not
+// answer.
+CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& patience, const std::string& restored,
+                      journal::Journal& journal);
+
+// Opens the old server to its applications again, and writes `fence_lifted` into the journal. Gives how many tables
+// were fenced; 0: no fence stood.
+std::int64_t LiftFence(const std::string& conninfo, const salvage::Patience& patience, journal::Journal& journal);
 
 // Applies what a person decided, and writes `resolved` into the journal.
 salvage::Resolved Resolve(const SalvageOptions& options, const std::string& restored, const std::filesystem::path& file,

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/interrupt.h"
 #include "pg/copy.h"
 #include "pg/transaction.h"
@@ -14,29 +15,10 @@
 #include "salvage/image.h"
 #include "salvage/merge.h"
 #include "salvage/refusals.h"
+#include "salvage/results.h"
 
 namespace salvage {
 namespace {
-
-constexpr const char* kMakeResults =
-    "DROP TABLE IF EXISTS switchback_salvage.result, switchback_salvage.found;"
-    "CREATE UNLOGGED TABLE switchback_salvage.result"
-    " (op text, n int8, identity text, key text[], changes int8, changed text, v text[], restored text[]);"
-    "CREATE UNLOGGED TABLE switchback_salvage.found (identity text, body text)";
-
-std::string Joined(const std::vector<std::string>& parts, const char* by = ", ") {
-  return fmt::format("{}", fmt::join(parts, by));
-}
-
-// t's key equals the array of texts `key`.
-std::string KeyIs(const Table& table, const std::string& key) {
-  std::vector<std::string> parts;
-  for (std::size_t i = 0; i < table.key.size(); ++i) {
-    const Column& column = table.columns[table.key[i]];
-    parts.push_back(fmt::format("t.{} = ({}[{}])::{}", pg::Ident(column.name), key, i + 1, column.type));
-  }
-  return parts.empty() ? "false" : Joined(parts, " AND ");
-}
 
 // Fields: identity, application, op, image, before, whether there is a restored row, its columns, then of each pair
 // whether it follows and agrees.
@@ -60,7 +42,7 @@ std::string ReadSql(const Table& table) {
       "t.tableoid IS NOT NULL, {} FROM {} AS c LEFT JOIN {} AS t ON {} "
       "WHERE c.identity IN (SELECT identity FROM {} WHERE application) "
       "ORDER BY c.identity COLLATE \"C\", c.seq) TO STDOUT",
-      Joined(columns), part, table.From(), KeyIs(table, "c.key"), part);
+      fmt::join(columns, ", "), part, table.From(), KeyIs(table, "c.key"), part);
 }
 
 // Reads what is staged of a table in the order of its rows, merges each, and writes down what is to be done.
@@ -69,7 +51,7 @@ class Merger {
   Merger(pg::Connection& restored, const Table& table)
       : table_(table),
         out_(restored.options(), ReadSql(table)),
-        results_(restored.options(), "COPY switchback_salvage.result FROM STDIN"),
+        results_(restored.options(), fmt::format("COPY {} FROM STDIN", ResultsOf(table))),
         found_(restored.options(), "COPY switchback_salvage.found FROM STDIN") {}
 
   TableOutcome Run() {
@@ -171,87 +153,34 @@ class Merger {
   std::set<std::size_t> changed_;
 };
 
-std::string StatementFor(char op, const Table& table, const std::set<std::size_t>& changed) {
-  const std::string from =
-      "switchback_salvage.result AS r WHERE r.op = '" + std::string(1, op) + "' AND r.n BETWEEN $1::int8 AND $2::int8";
-  const auto value = [&](std::size_t i) { return fmt::format("(r.v[{}])::{}", i + 1, table.columns[i].type); };
-  std::vector<std::string> parts;
-  switch (op) {
-    case 'D':
-      return fmt::format("DELETE FROM {} AS t USING {} AND {}", table.From(), from, KeyIs(table, "r.key"));
-    case 'U':
-      for (const std::size_t i : changed) {
-        const std::string name = pg::Ident(table.columns[i].name);
-        parts.push_back(fmt::format("{0} = CASE substr(r.changed, {1}, 1) WHEN '1' THEN {2} ELSE t.{0} END", name,
-                                    i + 1, value(i)));
-      }
-      return fmt::format("UPDATE {} AS t SET {} FROM {} AND {}", table.From(), Joined(parts), from,
-                         KeyIs(table, "r.key"));
-    default: {
-      std::vector<std::string> names;
-      for (std::size_t i = 0; i < table.columns.size(); ++i) {
-        names.push_back(pg::Ident(table.columns[i].name));
-        parts.push_back(value(i));
-      }
-      return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}", table.name.Sql(),
-                         Joined(names), Joined(parts), from);
-    }
-  }
-}
-
-// A text array of the server as values.
-Row RowOf(const pg::Result& result, int row, int first, std::size_t columns) {
-  Row values;
-  for (std::size_t i = 0; i < columns; ++i) values.push_back(result.Optional(row, first + static_cast<int>(i)));
-  return values;
-}
-
-// A row that the server refuses stays as it was restored, and all its changes are conflicts.
-void Refuse(pg::Connection& restored, const Table& table, char op, std::int64_t number, const std::string& said,
-            TableOutcome& outcome) {
-  std::vector<std::string> wanted;
-  std::vector<std::string> was;
-  std::vector<std::string> keys;
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    wanted.push_back(fmt::format("v[{}]", i + 1));
-    was.push_back(fmt::format("restored[{}]", i + 1));
-  }
-  for (std::size_t i = 0; i < table.key.size(); ++i) keys.push_back(fmt::format("key[{}]", i + 1));
-  const std::size_t columns = table.columns.size();
-  const pg::Result row = restored.Query(
-      fmt::format("SELECT identity, changes, restored IS NOT NULL, {}, {}{}{} FROM switchback_salvage.result "
-                  "WHERE op = $1 AND n = $2",
-                  Joined(wanted), Joined(was), keys.empty() ? "" : ", ", Joined(keys)),
-      {std::string(1, op), std::to_string(number)});
-  Conflict conflict{.kind = ConflictKind::kRefused};
-  if (op != 'D') conflict.application_row = RowOf(row, 0, 3, columns);
-  std::vector<Value> key = RowOf(row, 0, 3 + 2 * static_cast<int>(columns), table.key.size());
-  if (key.empty() || !key.front()) {
-    key.clear();
-    for (const std::size_t place : table.key) key.push_back((*conflict.application_row)[place]);
-  }
-  std::optional<Row> before;
-  if (row.Bool(0, 2)) before = RowOf(row, 0, 3 + static_cast<int>(columns), columns);
-  restored.Query("INSERT INTO switchback_salvage.found (identity, body) VALUES ($1, $2)",
-                 {row.Text(0, 0), ConflictJson(table, key, before, conflict, said).dump()});
-  outcome.applied -= row.Int(0, 1);
-  outcome.conflicts += row.Int(0, 1);
+[[noreturn]] void CannotBeDoneAnew(const Table& table, const std::string& why) {
+  throw base::Error(base::Code::kSalvageDone,
+                    fmt::format("applications wrote to {} since it was salvaged, and it cannot be done anew on this "
+                                "restored server",
+                                table.name.Text()))
+      .Detail(why)
+      .Hint(
+          "`switchback restore RELEASE --salvage --cut-over` makes another server, ends the applications' writes to "
+          "the old one, and carries over all of them.");
 }
 
 }  // namespace
 
-TableOutcome Apply(pg::Connection& restored, const Table& table) {
-  restored.Exec(kMakeResults);
+TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through) {
+  MakeResults(restored, table);
+  restored.Exec(
+      "DROP TABLE IF EXISTS switchback_salvage.found;"
+      "CREATE UNLOGGED TABLE switchback_salvage.found (identity text, body text)");
   Merger merger(restored, table);
   TableOutcome outcome = merger.Run();
   pg::Transaction transaction(restored);
-  restored.Exec("ANALYZE switchback_salvage.result");
+  restored.Exec("ANALYZE " + ResultsOf(table));
   // Rows leave before others take their place.
   for (const auto& [op, rows] :
        {std::pair{'D', &outcome.deleted}, std::pair{'U', &outcome.updated}, std::pair{'I', &outcome.inserted}}) {
     const std::int64_t count = merger.Count(op);
     if (count == 0) continue;
-    const std::string statement = StatementFor(op, table, merger.changed());
+    const std::string statement = DoResults(table, op, merger.changed());
     const auto run = [&](std::int64_t first, std::int64_t last) {
       const std::int64_t done = restored.Query(statement, {std::to_string(first), std::to_string(last)}).affected();
       if (done != last - first + 1) {
@@ -260,17 +189,46 @@ TableOutcome Apply(pg::Connection& restored, const Table& table) {
       }
     };
     const auto refused = RunAllBut(restored, count, run);
-    for (const auto& [number, said] : refused) Refuse(restored, table, op, number, said, outcome);
+    // A row that the server refuses stays as it was restored.
+    for (const auto& [number, said] : refused) {
+      const Withdrawn row = Withdraw(restored, table, op, number, ConflictKind::kRefused, said);
+      restored.Query("INSERT INTO switchback_salvage.found (identity, body) VALUES ($1, $2)",
+                     {row.identity, row.conflict.dump()});
+      outcome.applied -= row.changes;
+      outcome.conflicts += row.changes;
+    }
     *rows = count - static_cast<std::int64_t>(refused.size());
   }
   restored.Query(
       "INSERT INTO switchback_salvage.conflict (relation, identity, body) "
       "SELECT $1, identity, body FROM switchback_salvage.found ORDER BY identity COLLATE \"C\"",
       {std::to_string(table.oid)});
-  restored.Query("INSERT INTO switchback_salvage.done (relation, report) VALUES ($1, $2)",
-                 {std::to_string(table.oid), ToJson(outcome).dump()});
+  restored.Query("INSERT INTO switchback_salvage.done (relation, through, report) VALUES ($1, $2, $3)",
+                 {std::to_string(table.oid), through.Text(), ToJson(outcome).dump()});
+  base::Failpoint(base::FailpointId::kSalvageBeforeTable);
   transaction.Commit();
   return outcome;
+}
+
+void RefuseDecided(pg::Connection& restored, const Table& table) {
+  const std::int64_t decided =
+      restored
+          .Query("SELECT count(*) FROM switchback_salvage.conflict WHERE relation = $1 AND taken IS NOT NULL",
+                 {std::to_string(table.oid)})
+          .Int(0, 0);
+  if (decided > 0) CannotBeDoneAnew(table, fmt::format("{} of its conflicts were decided", decided));
+}
+
+void Reopen(pg::Connection& restored, const Table& table) {
+  pg::Transaction transaction(restored);
+  RefuseDecided(restored, table);
+  if (!UndoResults(restored, table)) CannotBeDoneAnew(table, "the server does not take all rows as they were");
+  for (const char* kept : {"conflict", "done"}) {
+    restored.Query(fmt::format("DELETE FROM switchback_salvage.{} WHERE relation = $1", kept),
+                   {std::to_string(table.oid)});
+  }
+  base::Failpoint(base::FailpointId::kSalvageBeforeReopen);
+  transaction.Commit();
 }
 
 base::Json ToJson(const TableOutcome& outcome) {

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "pg/connection.h"
+#include "pg/lsn.h"
 #include "salvage/target.h"
 
 namespace salvage {
@@ -23,6 +24,13 @@ TableOutcome OutcomeFromJson(const base::Json& json);
 // Merges what is staged of the table, row by row, and writes the result: rows, conflicts and the mark of `done` in one
 // transaction. A crash leaves all of it or nothing. `restored` fires no triggers of users (session_replication_role).
 // Rows that the server refuses (a unique constraint, a check, a value too long) are conflicts.
-TableOutcome Apply(pg::Connection& restored, const Table& table);
+// `through`: all that committed before it is staged.
+TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through);
+
+// Puts the table back as it was restored, with no conflict left of it, for another Apply with more changes: one
+// transaction. Throws kSalvageDone where decisions of a person are part of it, or the server refuses a row as it was.
+void Reopen(pg::Connection& restored, const Table& table);
+// The first half of that.
+void RefuseDecided(pg::Connection& restored, const Table& table);
 
 }  // namespace salvage

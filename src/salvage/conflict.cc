@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "pg/transaction.h"
+#include "salvage/orphans.h"
 
 namespace salvage {
 namespace {
@@ -85,8 +86,12 @@ void Take(pg::Connection& restored, const Table& table, const base::Json& body, 
     const std::string where = statement.Where(body.at("key"));
     return statement.Run(restored, fmt::format("DELETE FROM {} WHERE {}", table.From(), where), body);
   }
-  for (const auto& [column, value] : application.items()) statement.Write(column, value);
-  if (body.at("restored").is_null()) return statement.Run(restored, statement.Insert(), body);
+  const base::Json& before = body.at("restored");
+  for (const auto& [column, value] : application.items()) {
+    if (before.is_null() || before.at(column) != value) statement.Write(column, value);
+  }
+  if (before.is_null()) return statement.Run(restored, statement.Insert(), body);
+  if (before == application) return;
   const std::string where = statement.Where(body.at("key"));
   statement.Run(restored, fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
 }
@@ -105,6 +110,7 @@ Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, cons
     Bad(file, "this is no file of conflicts of version 1");
   }
   pg::Transaction transaction(restored);
+  std::vector<std::int64_t> tables;
   for (const base::Json& entry : file.at("conflicts")) {
     if (!entry.is_object() || !entry.contains("id") || !entry.at("id").is_number_integer() || !entry.contains("take")) {
       Bad(entry, "a conflict in the file has no `id` or no `take`");
@@ -123,10 +129,12 @@ Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, cons
       continue;
     }
     Take(restored, *table, body, take);
+    tables.push_back(table->oid);
     restored.Query("UPDATE switchback_salvage.conflict SET taken = $1 WHERE id = $2",
                    {take.dump(), entry.at("id").dump()});
     ++resolved.applied;
   }
+  RefuseOrphans(restored, targets, tables);
   transaction.Commit();
   return resolved;
 }

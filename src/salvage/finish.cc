@@ -1,12 +1,9 @@
 #include "salvage/finish.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <map>
 
-#include "pg/copy.h"
-#include "salvage/conflict.h"
 #include "salvage/sql_text.h"
 
 namespace salvage {
@@ -71,54 +68,11 @@ std::int64_t CarryFromColumns(pg::Connection& restored, const Targets& targets,
   return carried;
 }
 
-// "c.a = p.b AND ..." and the like.
-std::string Each(const base::Json& left, const base::Json& right, const char* form, const char* by) {
-  std::vector<std::string> parts;
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    parts.push_back(
-        fmt::format(fmt::runtime(form), pg::Ident(left[i].get<std::string>()), pg::Ident(right[i].get<std::string>())));
-  }
-  return fmt::format("{}", fmt::join(parts, by));
-}
-
 }  // namespace
 
 std::int64_t CarrySequences(pg::Connection& restored, pg::Connection* old_server, const Targets& targets,
                             const std::vector<std::int64_t>& tables) {
   return old_server != nullptr ? CarryFromOld(restored, *old_server) : CarryFromColumns(restored, targets, tables);
-}
-
-std::int64_t FindOrphans(pg::Connection& restored, const Targets& targets, const std::vector<std::int64_t>& tables) {
-  std::vector<std::optional<std::string>> oids;
-  for (const std::int64_t oid : tables) oids.emplace_back(std::to_string(oid));
-  restored.Exec("DELETE FROM switchback_salvage.conflict WHERE identity LIKE 'key %'");
-  const pg::Result keys = restored.Query(std::string(sql_text::kReadForeignKeys), {pg::ArrayText(oids)});
-  std::int64_t orphans = 0;
-  for (int row = 0; row < keys.rows(); ++row) {
-    const Table* table = targets.Find(keys.Int(row, 1));
-    if (table == nullptr) continue;
-    const base::Json columns = base::Json::parse(keys.Text(row, 2));
-    const base::Json target_columns = base::Json::parse(keys.Text(row, 3));
-    std::vector<std::string> wanted;
-    for (const Column& column : table->columns) wanted.push_back("c." + pg::Ident(column.name));
-    pg::CopyOut found(
-        restored.options(),
-        fmt::format("COPY (SELECT {} FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})) "
-                    "TO STDOUT",
-                    fmt::join(wanted, ", "), table->From(), Each(columns, columns, "c.{} IS NOT NULL", " AND "),
-                    keys.Text(row, 4), Each(columns, target_columns, "c.{} = p.{}", " AND ")));
-    while (const auto* fields = found.Next()) {
-      const Row orphan(fields->begin(), fields->end());
-      std::vector<Value> key;
-      for (const std::size_t place : table->key) key.push_back(orphan[place]);
-      base::Json body = ConflictJson(*table, key, orphan,
-                                     {.kind = ConflictKind::kForeignKey, .application_row = orphan}, keys.Text(row, 0));
-      restored.Query("INSERT INTO switchback_salvage.conflict (relation, identity, body) VALUES ($1, $2, $3)",
-                     {std::to_string(table->oid), "key " + keys.Text(row, 0), body.dump()});
-      ++orphans;
-    }
-  }
-  return orphans;
 }
 
 }  // namespace salvage

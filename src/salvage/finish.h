@@ -16,8 +16,4 @@ namespace salvage {
 std::int64_t CarrySequences(pg::Connection& restored, pg::Connection* old_server, const Targets& targets,
                             const std::vector<std::int64_t>& tables);
 
-// Looks, in the foreign keys out of the tables and into them, for rows that refer to nothing, and writes each down as a
-// conflict, once. Gives the number of such rows.
-std::int64_t FindOrphans(pg::Connection& restored, const Targets& targets, const std::vector<std::int64_t>& tables);
-
 }  // namespace salvage

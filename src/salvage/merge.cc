@@ -48,7 +48,7 @@ std::string Explain(ConflictKind kind) {
     case ConflictKind::kRefused:
       return "the restored server refuses the row as the applications left it";
     case ConflictKind::kForeignKey:
-      return "the row stands on the restored server, but the row that it refers to does not";
+      return "as the applications left the row, a row would refer to nothing";
   }
   return "";
 }

@@ -52,7 +52,7 @@ enum class ConflictKind {
   kExists,         // an application inserted it, but the restored server has such a row
   kMissing,        // an application changed it, but the restored server has no such row
   kRefused,        // the restored server refuses it
-  kForeignKey,     // it stands, but what it refers to is not there
+  kForeignKey,     // with it, a row would refer to nothing
 };
 // A word, for files; and a sentence without a full stop.
 std::string Name(ConflictKind kind);

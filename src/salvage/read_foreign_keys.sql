@@ -7,7 +7,8 @@ SELECT k.conname AS name,
        (SELECT pg_catalog.json_agg(a.attname ORDER BY u.place)
           FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS u(number, place)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.number) AS target_columns,
-       pg_catalog.format('%I.%I', tn.nspname, t.relname) AS target_table
+       pg_catalog.format('%I.%I', tn.nspname, t.relname) AS target_table,
+       k.confrelid::int8 AS target
   FROM pg_catalog.pg_constraint AS k
   JOIN pg_catalog.pg_class AS t ON t.oid = k.confrelid
   JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.relnamespace

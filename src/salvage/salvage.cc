@@ -5,10 +5,12 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "pg/transaction.h"
 #include "salvage/finish.h"
+#include "salvage/orphans.h"
 #include "salvage/sql_text.h"
 
 namespace salvage {
@@ -54,20 +56,37 @@ std::optional<Account> Staged(pg::Connection& restored) {
   return AccountFromJson(base::Json::parse(staged.Text(0, 0)));
 }
 
-// As long as no table is done, what came since can be staged as well.
-Account StageOnce(pg::Connection& restored, const Options& options, const Targets& targets) {
-  const bool begun = restored.Query("SELECT 1 FROM switchback_salvage.done LIMIT 1").rows() > 0;
-  std::optional<Account> staged = Staged(restored);
-  if (staged && begun) return *std::move(staged);
-  if (staged) {
-    stream::Reader reader = options.open();
-    if (!reader.place() || reader.place()->through <= staged->through) return *std::move(staged);
+// Tables that are done, with what is in them: all that committed before.
+std::map<std::int64_t, pg::Lsn> DoneThrough(pg::Connection& restored) {
+  std::map<std::int64_t, pg::Lsn> done;
+  const pg::Result rows = restored.Query("SELECT relation, through FROM switchback_salvage.done");
+  for (int row = 0; row < rows.rows(); ++row) done[rows.Int(row, 0)] = pg::Lsn::Parse(rows.Text(row, 1));
+  return done;
+}
+
+// Transactions of applications that were not there yet when the rest was staged.
+std::int64_t Later(const Options& options, pg::Lsn through) {
+  stream::Reader reader = options.open();
+  return CountSince(reader, through).applications;
+}
+
+// What came since the last call is staged as well; tables that are done and that it concerns are done anew.
+Account StageAll(pg::Connection& restored, const Options& options, const Targets& targets) {
+  if (std::optional<Account> staged = Staged(restored); staged && Later(options, staged->through) == 0) {
+    return *std::move(staged);
   }
+  std::map<std::int64_t, pg::Lsn> done = DoneThrough(restored);
+  stream::Reader reader = options.open();
+  for (const std::int64_t oid : WrittenSince(reader, targets, done)) {
+    Tell(options, "putting back " + targets.Find(oid)->name.Text());
+    Reopen(restored, *targets.Find(oid));
+    done.erase(oid);
+  }
+  StageRequest request{.open = options.open, .from = options.from, .targets = targets};
+  for (const auto& [oid, through] : done) request.keep.insert(oid);
+  request.progress = [&](std::int64_t changes) { Tell(options, fmt::format("staged {}", changes)); };
   Tell(options, "staging what the applications wrote");
-  return Stage(restored,
-               {.open = options.open, .from = options.from, .targets = targets, .progress = [&](std::int64_t changes) {
-                  Tell(options, fmt::format("staged {}", changes));
-                }});
+  return Stage(restored, request);
 }
 
 std::vector<std::int64_t> StagedTables(pg::Connection& restored) {
@@ -88,16 +107,12 @@ std::map<std::int64_t, TableOutcome> Done(pg::Connection& restored) {
   return done;
 }
 
-std::string IdOf(const base::Json& entry) {
-  return entry.is_object() && entry.contains("id") ? entry.at("id").dump() : std::string();
-}
-
-// What a person decided already of the same conflict stays.
-void KeepDecision(base::Json former, base::Json& conflict) {
-  if (!former.is_object() || !former.contains("take")) return;
-  const base::Json take = former.at("take");
-  former["take"] = conflict.at("take");
-  if (former == conflict) conflict["take"] = take;
+// A conflict without what a person decides of it.
+std::string ContentOf(base::Json conflict) {
+  if (!conflict.is_object()) return "";
+  conflict.erase("id");
+  conflict.erase("take");
+  return conflict.dump(-1, ' ', false, base::Json::error_handler_t::replace);
 }
 
 base::Json FormerConflicts(const std::filesystem::path& file) {
@@ -111,32 +126,21 @@ base::Json FormerConflicts(const std::filesystem::path& file) {
 std::int64_t WriteConflicts(pg::Connection& restored, const std::filesystem::path& file) {
   const pg::Result rows =
       restored.Query("SELECT id, body FROM switchback_salvage.conflict WHERE taken IS NULL ORDER BY id");
-  std::map<std::string, base::Json> former;
-  for (const base::Json& entry : FormerConflicts(file)) former[IdOf(entry)] = entry;
+  // What a person decided already of the same conflict stays.
+  std::map<std::string, base::Json> decided;
+  for (const base::Json& entry : FormerConflicts(file)) {
+    if (entry.is_object() && entry.contains("take")) decided[ContentOf(entry)] = entry.at("take");
+  }
   base::Json list = base::Json::array();
   for (int row = 0; row < rows.rows(); ++row) {
     base::Json conflict = base::Json::parse(rows.Text(row, 1));
     conflict["id"] = rows.Int(row, 0);
-    KeepDecision(former[IdOf(conflict)], conflict);
+    if (const auto take = decided.find(ContentOf(conflict)); take != decided.end()) conflict["take"] = take->second;
     list.push_back(std::move(conflict));
   }
   // Rows stand in it.
   base::WriteFile(file, base::Json({{"version", 1}, {"conflicts", list}}).dump(2) + "\n", 0600);
   return rows.rows();
-}
-
-// Transactions of applications that were not there yet when the rest was staged.
-std::int64_t Later(const Options& options, pg::Lsn through) {
-  stream::Reader reader = options.open();
-  return CountSince(reader, through).applications;
-}
-
-void RefuseLater(const Options& options, pg::Lsn through) {
-  const std::int64_t later = Later(options, through);
-  if (later == 0) return;
-  throw base::Error(base::Code::kSalvageDone, "this restored server has been salvaged already")
-      .Detail(fmt::format("it has all that committed before {}; applications made {} transactions since",
-                          through.Text(), later));
 }
 
 }  // namespace
@@ -163,26 +167,37 @@ Report Salvage(const Options& options) {
   pg::Connection restored = Open(options.restored);
   const Targets targets = ReadTargets(restored, options.plan, options.rewritten);
   Report report;
-  report.account = StageOnce(restored, options, targets);
+  report.account = StageAll(restored, options, targets);
   const std::vector<std::int64_t> tables = StagedTables(restored);
   std::map<std::int64_t, TableOutcome> done = Done(restored);
-  if (!done.empty() && done.size() == tables.size()) RefuseLater(options, report.account.through);
+  base::Failpoint(base::FailpointId::kSalvageStaged);
   MakeTransforms(restored, options.plan);
   for (const std::int64_t oid : tables) {
     base::StopIfInterrupted();
     const Table& table = *targets.Find(oid);
     if (done.count(oid) == 0) {
       Tell(options, "carrying over " + table.name.Text());
-      done[oid] = Apply(restored, table);
+      done[oid] = Apply(restored, table, report.account.through);
+      base::Failpoint(base::FailpointId::kSalvageAfterTable);
     }
-    report.tables[table.name] = done[oid];
   }
   DropTransforms(restored, options.plan);
   report.sequences = CarrySequences(restored, options.old_server, targets, tables);
-  report.orphans = FindOrphans(restored, targets, tables);
+  base::Failpoint(base::FailpointId::kSalvageSequences);
+  report.orphans = TakeBackOrphans(restored, targets, tables, done);
+  for (const auto& [oid, outcome] : done) report.tables[targets.Find(oid)->name] = outcome;
   report.conflicts = WriteConflicts(restored, options.conflicts);
   report.later = Later(options, report.account.through);
   return report;
+}
+
+void RequireOpen(const Options& options) {
+  pg::Connection restored = Open(options.restored);
+  const Targets targets = ReadTargets(restored, options.plan, {});
+  stream::Reader reader = options.open();
+  for (const std::int64_t oid : WrittenSince(reader, targets, DoneThrough(restored))) {
+    RefuseDecided(restored, *targets.Find(oid));
+  }
 }
 
 Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file) {

@@ -38,8 +38,8 @@ struct Report {
   std::map<pg::QualifiedName, TableOutcome> tables;  // by their names at the restore point
   std::int64_t conflicts = 0;                        // in the file
   std::int64_t sequences = 0;
-  std::int64_t orphans = 0;
-  std::int64_t later = 0;  // transactions of applications that came after what was staged: not in it
+  std::int64_t orphans = 0;  // of them, those of foreign keys
+  std::int64_t later = 0;    // transactions of applications that came after what was staged: not in it
 
   [[nodiscard]] std::int64_t Applied() const;
   [[nodiscard]] std::int64_t InConflict() const;
@@ -48,10 +48,13 @@ struct Report {
 base::Json ToJson(const Report& report);
 
 // Interrupted anywhere, it goes on where it was when called again, and ends in the same state: what is staged stays,
-// and each table is done in one transaction. What it works on is staged once: transactions that came later are counted
-// only, and when all is done, it refuses to go on where there are any. Throws kPrivilege, kSalvageDone, kInterrupted,
-// and what the server and the stream throw.
+// and each table is done in one transaction. Called when applications wrote more meanwhile, it puts the tables that
+// they wrote to back as they were restored, and does them anew with all changes; not where conflicts of such a table
+// were decided: kSalvageDone. Throws kPrivilege and kInterrupted too, and what the server and the stream throw.
 Report Salvage(const Options& options);
+
+// Throws kSalvageDone where Salvage would for a table's decisions.
+void RequireOpen(const Options& options);
 
 // See salvage::ApplyResolutions in conflict.h; `file` is the one that Salvage wrote.
 Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file);

@@ -17,8 +17,8 @@ CREATE TABLE IF NOT EXISTS switchback_salvage.change (
 -- One row once all changes stand in `change`.
 CREATE TABLE IF NOT EXISTS switchback_salvage.staged (through text NOT NULL, account text NOT NULL);
 
--- Tables that are done, with what came of them: committed together with the rows.
-CREATE TABLE IF NOT EXISTS switchback_salvage.done (relation int8 PRIMARY KEY, report text NOT NULL);
+-- Tables that are done with all that committed before `through`, with what came of them: committed together with the rows.
+CREATE TABLE IF NOT EXISTS switchback_salvage.done (relation int8 PRIMARY KEY, through text NOT NULL, report text NOT NULL);
 
 CREATE TABLE IF NOT EXISTS switchback_salvage.conflict (
   id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "base/failpoint.h"
 #include "base/interrupt.h"
 #include "pg/copy.h"
 #include "pg/transaction.h"
@@ -83,8 +84,8 @@ class Identities {
 
 class Stager {
  public:
-  Stager(const Targets& targets, pg::CopyIn& copy, Account& account)
-      : targets_(targets), copy_(copy), account_(account) {}
+  Stager(const StageRequest& request, pg::CopyIn& copy, Account& account)
+      : targets_(request.targets), keep_(request.keep), copy_(copy), account_(account) {}
 
   void Begin(bool application) {
     application_ = application;
@@ -149,6 +150,7 @@ class Stager {
 
   void Put(const stream::Change& change, const Table& table, const Shape& shape) {
     const std::string identity = Identify(change, table, shape);
+    if (keep_.count(table.oid) > 0) return;
     const bool deleted = change.kind == stream::Change::Kind::kDelete;
     copy_.Field(std::to_string(table.oid)).Field(identity).Field(std::to_string(seq_)).Field(application_ ? "t" : "f");
     copy_.Field(deleted ? "D" : change.kind == stream::Change::Kind::kUpdate ? "U" : "I");
@@ -178,6 +180,7 @@ class Stager {
   }
 
   const Targets& targets_;
+  const std::set<std::int64_t>& keep_;
   pg::CopyIn& copy_;
   Account& account_;
   bool application_ = false;
@@ -230,18 +233,33 @@ Account CountSince(stream::Reader& reader, pg::Lsn from, std::int64_t most) {
   return account;
 }
 
+std::set<std::int64_t> WrittenSince(stream::Reader& reader, const Targets& targets,
+                                    const std::map<std::int64_t, pg::Lsn>& tables) {
+  std::set<std::int64_t> written;
+  Account account;
+  EachSince(reader, {}, account, [&](const stream::Transaction& transaction, bool application) {
+    for (const stream::Transaction::Table& table : transaction.tables) {
+      const Table* target = targets.Find(table.writes.relation);
+      const auto since = target == nullptr ? tables.end() : tables.find(target->oid);
+      if (application && since != tables.end() && transaction.commit >= since->second) written.insert(since->first);
+    }
+  });
+  return written;
+}
+
 Account Stage(pg::Connection& restored, const StageRequest& request) {
-  restored.Exec("DELETE FROM switchback_salvage.staged; TRUNCATE switchback_salvage.change");
+  restored.Exec("DELETE FROM switchback_salvage.staged");
   const std::set<std::int64_t> written = Written(request.open(), request);
   for (const std::int64_t oid : written) {
+    if (request.keep.count(oid) > 0) continue;
     restored.Exec(
         fmt::format("CREATE TABLE IF NOT EXISTS switchback_salvage.change_{0} PARTITION OF switchback_salvage.change "
-                    "FOR VALUES IN ({0})",
+                    "FOR VALUES IN ({0}); TRUNCATE switchback_salvage.change_{0}",
                     oid));
   }
   Account account;
   pg::CopyIn copy(restored.options(), "COPY switchback_salvage.change FROM STDIN");
-  Stager stager(request.targets, copy, account);
+  Stager stager(request, copy, account);
   stream::Reader reader = request.open();
   EachSince(reader, request.from, account, [&](const stream::Transaction& transaction, bool application) {
     base::StopIfInterrupted();
@@ -259,6 +277,7 @@ Account Stage(pg::Connection& restored, const StageRequest& request) {
   restored.Exec("ANALYZE switchback_salvage.change");
   restored.Query("INSERT INTO switchback_salvage.staged (through, account) VALUES ($1, $2)",
                  {account.through.Text(), ToJson(account).dump()});
+  base::Failpoint(base::FailpointId::kSalvageBeforeStaged);
   transaction.Commit();
   return account;
 }

@@ -48,10 +48,16 @@ Account AccountFromJson(const base::Json& json);
 // of the index where there are more, and the reader has the next one then.
 Account CountSince(stream::Reader& reader, pg::Lsn from, std::int64_t most = std::numeric_limits<std::int64_t>::max());
 
+// Those of the tables, by OID, to which an application wrote in a transaction that committed at or behind the position
+// beside it.
+std::set<std::int64_t> WrittenSince(stream::Reader& reader, const Targets& targets,
+                                    const std::map<std::int64_t, pg::Lsn>& tables);
+
 struct StageRequest {
   std::function<stream::Reader()> open;  // a new reader, from the beginning
   pg::Lsn from = {};
   const Targets& targets;
+  std::set<std::int64_t> keep = {};                         // tables whose changes are staged already, and are done
   std::function<void(std::int64_t changes)> progress = {};  // now and then; may be empty
 };
 // Puts the changes of each table that applications wrote to into switchback_salvage.change of the restored server, the

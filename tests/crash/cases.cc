@@ -79,6 +79,23 @@ const std::vector<Place>& Places() {
       {"restore.up", Scene::kRestore},
       {"restore.verified", Scene::kRestore, 1, false, true},
       {"restore.recorded", Scene::kRestore},
+      {"fence.before_table", Scene::kCutOver, 1, true},
+      {"fence.before_table", Scene::kCutOver, 2, true},
+      {"fence.raised", Scene::kCutOver},
+      {"salvage.before_staged", Scene::kCutOver},
+      {"salvage.staged", Scene::kCutOver},
+      {"salvage.before_table", Scene::kCutOver, 1, false, true},
+      {"salvage.before_table", Scene::kCutOver, 2},
+      {"salvage.after_table", Scene::kCutOver},
+      {"salvage.sequences", Scene::kCutOver},
+      {"salvage.before_keys", Scene::kCutOver},
+      {"salvage.named", Scene::kCutOver},
+      {"cut_over.counted", Scene::kCutOver},
+      {"salvage.before_reopen", Scene::kAgain},
+      {"salvage.before_staged", Scene::kAgain},
+      {"salvage.after_table", Scene::kAgain},
+      {"fence.before_table", Scene::kLift, 1, true},
+      {"fence.lifted", Scene::kLift},
   };
   return places;
 }
@@ -100,9 +117,10 @@ std::vector<Case> Cases() {
 }
 
 std::string NameOf(const Case& which) {
-  static constexpr const char* kScenes[] = {
-      "Plan",     "Checkpoint", "Install", "FirstBackup", "Prove",   "Forward", "Conclude", "ConcludeIndex",
-      "WriteOff", "Invalid",    "Blocked", "Torn",        "Rebuild", "Undo",    "Purge",    "Restore"};
+  static constexpr const char* kScenes[] = {"Plan",    "Checkpoint", "Install",       "FirstBackup", "Prove",
+                                            "Forward", "Conclude",   "ConcludeIndex", "WriteOff",    "Invalid",
+                                            "Blocked", "Torn",       "Rebuild",       "Undo",        "Purge",
+                                            "Restore", "CutOver",    "Again",         "Lift"};
   std::string name = which.place.failpoint;
   std::ranges::replace(name, '.', '_');
   return fmt::format("{}_{}_{}_{}{}{}", name, which.place.nth, kScenes[static_cast<int>(which.place.scene)],

@@ -25,7 +25,10 @@ enum class Scene {
   kRebuild,        // the same with the journal gone
   kUndo,           // rollback, from the end of contract
   kPurge,          // purge
-  kRestore         // restore
+  kRestore,        // restore
+  kCutOver,        // restore --cut-over, to a server that a restore made
+  kAgain,          // the same, to one that was salvaged already, and applications wrote since
+  kLift            // restore --lift-fence, behind that
 };
 
 // Where a failpoint is passed.

@@ -54,6 +54,10 @@ class Crash : public testing::TestWithParam<Case> {
   void ExpectEnd(const Case& which);
   void ExpectStands(std::size_t steps, const std::string& net);
   void ExpectRestored(const base::Json& envelope);
+  void ExpectSalvaged(const base::Json& envelope);
+  void ExpectFence(bool stands);
+  void ReleaseAndRestore();
+  void WriteToBoth();
 
   void Killed(const std::string& failpoint, int nth = 2);
   void LeaveInvalidIndex();
@@ -86,9 +90,18 @@ Words Command(Scene scene) {
       return {"purge", kRelease};
     case Scene::kRestore:
       return {"restore", kRelease};
+    case Scene::kCutOver:
+    case Scene::kAgain:
+      return {"restore", kRelease, "--cut-over"};
+    case Scene::kLift:
+      return {"restore", kRelease, "--lift-fence"};
     default:
       return {"run", kRelease, "--until", "contract"};
   }
+}
+
+bool IsBehindRestore(Scene scene) {
+  return scene == Scene::kCutOver || scene == Scene::kAgain || scene == Scene::kLift;
 }
 
 Ground::Stage StageOf(Scene scene) {
@@ -98,6 +111,9 @@ Ground::Stage StageOf(Scene scene) {
     case Scene::kInstall:
     case Scene::kFirstBackup:
     case Scene::kProve:
+    case Scene::kCutOver:
+    case Scene::kAgain:
+    case Scene::kLift:
       return Ground::Stage::kPlanned;
     case Scene::kUndo:
     case Scene::kPurge:
@@ -137,6 +153,27 @@ void Crash::ShowBackups() {
   hidden_.clear();
 }
 
+// A slot does not come back with a database: these scenes begin at the checkpoint. At the end, nobody writes.
+void Crash::ReleaseAndRestore() {
+  for (const Words& words : {Command(Scene::kForward), Command(Scene::kRestore)}) {
+    const base::Json done = ground().On(words);
+    ASSERT_EQ(done["exit"], 0) << done.dump(1);
+    if (words.front() != "run") continue;
+    const int before = writer_->acknowledged();
+    while (writer_->acknowledged() < before + 10) std::this_thread::sleep_for(milliseconds(2));
+    EXPECT_EQ(writer_->Missing(), Words());
+    WriteToBoth();
+  }
+}
+
+// An application's transaction, to rows that the release does not touch.
+void Crash::WriteToBoth() {
+  ground().project().Connect().Exec(
+      "BEGIN; UPDATE public.counters SET n = n + 100 WHERE id IN (1, 2); UPDATE public.items SET n = n + 1 WHERE id = "
+      "2; "
+      "COMMIT");
+}
+
 void Crash::Begin(const Place& place) {
   writer_.reset();
   blocker_ = {};
@@ -144,6 +181,11 @@ void Crash::Begin(const Place& place) {
   switch (place.scene) {
     case Scene::kPlan:
       fs::remove(ground().PlanFile());
+      break;
+    case Scene::kCutOver:
+    case Scene::kAgain:
+    case Scene::kLift:
+      ASSERT_EQ(ground().On(Command(Scene::kCheckpoint))["exit"], 0);
       break;
     case Scene::kInstall:
       ground().project().Connect().Exec("DROP SCHEMA switchback CASCADE");
@@ -176,6 +218,16 @@ void Crash::Begin(const Place& place) {
   }
   writer_ = std::make_unique<Writer>(ground().project().url());
   while (writer_->acknowledged() < 10) std::this_thread::sleep_for(milliseconds(2));
+  if (IsBehindRestore(place.scene)) {
+    ASSERT_NO_FATAL_FAILURE(ReleaseAndRestore());
+    if (place.scene == Scene::kLift) {
+      ASSERT_EQ(ground().On(Command(Scene::kCutOver))["exit"], 0);
+    }
+    if (place.scene == Scene::kAgain) {
+      ASSERT_EQ(ground().On({"restore", kRelease, "--go-on"})["exit"], 0);
+      WriteToBoth();
+    }
+  }
   if (place.scene != Scene::kBlocked) return;
   std::atomic<bool> held{false};
   blocker_ = std::jthread([&held, url = ground().project().url()] {
@@ -219,6 +271,7 @@ void Crash::Resume(const Case& which) {
   const base::Json resumed = ground().On(words);
   ASSERT_EQ(resumed["exit"], 0) << resumed.dump(1);
   if (scene == Scene::kRestore) ExpectRestored(resumed);
+  if (scene == Scene::kCutOver || scene == Scene::kAgain) ExpectSalvaged(resumed);
 }
 
 void Crash::ExpectStands(std::size_t steps, const std::string& net) {
@@ -233,6 +286,31 @@ void Crash::ExpectStands(std::size_t steps, const std::string& net) {
 
 void Crash::ExpectRestored(const base::Json& envelope) {
   const auto restored = pg::Connection::Open({.conninfo = envelope["result"]["url"].get<std::string>()});
+}
+
+// The old server and the new one have the same from the applications, and the new one nothing from the release.
+void Crash::ExpectSalvaged(const base::Json& envelope) {
+  const base::Json& done = envelope["result"]["cut_over"];
+  EXPECT_EQ(done["changes"], done["applied"]) << done;
+  auto restored = pg::Connection::Open({.conninfo = done["url"].get<std::string>()});
+  const auto same = [&](const std::string& table, const std::string& here, const std::string& there) {
+    const auto ask = [&](const std::string& columns) {
+      return fmt::format("SELECT md5(string_agg(ROW({})::text, ',' ORDER BY id)) FROM public.{}", columns, table);
+    };
+    EXPECT_EQ(restored.Exec(ask(here)).Text(0, 0), Count(ask(there))) << table;
+  };
+  same("items", "id, name, n", "id, title, n");
+  same("counters", "id, n", "id, n - CASE WHEN id % 3 = 0 THEN 1 ELSE 0 END");
+}
+
+void Crash::ExpectFence(bool stands) {
+  std::string refused;
+  try {
+    ground().project().Connect().Exec("UPDATE public.counters SET n = 0 WHERE id = 1");
+  } catch (const base::Error& error) {
+    refused = error.sqlstate();
+  }
+  EXPECT_EQ(refused, stands ? "25006" : "");
 }
 
 void Crash::ExpectEnd(const Case& which) {
@@ -255,6 +333,11 @@ void Crash::ExpectEnd(const Case& which) {
       EXPECT_EQ(slots, "0");
       EXPECT_EQ(Count("SELECT count(*) FROM pg_publication"), "0");
       break;
+    case Scene::kCutOver:
+    case Scene::kAgain:
+    case Scene::kLift:
+      ExpectFence(which.place.scene != Scene::kLift);
+      [[fallthrough]];
     case Scene::kRestore:
       ExpectStands(ground().contracted(), reference.forward[ground().contracted()].net);
       break;

@@ -1,0 +1,166 @@
+#include "salvage/fence.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "journal/mirror.h"
+#include "pg/lock_watch.h"
+#include "pg/quote.h"
+#include "pg/transaction.h"
+#include "salvage/sql_text.h"
+
+namespace salvage {
+namespace {
+
+struct Fenceable {
+  pg::QualifiedName name;
+  bool owned = false;
+  bool has_trigger = false;
+  bool fenced = false;
+
+  [[nodiscard]] bool Wanting() const { return owned && !fenced; }
+};
+
+std::vector<Fenceable> ReadFence(pg::Connection& server) {
+  std::vector<Fenceable> tables;
+  const pg::Result rows = server.Query(std::string(sql_text::kReadFence));
+  for (int row = 0; row < rows.rows(); ++row) {
+    const bool has_trigger = !rows.IsNull(row, 3);
+    tables.push_back({.name = {rows.Text(row, 0), rows.Text(row, 1)},
+                      .owned = rows.Bool(row, 2),
+                      .has_trigger = has_trigger,
+                      .fenced = has_trigger && rows.Bool(row, 3)});
+  }
+  return tables;
+}
+
+// Its workers fire triggers for each row alone.
+void RefuseSubscriptions(pg::Connection& server) {
+  const pg::Result rows = server.Query(
+      "SELECT pg_catalog.quote_ident(subname) FROM pg_catalog.pg_subscription WHERE subenabled AND subdbid = "
+      "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) ORDER BY 1");
+  if (rows.rows() == 0) return;
+  throw base::Error(base::Code::kStepRefused, "a subscription writes to the old server, and no fence would stop it")
+      .Detail(fmt::format("ALTER SUBSCRIPTION {} DISABLE;", rows.Text(0, 0)));
+}
+
+bool IsTransient(const base::Error& error) {
+  return error.code() == base::Code::kLockTimeout || error.code() == base::Code::kDeadlock;
+}
+
+// Does a statement about one table in a transaction of its own, which never holds the lock of one table while it waits
+// for another's: applications take theirs in any order.
+class Turns {
+ public:
+  Turns(pg::Connection& server, const Patience& patience) : server_(server), patience_(patience) {}
+
+  void Take(const pg::QualifiedName& table, const std::string& statements) {
+    try {
+      return Attempt(statements);
+    } catch (const base::Error& error) {
+      if (!IsTransient(error)) throw;
+    }
+    pg::RetryForLocks(server_, patience_.retries, fmt::format("the lock of {} for the fence", table.Text()),
+                      [&] { AttemptAlone(statements); });
+  }
+
+  [[nodiscard]] const base::Json& ended() const { return ended_; }
+
+ private:
+  void Attempt(const std::string& statements) {
+    pg::Transaction transaction(server_);
+    server_.Exec(fmt::format("SET LOCAL lock_timeout = {}", patience_.lock_timeout.count()));
+    server_.Exec(statements);
+    base::Failpoint(base::FailpointId::kFenceBeforeTable);
+    transaction.Commit();
+  }
+
+  void AttemptAlone(const std::string& statements) {
+    if (!patience_.end_after) return Attempt(statements);
+    pg::LockWatch watch(server_.options(), server_.BackendPid());
+    try {
+      Attempt(statements);
+    } catch (const base::Error& error) {
+      if (!IsTransient(error)) throw;
+      const base::Json in_the_way =
+          pg::Endable(watch.Finish().blockers, server_.options().application_name, *patience_.end_after);
+      for (const base::Json& session : pg::EndSessions(server_.options(), in_the_way)) ended_.push_back(session);
+      throw;
+    }
+  }
+
+  pg::Connection& server_;
+  const Patience& patience_;
+  base::Json ended_ = base::Json::array();
+};
+
+bool Wanting(const std::vector<Fenceable>& tables) {
+  return std::any_of(tables.begin(), tables.end(), [](const Fenceable& table) { return table.Wanting(); });
+}
+
+// Again where a table was made meanwhile.
+std::vector<Fenceable> MakeTriggers(pg::Connection& server, Turns& turns) {
+  std::vector<Fenceable> tables = ReadFence(server);
+  for (; Wanting(tables); tables = ReadFence(server)) {
+    for (const Fenceable& table : tables) {
+      if (!table.Wanting()) continue;
+      turns.Take(table.name, fmt::format("CREATE OR REPLACE TRIGGER switchback_fence BEFORE INSERT OR UPDATE OR DELETE "
+                                         "OR TRUNCATE ON {0} FOR EACH STATEMENT EXECUTE FUNCTION switchback.fence();"
+                                         "ALTER TABLE ONLY {0} ENABLE ALWAYS TRIGGER switchback_fence",
+                                         table.name.Sql()));
+    }
+  }
+  return tables;
+}
+
+}  // namespace
+
+Fence RaiseFence(pg::Connection& old_server, const Patience& patience) {
+  RefuseSubscriptions(old_server);
+  journal::InstallSchema(old_server);
+  old_server.Exec(std::string(sql_text::kFence));
+  Turns turns(old_server, patience);
+  Fence fence;
+  std::vector<Fenceable> tables;
+  try {
+    tables = MakeTriggers(old_server, turns);
+  } catch (base::Error& error) {
+    try {
+      LiftFence(old_server, patience);
+    } catch (const base::Error& other) {
+      error.Context(fmt::format("and some tables stay read-only until the fence is lifted: {}", other.message()));
+    }
+    throw;
+  }
+  fence.lsn = pg::Lsn::Parse(old_server.Query("SELECT pg_catalog.pg_current_wal_insert_lsn()").Text(0, 0));
+  fence.ended = turns.ended();
+  for (const Fenceable& table : tables) {
+    if (table.fenced) {
+      ++fence.tables;
+    } else {
+      fence.open.push_back(table.name.Text());
+    }
+  }
+  return fence;
+}
+
+std::int64_t LiftFence(pg::Connection& old_server, const Patience& patience) {
+  std::int64_t lifted = 0;
+  Turns turns(old_server, patience);
+  for (const Fenceable& table : ReadFence(old_server)) {
+    if (!table.has_trigger) continue;
+    turns.Take(table.name, "DROP TRIGGER switchback_fence ON " + table.name.Sql());
+    ++lifted;
+  }
+  old_server.Exec("DROP FUNCTION IF EXISTS switchback.fence()");
+  return lifted;
+}
+
+base::Json ToJson(const Fence& fence) {
+  return {{"lsn", fence.lsn.Text()}, {"tables", fence.tables}, {"open", fence.open}, {"ended", fence.ended}};
+}
+
+}  // namespace salvage

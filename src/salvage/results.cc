@@ -1,0 +1,204 @@
+#include "salvage/results.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <vector>
+
+#include "base/error.h"
+#include "salvage/conflict.h"
+#include "salvage/refusals.h"
+
+namespace salvage {
+namespace {
+
+std::string Joined(const std::vector<std::string>& parts, const char* by = ", ") {
+  return fmt::format("{}", fmt::join(parts, by));
+}
+
+std::vector<std::string> Elements(const std::string& array, std::size_t count) {
+  std::vector<std::string> elements;
+  for (std::size_t i = 0; i < count; ++i) elements.push_back(fmt::format("{}[{}]", array, i + 1));
+  return elements;
+}
+
+// Of an array of texts that is a whole row: `column` as a value of its type.
+std::string Cast(const Table& table, const std::string& row, std::size_t column) {
+  return fmt::format("({}[{}])::{}", row, column + 1, table.columns[column].type);
+}
+
+std::string InsertFrom(const Table& table, const std::string& row, const std::string& from) {
+  std::vector<std::string> names;
+  std::vector<std::string> values;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    names.push_back(pg::Ident(table.columns[i].name));
+    values.push_back(Cast(table, row, i));
+  }
+  return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}", table.name.Sql(), Joined(names),
+                     Joined(values), from);
+}
+
+// Those of the columns that the result itself changed.
+std::string UpdateFrom(const Table& table, const std::set<std::size_t>& columns, const std::string& row,
+                       const std::string& from, const std::string& key) {
+  std::vector<std::string> parts;
+  for (const std::size_t i : columns) {
+    parts.push_back(fmt::format("{0} = CASE substr(r.changed, {1}, 1) WHEN '1' THEN {2} ELSE t.{0} END",
+                                pg::Ident(table.columns[i].name), i + 1, Cast(table, row, i)));
+  }
+  return fmt::format("UPDATE {} AS t SET {} FROM {} AND {}", table.From(), Joined(parts), from, key);
+}
+
+std::string FromResults(const Table& table, char op) {
+  return fmt::format("{} AS r WHERE r.op = '{}' AND r.n BETWEEN $1::int8 AND $2::int8", ResultsOf(table), op);
+}
+
+// A text array of the server as values.
+Row RowOf(const pg::Result& result, int row, std::size_t first, std::size_t columns) {
+  Row values;
+  for (std::size_t i = 0; i < columns; ++i) values.push_back(result.Optional(row, static_cast<int>(first + i)));
+  return values;
+}
+
+// `columns`: those that any of the results changed.
+std::string UndoSql(const Table& table, char op, const std::set<std::size_t>& columns) {
+  const std::string from = FromResults(table, op);
+  switch (op) {
+    case 'D':
+      return InsertFrom(table, "r.restored", from);
+    case 'U':
+      return UpdateFrom(table, columns, "r.restored", from, KeyIsIn(table, "r.v"));
+    default:
+      return fmt::format("DELETE FROM {} AS t USING {} AND {}", table.From(), from, KeyIsIn(table, "r.v"));
+  }
+}
+
+// The columns that results from `first` to `last` changed.
+std::set<std::size_t> ChangedIn(pg::Connection& restored, const Table& table, std::int64_t first, std::int64_t last) {
+  const pg::Result rows =
+      restored.Query(fmt::format("SELECT DISTINCT changed FROM {} WHERE op = 'U' AND n BETWEEN $1::int8 AND $2::int8",
+                                 ResultsOf(table)),
+                     {std::to_string(first), std::to_string(last)});
+  std::set<std::size_t> columns;
+  for (int row = 0; row < rows.rows(); ++row) {
+    const std::string changed = rows.Text(row, 0);
+    for (std::size_t i = 0; i < changed.size(); ++i) {
+      if (changed[i] == '1') columns.insert(i);
+    }
+  }
+  return columns;
+}
+
+// Of a table without a key salvage inserts rows, and no more: as many of each as it inserted go again.
+std::string UndoInsertsSql(const Table& table) {
+  std::vector<std::string> here;
+  std::vector<std::string> wanted;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    here.push_back("t." + pg::Ident(table.columns[i].name));
+    wanted.push_back(Cast(table, "r.v", i));
+  }
+  return fmt::format(
+      "WITH wanted AS (SELECT ROW({0})::text AS image, count(*) AS n FROM {1} AS r GROUP BY 1), "
+      "here AS (SELECT t.tableoid AS relation, t.ctid AS place, ROW({2})::text AS image, "
+      "row_number() OVER (PARTITION BY ROW({2})::text) AS n FROM {3} AS t) "
+      "DELETE FROM {3} AS t USING here AS h JOIN wanted AS w ON h.image = w.image AND h.n <= w.n "
+      "WHERE t.tableoid = h.relation AND t.ctid = h.place",
+      Joined(wanted), ResultsOf(table), Joined(here), table.From());
+}
+
+}  // namespace
+
+std::string ResultsOf(const Table& table) { return fmt::format("switchback_salvage.result_{}", table.oid); }
+
+void MakeResults(pg::Connection& restored, const Table& table) {
+  restored.Exec(fmt::format(
+      "DROP TABLE IF EXISTS {0}; CREATE TABLE {0} (op text, n int8, identity text, key text[], changes int8, "
+      "changed text, v text[], restored text[])",
+      ResultsOf(table)));
+}
+
+std::string KeyIs(const Table& table, const std::string& key) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < table.key.size(); ++i) {
+    const Column& column = table.columns[table.key[i]];
+    parts.push_back(fmt::format("t.{} = ({}[{}])::{}", pg::Ident(column.name), key, i + 1, column.type));
+  }
+  return parts.empty() ? "false" : Joined(parts, " AND ");
+}
+
+std::string KeyIsIn(const Table& table, const std::string& row) {
+  std::vector<std::string> parts;
+  for (const std::size_t place : table.key) {
+    parts.push_back(fmt::format("t.{} = {}", pg::Ident(table.columns[place].name), Cast(table, row, place)));
+  }
+  return parts.empty() ? "false" : Joined(parts, " AND ");
+}
+
+std::string DoResults(const Table& table, char op, const std::set<std::size_t>& changed) {
+  const std::string from = FromResults(table, op);
+  switch (op) {
+    case 'D':
+      return fmt::format("DELETE FROM {} AS t USING {} AND {}", table.From(), from, KeyIs(table, "r.key"));
+    case 'U':
+      return UpdateFrom(table, changed, "r.v", from, KeyIs(table, "r.key"));
+    default:
+      return InsertFrom(table, "r.v", from);
+  }
+}
+
+bool UndoResult(pg::Connection& restored, const Table& table, char op, std::int64_t n) {
+  const std::string sql = UndoSql(table, op, ChangedIn(restored, table, n, n));
+  std::int64_t done = 0;
+  const auto refused = RunAllBut(restored, 1, [&](std::int64_t, std::int64_t) {
+    done = restored.Query(sql, {std::to_string(n), std::to_string(n)}).affected();
+  });
+  return refused.empty() && done == 1;
+}
+
+bool UndoResults(pg::Connection& restored, const Table& table) {
+  if (table.key.empty()) {
+    const pg::Result all = restored.Query(fmt::format("SELECT count(*) FROM {}", ResultsOf(table)));
+    return restored.Query(UndoInsertsSql(table)).affected() == all.Int(0, 0);
+  }
+  // The other way round than they were done.
+  for (const char op : {'I', 'U', 'D'}) {
+    const pg::Result most =
+        restored.Query(fmt::format("SELECT coalesce(max(n), 0), count(*) FROM {} WHERE op = $1", ResultsOf(table)),
+                       {std::string(1, op)});
+    if (most.Int(0, 1) == 0) continue;
+    const std::string sql = UndoSql(table, op, ChangedIn(restored, table, 1, most.Int(0, 0)));
+    std::int64_t done = 0;
+    const auto refused = RunAllBut(restored, most.Int(0, 0), [&](std::int64_t first, std::int64_t last) {
+      done += restored.Query(sql, {std::to_string(first), std::to_string(last)}).affected();
+    });
+    if (!refused.empty() || done != most.Int(0, 1)) return false;
+  }
+  return true;
+}
+
+Withdrawn Withdraw(pg::Connection& restored, const Table& table, char op, std::int64_t n, ConflictKind kind,
+                   const std::string& said) {
+  const std::size_t columns = table.columns.size();
+  std::vector<std::string> wanted = {"identity", "changes", "restored IS NOT NULL"};
+  for (const auto& [array, count] :
+       {std::pair{"v", columns}, std::pair{"restored", columns}, std::pair{"key", table.key.size()}}) {
+    for (std::string& element : Elements(array, count)) wanted.push_back(std::move(element));
+  }
+  const pg::Result row = restored.Query(
+      fmt::format("DELETE FROM {} WHERE op = $1 AND n = $2 RETURNING {}", ResultsOf(table), Joined(wanted)),
+      {std::string(1, op), std::to_string(n)});
+  Conflict conflict{.kind = kind};
+  if (op != 'D') conflict.application_row = RowOf(row, 0, 3, columns);
+  std::vector<Value> key = RowOf(row, 0, 3 + 2 * columns, table.key.size());
+  if (key.empty() || !key.front()) {
+    key.clear();
+    for (const std::size_t place : table.key) key.push_back((*conflict.application_row)[place]);
+  }
+  std::optional<Row> before;
+  if (row.Bool(0, 2)) before = RowOf(row, 0, 3 + columns, columns);
+  return {.identity = row.Text(0, 0),
+          .changes = row.Int(0, 1),
+          .conflict = ConflictJson(table, key, before, conflict, said)};
+}
+
+}  // namespace salvage
