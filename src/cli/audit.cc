@@ -26,17 +26,6 @@ std::optional<checkpoint::Checkpoint> CheckpointOf(const std::filesystem::path& 
   return checkpoint::Load(state);
 }
 
-// Of the releases beside this one in the environment: their transactions are no alarm.
-stream::Secrets SecretsOf(const std::filesystem::path& state) {
-  stream::Secrets secrets{.own = journal::RunSecret(state)};
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(state.parent_path(), ignored)) {
-    if (entry.path() == state || !std::filesystem::exists(entry.path() / "run.secret", ignored)) continue;
-    secrets.others.push_back(journal::RunSecret(entry.path()));
-  }
-  return secrets;
-}
-
 bool Writes(const plan::Step& step) {
   return !step.footprint.empty() || step.kind == plan::StepKind::kBackfill || step.kind == plan::StepKind::kData ||
          step.kind == plan::StepKind::kOpaque;
@@ -73,14 +62,6 @@ std::string AlarmText(const base::Json& alarm) {
                         first.front().at("key").dump(-1, ' ', false, base::Json::error_handler_t::replace));
   }
   return text;
-}
-
-std::vector<std::string> Uncovered(const proof::StoredTables& tables) {
-  std::vector<std::string> sentences;
-  for (const auto& [oid, table] : tables) {
-    if (!table.uncovered.empty()) sentences.push_back(table.uncovered);
-  }
-  return sentences;
 }
 
 const plan::Step* StepOf(const plan::Plan& plan, const std::string& id) {
@@ -190,7 +171,7 @@ void Auditor::AddImages(base::Json& body, const proof::StepAudit& audit) {
 
 void Auditor::AddUnseen(base::Json& body, const proof::StoredTables& now,
                         const std::set<pg::QualifiedName>& truncated) {
-  for (const std::string& sentence : Uncovered(now)) body["not_evidenced"].push_back(sentence);
+  for (const std::string& sentence : proof::Uncovered(now)) body["not_evidenced"].push_back(sentence);
   for (const pg::QualifiedName& table : proof::Rewritten(stored_, now)) {
     if (truncated.count(table) > 0 || SameContent(table)) continue;
     body["not_evidenced"].push_back(
@@ -205,7 +186,7 @@ bool Auditor::SameContent(const pg::QualifiedName& table) {
   return checkpoint::HashTable(work_.connection(), table) == checkpoint_->content->at(table);
 }
 
-stream::Reader Auditor::Open() const { return {work_.state(), checkpoint_->slot, SecretsOf(work_.state())}; }
+stream::Reader Auditor::Open() const { return {work_.state(), checkpoint_->slot, stream::SecretsOf(work_.state())}; }
 
 gate::LossFact Auditor::Loss() {
   if (!checkpoint_) return {.not_evidenced = "there is no checkpoint"};
@@ -226,7 +207,7 @@ gate::LossFact Auditor::Loss() {
   } catch (const base::Error& error) {
     loss.not_evidenced = fmt::format("the stream was not read: {}", error.message());
   }
-  loss.uncovered = Uncovered(stored_);
+  loss.uncovered = proof::Uncovered(stored_);
   std::set<std::string> names;
   for (const auto& application : recover::ReadApplications(work_.connection())) names.insert(application.name);
   names.erase(work_.connection().options().application_name);

@@ -29,6 +29,14 @@ StoredTables ReadStored(pg::Connection& connection, const std::vector<std::strin
   return tables;
 }
 
+std::vector<std::string> Uncovered(const StoredTables& tables) {
+  std::vector<std::string> sentences;
+  for (const auto& [oid, table] : tables) {
+    if (!table.uncovered.empty()) sentences.push_back(table.uncovered);
+  }
+  return sentences;
+}
+
 std::vector<pg::QualifiedName> Rewritten(const StoredTables& before, const StoredTables& now) {
   std::vector<pg::QualifiedName> names;
   for (const auto& [oid, table] : now) {

@@ -9,24 +9,12 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
-#include "journal/tag.h"
 #include "proof/unseen.h"
 #include "recover/archive_stream.h"
 #include "stream/drain.h"
 
 namespace recover {
 namespace {
-
-// Other releases of the same environment keep their secrets beside this one's: their transactions are applications'
-// here.
-stream::Secrets SecretsOf(const std::filesystem::path& state) {
-  stream::Secrets secrets{.own = journal::RunSecret(state)};
-  for (const auto& entry : std::filesystem::directory_iterator(state.parent_path())) {
-    if (entry.path() == state || !std::filesystem::exists(entry.path() / "run.secret")) continue;
-    secrets.others.push_back(journal::RunSecret(entry.path()));
-  }
-  return secrets;
-}
 
 // The stream of a checkpoint, read as far as it can be.
 struct Source {
@@ -35,7 +23,7 @@ struct Source {
   std::string note;
 
   [[nodiscard]] stream::Reader Open(const std::filesystem::path& state) const {
-    return {state, SpoolOf(checkpoint), SecretsOf(state)};
+    return {state, SpoolOf(checkpoint), stream::SecretsOf(state)};
   }
 };
 
@@ -150,14 +138,6 @@ bool TryToLift(pg::Connection& server, const salvage::Patience& patience, journa
   }
 }
 
-std::vector<std::string> Uncovered(const proof::StoredTables& tables) {
-  std::vector<std::string> sentences;
-  for (const auto& [oid, table] : tables) {
-    if (!table.uncovered.empty()) sentences.push_back(table.uncovered);
-  }
-  return sentences;
-}
-
 SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std::string& restored,
                         journal::Journal& journal) {
   SalvageReport done;
@@ -165,7 +145,7 @@ SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std
   done.note = source.note;
   pg::Connection server = pg::Connection::Open({.conninfo = restored});
   const proof::StoredTables was = proof::ReadStored(server, source.checkpoint.publications);
-  done.uncovered = Uncovered(was);
+  done.uncovered = proof::Uncovered(was);
   std::set<std::int64_t> rewritten;
   if (source.server) {
     for (const auto& [oid, table] : proof::ReadStored(*source.server, source.checkpoint.publications)) {
@@ -192,7 +172,8 @@ Loss CountLoss(const SalvageOptions& options) {
             .note = source.note,
             .uncovered = {},
             .restore_takes = std::nullopt};
-  if (source.server) loss.uncovered = Uncovered(proof::ReadStored(*source.server, source.checkpoint.publications));
+  if (source.server)
+    loss.uncovered = proof::Uncovered(proof::ReadStored(*source.server, source.checkpoint.publications));
   if (const auto& proof = source.checkpoint.proof) loss.restore_takes = proof->copy + proof->recover + proof->verify;
   return loss;
 }

@@ -20,6 +20,16 @@ base::Time TimeOf(std::int64_t since_2000) {
 
 }  // namespace
 
+Secrets SecretsOf(const std::filesystem::path& state) {
+  Secrets secrets{.own = journal::RunSecret(state)};
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(state.parent_path(), ignored)) {
+    if (entry.path() == state || !std::filesystem::exists(entry.path() / "run.secret", ignored)) continue;
+    secrets.others.push_back(journal::RunSecret(entry.path()));
+  }
+  return secrets;
+}
+
 Reader::Reader(const std::filesystem::path& state, const std::string& slot, Secrets secrets)
     : directory_(SpoolDirectory(state, slot)), secrets_(std::move(secrets)), place_(ReadPlace(directory_)) {
   if (place_) index_ = std::make_unique<Piecewise>(directory_ / "index", 0, place_->index);

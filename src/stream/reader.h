@@ -62,6 +62,8 @@ struct Secrets {
   std::string own;
   std::vector<std::string> others = {};
 };
+// Of the release with this state directory, and of those beside it. Throws what journal::RunSecret throws.
+Secrets SecretsOf(const std::filesystem::path& state);
 
 // Reads of a file, piece by piece, what stands before `end`.
 class Piecewise {

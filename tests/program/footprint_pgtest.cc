@@ -99,7 +99,8 @@ TEST_F(Footprint, AnOpaqueStatementThatSpoilsRowsAndACascadeAreFoundAndTakenBack
 TEST_F(Footprint, WhatIsDeclaredIsQuietAndALostSlotIsSaid) {
   const auto directory = project_.MakeRelease(
       "declared",
-      "DO $$ BEGIN UPDATE public.orders SET total = 0; INSERT INTO public.audit(what) VALUES ('all'); END $$;\n");
+      "DO $$ BEGIN UPDATE public.orders SET total = 0; INSERT INTO public.audit(what) VALUES ('all'); END $$;\n"
+      "DROP TABLE public.lines;\n");
   base::WriteFile(directory / "release.yaml",
                   base::ReadFile(directory / "release.yaml") +
                       "opaque:\n  - {statement: 1, down: \"SELECT 1\", writes: {orders: [total], audit: ['*']}}\n");
@@ -111,7 +112,7 @@ TEST_F(Footprint, WhatIsDeclaredIsQuietAndALostSlotIsSaid) {
   const std::string slot = connection.Exec("SELECT slot_name FROM pg_replication_slots").Text(0, 0);
   connection.Query("SELECT pg_drop_replication_slot($1)", {slot});
   EXPECT_THAT(Status("declared"), HasSubstr("stream: lost"));
-  EXPECT_THAT(On({"gate", "declared", "--for", "purge"}, 0)["result"].dump(), HasSubstr("can no longer bring back"));
+  EXPECT_THAT(On({"gate", "declared", "--for", "contract"}, 0)["result"].dump(), HasSubstr("can no longer bring back"));
 }
 
 }  // namespace
