@@ -55,7 +55,7 @@ class ActOne {
         repository_(Repository::Create(stage.Directory("act1/repo"))),
         server_(stage.NewServer("act1", {})),
         nightly_(stage.ServerDirectory("backups") / "nightly"),
-        shops_(stage, stage.Directory("act1/shops"), repository_.directory()) {}
+        shops_(stage.Directory("act1/shops"), repository_.directory()) {}
 
   base::Json Play() {
     repository_.Commit({{"queries.sql", std::string(sql_text::kQueries18)}}, "Shop 1.8");

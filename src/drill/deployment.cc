@@ -7,13 +7,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "drill/shop.h"
+#include "drill/stage.h"
 
 namespace drill {
 
 using std::chrono::milliseconds;
 
-Deployment::Deployment(Stage& stage, const std::filesystem::path& directory, std::filesystem::path repository)
-    : stage_(stage), directory_(directory), repository_(std::move(repository)) {
+Deployment::Deployment(const std::filesystem::path& directory, std::filesystem::path repository)
+    : directory_(directory), repository_(std::move(repository)) {
   base::MakeDirectories(directory_, 0755);
 }
 

@@ -6,7 +6,6 @@
 
 #include "base/process.h"
 #include "drill/ledger.h"
-#include "drill/stage.h"
 
 namespace drill {
 
@@ -15,7 +14,7 @@ namespace drill {
 class Deployment {
  public:
   // Ledgers and the address file live in `directory`, which is made.
-  Deployment(Stage& stage, const std::filesystem::path& directory, std::filesystem::path repository);
+  Deployment(const std::filesystem::path& directory, std::filesystem::path repository);
   Deployment(const Deployment&) = delete;
   Deployment& operator=(const Deployment&) = delete;
   ~Deployment();  // kills what still runs
@@ -44,7 +43,6 @@ class Deployment {
   };
   void Await(std::size_t at);  // that it stops in order; removes it
 
-  Stage& stage_;
   std::filesystem::path directory_;
   std::filesystem::path repository_;
   std::vector<Instance> instances_;

@@ -13,7 +13,7 @@ ReleaseAct::ReleaseAct(Stage& stage, Claims& claims, const std::string& name)
       name_(name),
       repository_(Repository::Create(stage.Directory(name + "/repo"))),
       server_(stage.NewServer(name, {{"archive_mode", "on"}})),  // an adopted server would not archive
-      shops_(stage, stage.Directory(name + "/shops"), repository_.directory()),
+      shops_(stage.Directory(name + "/shops"), repository_.directory()),
       tool_(repository_.directory(), server_.Url(kShopDatabase)) {}
 
 void ReleaseAct::Check(const std::string& name, bool held, const std::string& text, const std::string& measured) {
