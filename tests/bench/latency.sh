@@ -80,7 +80,7 @@ measure_latency() {
   for ((round = 1; round <= rounds; ++round)); do
     fresh
     under_load 'nothing else' nothing
-    release_under_load 'with throttle' "$throttled" 5000
+    release_under_load 'with throttle' "$throttled" 10000
     release_under_load 'without throttle' "$unthrottled"
     say "latency: round $round of $rounds done"
   done
