@@ -193,9 +193,12 @@ void AddSalvage(Context& context, const std::string& restored, journal::Journal&
   const recover::SalvageReport salvaged = recover::Salvage(options, restored, journal);
   outcome.result["salvage"] = recover::ToJson(salvaged);
   outcome.text += (outcome.text.empty() ? "" : "\n") + Show(salvaged);
-  outcome.next = fmt::format(
-      "switchback restore {} --cut-over: it ends the applications' writes to the old server and carries over the last",
-      plan.release);
+  outcome.next = salvaged.old_server_answered
+                     ? fmt::format(
+                           "switchback restore {} --cut-over: it ends the applications' writes to the old server and "
+                           "carries over the last",
+                           plan.release)
+                     : NextOf(salvaged, kMove);
 }
 
 }  // namespace
@@ -265,7 +268,7 @@ Command Restore() {
       .text =
           "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "
           "the transactions\n"
-          "that it leaves behind. The old server is not changed, and the new one is left running.\n\n"
+          "that it leaves behind. The old server is not changed but by --cut-over, and the new one is left running.\n\n"
           "With --salvage it reads, from the checkpoint's slot or the archive, what the applications wrote since, "
           "and carries it over: only what they\n"
           "changed themselves, in the columns of that time. What cannot be told from the migration's own changes "

@@ -143,6 +143,7 @@ SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std
   SalvageReport done;
   done.restored = restored;
   done.note = source.note;
+  done.old_server_answered = source.server.has_value();
   pg::Connection server = pg::Connection::Open({.conninfo = restored});
   const proof::StoredTables was = proof::ReadStored(server, source.checkpoint.publications);
   done.uncovered = proof::Uncovered(was);

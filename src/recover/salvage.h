@@ -49,6 +49,7 @@ struct SalvageReport {
   std::string note;  // as in Loss
   std::vector<std::string> uncovered;
   std::filesystem::path conflicts;  // the file
+  bool old_server_answered = false;
 };
 base::Json ToJson(const SalvageReport& report);
 

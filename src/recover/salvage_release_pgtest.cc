@@ -144,6 +144,8 @@ TEST_F(ReleaseSalvageTest, BothVersionsWriteThroughAllPhases) {
   made_.server.Stop(sandbox::Server::StopMode::kImmediate);
   const std::string again = Restore("restored again");
   const SalvageReport gone = Salvage(again);
+  EXPECT_TRUE(done.old_server_answered);
+  EXPECT_FALSE(gone.old_server_answered);
   EXPECT_THAT(gone.note, testing::HasSubstr("counted up to " + gone.report.account.through.Text()));
   auto second = made_.Connect(again);
   EXPECT_EQ(
