@@ -322,6 +322,49 @@ TEST_F(SalvageTest, GoesOnAfterAKill) {
   EXPECT_EQ(done.report.Applied() + done.report.InConflict(), done.report.account.Changes());
 }
 
+// Of the migration's changes only those of rows that applications touched are staged, whatever key a row had then.
+TEST_F(SalvageTest, StagesRowsThatApplicationsTouched) {
+  Migration("UPDATE public.customer SET balance = balance * 1000");
+  Migration("UPDATE public.entry SET line = 'spoilt'");
+  Migration("UPDATE public.orders SET total = 66 WHERE id > 6");
+  Migration("UPDATE public.orders SET id = id + 1000 WHERE id IN (5, 6, 7)");
+  source_.Exec("UPDATE public.customer SET name = 'changed' WHERE id = 1");
+  source_.Exec("UPDATE public.orders SET total = 20 WHERE id = 1005");
+  source_.Exec("UPDATE public.orders SET flag = false WHERE id = 1007");
+  source_.Exec("UPDATE public.orders SET id = 2008 WHERE id = 8");
+  Migration("UPDATE public.orders SET total = 88 WHERE id = 2008");
+  source_.Exec("UPDATE public.orders SET flag = false WHERE id = 2008");
+  const std::string url = Restore();
+  auto restored = made_.Connect(url);
+  const auto staged = [&] {
+    return restored
+        .Query(
+            "SELECT string_agg(n, ' ') FROM (SELECT count(*)::text FROM switchback_salvage.change "
+            "WHERE NOT application GROUP BY relation ORDER BY relation) AS x(n)")
+        .Text(0, 0);
+  };
+  const SalvageReport done = Salvage(url);
+  EXPECT_EQ(done.report.conflicts, 0);
+  EXPECT_EQ(done.report.Applied(), 5);
+  EXPECT_EQ(staged(), "1 6") << "customer 1; orders 5 and 6 once, 7 and 8 twice";
+
+  source_.Exec("UPDATE public.customer SET name = 'later' WHERE id = 2");
+  const SalvageReport later = Salvage(url);
+  EXPECT_EQ(later.report.conflicts, 0);
+  EXPECT_EQ(later.report.Applied(), 6);
+  EXPECT_EQ(staged(), "2 6");
+  EXPECT_EQ(restored
+                .Query("SELECT string_agg(id || ' ' || name || ' ' || balance, ', ' ORDER BY id) FROM public.customer "
+                       "WHERE id < 4")
+                .Text(0, 0),
+            "1 changed 100, 2 later 100, 3 name 3 100");
+  EXPECT_EQ(restored
+                .Query("SELECT string_agg(id || ' ' || total || ' ' || flag, ', ' ORDER BY id) FROM public.orders "
+                       "WHERE id BETWEEN 5 AND 9 OR id > 20")
+                .Text(0, 0),
+            "5 20 true, 6 10 true, 7 10 false, 9 10 true, 2008 10 false");
+}
+
 TEST_F(SalvageTest, CutsOverUnderLoadAndLosesNoTransaction) {
   Migration("UPDATE public.customer SET balance = balance * 1000 WHERE id > 10");
   Application application(url_, 1000, "SELECT 1");

@@ -36,13 +36,11 @@ std::string ReadSql(const Table& table) {
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.follows));
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.agrees));
   }
-  const std::string part = fmt::format("switchback_salvage.change_{}", table.oid);
   return fmt::format(
       "SET work_mem = '32MB'; SET jit = off; COPY (SELECT c.identity, c.application, c.op, c.image, c.before, "
-      "t.tableoid IS NOT NULL, {} FROM {} AS c LEFT JOIN {} AS t ON {} "
-      "WHERE c.identity IN (SELECT identity FROM {} WHERE application) "
+      "t.tableoid IS NOT NULL, {} FROM switchback_salvage.change_{} AS c LEFT JOIN {} AS t ON {} "
       "ORDER BY c.identity COLLATE \"C\", c.seq) TO STDOUT",
-      fmt::join(columns, ", "), part, table.From(), KeyIs(table, "c.key"), part);
+      fmt::join(columns, ", "), table.oid, table.From(), KeyIs(table, "c.key"));
 }
 
 // Reads what is staged of a table in the order of its rows, merges each, and writes down what is to be done.

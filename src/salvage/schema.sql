@@ -1,7 +1,7 @@
 -- What a salvage keeps on the restored server while it works, and until conflicts are decided.
 CREATE SCHEMA IF NOT EXISTS switchback_salvage;
 
--- The applications' changes, and the migration's of the same rows, by table.
+-- The applications' changes, and the migration's of the same rows, by table. Like `staged` not kept over a crash of the server.
 CREATE TABLE IF NOT EXISTS switchback_salvage.change (
   relation int8 NOT NULL,
   identity text NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS switchback_salvage.change (
 ) PARTITION BY LIST (relation);
 
 -- One row once all changes stand in `change`.
-CREATE TABLE IF NOT EXISTS switchback_salvage.staged (through text NOT NULL, account text NOT NULL);
+CREATE UNLOGGED TABLE IF NOT EXISTS switchback_salvage.staged (through text NOT NULL, account text NOT NULL);
 
 -- Tables that are done with all that committed before `through`, with what came of them: committed together with the rows.
 CREATE TABLE IF NOT EXISTS switchback_salvage.done (relation int8 PRIMARY KEY, through text NOT NULL, report text NOT NULL);

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "base/failpoint.h"
@@ -9,6 +10,7 @@
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/image.h"
+#include "salvage/touched.h"
 
 namespace salvage {
 namespace {
@@ -82,15 +84,56 @@ class Identities {
   std::unordered_map<std::string, std::string> moved_;
 };
 
+// Shapes of the tables as the stream describes them, which seldom changes.
+class Shapes {
+ public:
+  const Shape& Of(const Table& table, const stream::Relation& relation) {
+    Known& known = by_id_[relation.id];
+    if (known.table != &table || known.relation != relation) known = {&table, relation, ShapeOf(table, relation)};
+    return known.shape;
+  }
+
+ private:
+  struct Known {
+    const Table* table = nullptr;
+    stream::Relation relation = {};
+    Shape shape = {};
+  };
+  std::unordered_map<std::uint32_t, Known> by_id_;
+};
+
+// Empty: the row has no key that the restored table would know.
+std::string KeyIn(const Table& table, const Shape& shape, const stream::Row& row) {
+  std::vector<std::string_view> key;
+  for (const std::size_t place : table.key) {
+    const int at = shape.columns[place];
+    if (at == Shape::kNowhere || row[static_cast<std::size_t>(at)].kind != stream::Value::Kind::kText) return "";
+    key.push_back(row[static_cast<std::size_t>(at)].text);
+  }
+  return IdentityOf(key);
+}
+
+// Of the row that a change is about, which may have changed its key.
+struct Keys {
+  std::string before;
+  std::string now;
+
+  Keys(const stream::Change& change, const Table& table, const Shape& shape)
+      : before(change.old ? KeyIn(table, shape, *change.old) : ""),
+        now(change.kind == stream::Change::Kind::kDelete ? "" : KeyIn(table, shape, change.row)) {}
+  [[nodiscard]] const std::string& First() const { return before.empty() ? now : before; }
+  [[nodiscard]] bool Changed() const { return !before.empty() && !now.empty() && before != now; }
+};
+
 class Stager {
  public:
-  Stager(const StageRequest& request, pg::CopyIn& copy, Account& account)
-      : targets_(request.targets), keep_(request.keep), copy_(copy), account_(account) {}
+  // `touched`: of the migration's changes those of other rows need not be staged; null: it changed nothing.
+  Stager(const StageRequest& request, const Touched* touched, pg::CopyIn& copy, Account& account)
+      : targets_(request.targets), keep_(request.keep), touched_(touched), copy_(copy), account_(account) {}
 
   void Begin(bool application) {
     application_ = application;
     truncated_.clear();
-    shapes_.clear();  // descriptions live as long as the transaction that is read
   }
 
   void Take(const stream::Change& change) {
@@ -104,10 +147,16 @@ class Stager {
     const stream::Relation& relation = *change.relation;
     const Table* table = targets_.Find(relation.id);
     if (table == nullptr) return Skip(relation, "the restored server has no such table");
-    const Shape& shape = ShapeFor(*table, relation);
+    const Shape& shape = shapes_.Of(*table, relation);
+    if (application_ && !shape.unknown.empty()) {
+      account_.tables[relation.name].columns.insert(shape.unknown.begin(), shape.unknown.end());
+    }
     if (change.kind != stream::Change::Kind::kInsert && !shape.keyed)
       return Skip(relation, "the table has no usable key");
-    Put(change, *table, shape);
+    const Keys keys(change, *table, shape);
+    if (application_ || (touched_ != nullptr && touched_->Has(table->oid, keys.First()))) {
+      Put(change, *table, shape, keys);
+    }
   }
 
   [[nodiscard]] std::int64_t seq() const { return seq_; }
@@ -117,39 +166,16 @@ class Stager {
     if (application_) ++account_.tables[relation.name].skipped[reason];
   }
 
-  const Shape& ShapeFor(const Table& table, const stream::Relation& relation) {
-    const auto known = shapes_.find(&relation);
-    if (known != shapes_.end()) return known->second;
-    const Shape& shape = shapes_.emplace(&relation, ShapeOf(table, relation)).first->second;
-    if (application_) {
-      account_.tables[relation.name].columns.insert(shape.unknown.begin(), shape.unknown.end());
-    }
-    return shape;
-  }
-
-  // Empty: the row has no key that the restored table would know.
-  static std::string Key(const Table& table, const Shape& shape, const stream::Row& row) {
-    std::vector<std::string_view> key;
-    for (const std::size_t place : table.key) {
-      const int at = shape.columns[place];
-      if (at == Shape::kNowhere || row[static_cast<std::size_t>(at)].kind != stream::Value::Kind::kText) return "";
-      key.push_back(row[static_cast<std::size_t>(at)].text);
-    }
-    return IdentityOf(key);
-  }
-
-  std::string Identify(const stream::Change& change, const Table& table, const Shape& shape) {
+  std::string Identify(const Table& table, const Keys& keys) {
     Identities& identities = identities_[table.oid];
-    const std::string before = change.old ? Key(table, shape, *change.old) : "";
-    const std::string now = change.kind == stream::Change::Kind::kDelete ? "" : Key(table, shape, change.row);
-    std::string identity = identities.Of(before.empty() ? now : before);
+    std::string identity = identities.Of(keys.First());
     if (identity.empty()) return fmt::format("#{}", seq_);
-    if (!before.empty() && !now.empty() && before != now) identities.Move(before, now, seq_);
+    if (keys.Changed()) identities.Move(keys.before, keys.now, seq_);
     return identity;
   }
 
-  void Put(const stream::Change& change, const Table& table, const Shape& shape) {
-    const std::string identity = Identify(change, table, shape);
+  void Put(const stream::Change& change, const Table& table, const Shape& shape, const Keys& keys) {
+    const std::string identity = Identify(table, keys);
     if (keep_.count(table.oid) > 0) return;
     const bool deleted = change.kind == stream::Change::Kind::kDelete;
     copy_.Field(std::to_string(table.oid)).Field(identity).Field(std::to_string(seq_)).Field(application_ ? "t" : "f");
@@ -181,26 +207,83 @@ class Stager {
 
   const Targets& targets_;
   const std::set<std::int64_t>& keep_;
+  const Touched* touched_;
   pg::CopyIn& copy_;
   Account& account_;
   bool application_ = false;
   std::int64_t seq_ = 0;
-  std::unordered_map<const stream::Relation*, Shape> shapes_;
+  Shapes shapes_;
   std::map<std::int64_t, Identities> identities_;
   std::set<std::uint32_t> truncated_;  // in this transaction, which counts them once
 };
 
-// Tables that applications wrote to: of the others nothing has to be carried over.
-std::set<std::int64_t> Written(stream::Reader reader, const StageRequest& request) {
-  std::set<std::int64_t> written;
+// By the stream's index.
+struct Written {
+  std::set<std::int64_t> tables;  // that applications wrote to: of the others nothing has to be carried over
+  std::int64_t changes = 0;       // of applications
+  bool shared = false;            // the migration wrote to one of the tables too
+};
+
+Written ReadWritten(stream::Reader& reader, const StageRequest& request) {
+  Written written;
+  std::set<std::int64_t> migrations;
   Account account;
+  reader.Rewind();
   EachSince(reader, request.from, account, [&](const stream::Transaction& transaction, bool application) {
+    if (application) written.changes += transaction.changes;
     for (const stream::Transaction::Table& table : transaction.tables) {
       const Table* target = request.targets.Find(table.writes.relation);
-      if (application && target != nullptr) written.insert(target->oid);
+      if (target != nullptr) (application ? written.tables : migrations).insert(target->oid);
     }
   });
+  written.shared = std::any_of(migrations.begin(), migrations.end(),
+                               [&](std::int64_t oid) { return written.tables.count(oid) > 0; });
   return written;
+}
+
+// Calls `take` with each change that may matter to what applications wrote: theirs, and the migration's of the same
+// tables. `begin` with whose follow.
+template <typename Begin, typename Take>
+void EachChange(stream::Reader& reader, const StageRequest& request, const Written& written, Account& account,
+                Begin begin, Take take) {
+  reader.Rewind();
+  EachSince(reader, request.from, account, [&](const stream::Transaction& transaction, bool application) {
+    base::StopIfInterrupted();
+    begin(application);
+    const auto concerns = [&](std::uint32_t relation) {
+      const Table* table = request.targets.Find(relation);
+      return application || (table != nullptr && written.tables.count(table->oid) > 0);
+    };
+    if (std::none_of(transaction.tables.begin(), transaction.tables.end(),
+                     [&](const auto& table) { return concerns(table.writes.relation); })) {
+      return;
+    }
+    stream::Changes changes = reader.ChangesOf(transaction);
+    while (const stream::Change* change = changes.Next()) {
+      if (concerns(change->relation->id)) take(*change);
+    }
+  });
+}
+
+// Rows that applications wrote to, and all whose key was changed by anybody: so a row is in it under each of its keys
+// or under none.
+Touched ReadTouched(stream::Reader& reader, const StageRequest& request, const Written& written) {
+  Touched touched(written.changes);
+  Shapes shapes;
+  Account account;
+  bool applications = false;
+  EachChange(
+      reader, request, written, account, [&](bool application) { applications = application; },
+      [&](const stream::Change& change) {
+        const Table* table = request.targets.Find(change.relation->id);
+        if (table == nullptr || change.kind == stream::Change::Kind::kTruncate) return;
+        const Keys keys(change, *table, shapes.Of(*table, *change.relation));
+        if (!applications && !keys.Changed()) return;
+        for (const std::string& key : {keys.before, keys.now}) {
+          if (!key.empty()) touched.Add(table->oid, key);
+        }
+      });
+  return touched;
 }
 
 base::Json TimeJson(const std::optional<base::Time>& time) {
@@ -249,29 +332,26 @@ std::set<std::int64_t> WrittenSince(stream::Reader& reader, const Targets& targe
 
 Account Stage(pg::Connection& restored, const StageRequest& request) {
   restored.Exec("DELETE FROM switchback_salvage.staged");
-  const std::set<std::int64_t> written = Written(request.open(), request);
-  for (const std::int64_t oid : written) {
+  stream::Reader reader = request.open();
+  const Written written = ReadWritten(reader, request);
+  for (const std::int64_t oid : written.tables) {
     if (request.keep.count(oid) > 0) continue;
     restored.Exec(
-        fmt::format("CREATE TABLE IF NOT EXISTS switchback_salvage.change_{0} PARTITION OF switchback_salvage.change "
-                    "FOR VALUES IN ({0}); TRUNCATE switchback_salvage.change_{0}",
+        fmt::format("DROP TABLE IF EXISTS switchback_salvage.change_{0}; CREATE UNLOGGED TABLE "
+                    "switchback_salvage.change_{0} PARTITION OF switchback_salvage.change FOR VALUES IN ({0})",
                     oid));
   }
+  std::optional<Touched> touched;
+  if (written.shared) touched = ReadTouched(reader, request, written);
   Account account;
   pg::CopyIn copy(restored.options(), "COPY switchback_salvage.change FROM STDIN");
-  Stager stager(request, copy, account);
-  stream::Reader reader = request.open();
-  EachSince(reader, request.from, account, [&](const stream::Transaction& transaction, bool application) {
-    base::StopIfInterrupted();
-    stager.Begin(application);
-    stream::Changes changes = reader.ChangesOf(transaction);
-    while (const stream::Change* change = changes.Next()) {
-      const Table* table = request.targets.Find(change->relation->id);
-      if (!application && (table == nullptr || written.count(table->oid) == 0)) continue;
-      stager.Take(*change);
-      if (request.progress && stager.seq() % kTellEvery == 0) request.progress(stager.seq());
-    }
-  });
+  Stager stager(request, touched ? &*touched : nullptr, copy, account);
+  EachChange(
+      reader, request, written, account, [&](bool application) { stager.Begin(application); },
+      [&](const stream::Change& change) {
+        stager.Take(change);
+        if (request.progress && stager.seq() % kTellEvery == 0) request.progress(stager.seq());
+      });
   copy.End();
   pg::Transaction transaction(restored);
   restored.Exec("ANALYZE switchback_salvage.change");

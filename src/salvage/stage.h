@@ -60,9 +60,10 @@ struct StageRequest {
   std::set<std::int64_t> keep = {};                         // tables whose changes are staged already, and are done
   std::function<void(std::int64_t changes)> progress = {};  // now and then; may be empty
 };
-// Puts the changes of each table that applications wrote to into switchback_salvage.change of the restored server, the
-// migration's included. A crash leaves nothing staged, or all of it without the mark of `staged`, which the next call
-// removes. Memory does not grow with the size of a transaction, but by the rows whose key changed.
+// Puts the changes of each row that applications wrote to into switchback_salvage.change of the restored server, the
+// migration's included, and of few other rows (Touched). A crash leaves nothing staged, or all of it without the mark
+// of `staged`, which the next call removes; so does one of the server, after which both are empty. Memory does not grow
+// with the size of a transaction, but by the rows whose key changed.
 Account Stage(pg::Connection& restored, const StageRequest& request);
 
 }  // namespace salvage

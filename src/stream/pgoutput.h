@@ -36,6 +36,7 @@ struct Column {
   std::uint32_t type = 0;  // OID
   std::int32_t modifier = -1;
   bool key = false;  // a part of the replica identity
+  bool operator==(const Column&) const = default;
 };
 
 // What a table looks like from here on. Sent before its first change, and again when it changed.
@@ -44,6 +45,7 @@ struct Relation {
   pg::QualifiedName name;
   char identity = 'd';  // 'd' primary key, 'n' nothing, 'f' the whole row, 'i' an index
   std::vector<Column> columns;
+  bool operator==(const Relation&) const = default;
 };
 
 struct Type {

@@ -32,7 +32,12 @@ Secrets SecretsOf(const std::filesystem::path& state) {
 
 Reader::Reader(const std::filesystem::path& state, const std::string& slot, Secrets secrets)
     : directory_(SpoolDirectory(state, slot)), secrets_(std::move(secrets)), place_(ReadPlace(directory_)) {
+  Rewind();
+}
+
+void Reader::Rewind() {
   if (place_) index_ = std::make_unique<Piecewise>(directory_ / "index", 0, place_->index);
+  seen_.clear();
 }
 
 std::optional<Transaction> Reader::Next() {

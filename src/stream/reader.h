@@ -115,6 +115,8 @@ class Reader {
   [[nodiscard]] const std::optional<Place>& place() const { return place_; }
   // Nothing: there is none any more. Throws kSpoolBroken, kFileRead.
   std::optional<Transaction> Next();
+  // Next() gives the first one again; the end stays where it was.
+  void Rewind();
   // Of any transaction that Next() gave.
   Changes ChangesOf(const Transaction& transaction);
 
