@@ -21,6 +21,7 @@ struct Source {
   checkpoint::Checkpoint checkpoint;
   std::optional<pg::Connection> server;  // the old one
   std::string note;
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
 
   [[nodiscard]] stream::Reader Open(const std::filesystem::path& state) const {
     return {state, SpoolOf(checkpoint), stream::SecretsOf(state)};
@@ -159,6 +160,7 @@ SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std
   request.rewritten = std::move(rewritten);
   done.conflicts = request.conflicts;
   done.report = salvage::Salvage(request);
+  done.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - source.began);
   base::Failpoint(base::FailpointId::kSalvageNamed);
   journal.Append("salvaged", ToJson(done));
   return done;
@@ -257,6 +259,7 @@ base::Json ToJson(const SalvageReport& report) {
   json["note"] = report.note;
   json["uncovered"] = report.uncovered;
   json["conflicts_file"] = report.conflicts.string();
+  json["took_ms"] = report.took.count();
   return json;
 }
 

@@ -50,6 +50,7 @@ struct SalvageReport {
   std::vector<std::string> uncovered;
   std::filesystem::path conflicts;  // the file
   bool old_server_answered = false;
+  std::chrono::milliseconds took{0};  // with the reading of the slot
 };
 base::Json ToJson(const SalvageReport& report);
 

@@ -16,6 +16,8 @@
 namespace salvage {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 void Tell(const Options& options, const std::string& text) {
   if (options.tell) options.tell(text);
 }
@@ -167,7 +169,9 @@ Report Salvage(const Options& options) {
   pg::Connection restored = Open(options.restored);
   const Targets targets = ReadTargets(restored, options.plan, options.rewritten);
   Report report;
+  const auto began = Clock::now();
   report.account = StageAll(restored, options, targets);
+  const auto staged = Clock::now();
   const std::vector<std::int64_t> tables = StagedTables(restored);
   std::map<std::int64_t, TableOutcome> done = Done(restored);
   base::Failpoint(base::FailpointId::kSalvageStaged);
@@ -188,6 +192,8 @@ Report Salvage(const Options& options) {
   for (const auto& [oid, outcome] : done) report.tables[targets.Find(oid)->name] = outcome;
   report.conflicts = WriteConflicts(restored, options.conflicts);
   report.later = Later(options, report.account.through);
+  report.stage = std::chrono::duration_cast<std::chrono::milliseconds>(staged - began);
+  report.merge = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - staged);
   return report;
 }
 
@@ -222,7 +228,8 @@ base::Json ToJson(const Report& report) {
           {"changes", report.account.Changes()}, {"applied", report.Applied()},
           {"in_conflict", report.InConflict()},  {"skipped", report.Skipped()},
           {"conflicts", report.conflicts},       {"orphans", report.orphans},
-          {"sequences", report.sequences},       {"later", report.later}};
+          {"sequences", report.sequences},       {"later", report.later},
+          {"stage_ms", report.stage.count()},    {"merge_ms", report.merge.count()}};
 }
 
 }  // namespace salvage

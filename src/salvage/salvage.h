@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -38,8 +39,10 @@ struct Report {
   std::map<pg::QualifiedName, TableOutcome> tables;  // by their names at the restore point
   std::int64_t conflicts = 0;                        // in the file
   std::int64_t sequences = 0;
-  std::int64_t orphans = 0;  // of them, those of foreign keys
-  std::int64_t later = 0;    // transactions of applications that came after what was staged: not in it
+  std::int64_t orphans = 0;            // of them, those of foreign keys
+  std::int64_t later = 0;              // transactions of applications that came after what was staged: not in it
+  std::chrono::milliseconds stage{0};  // how long it took to put the changes on the restored server
+  std::chrono::milliseconds merge{0};  // and to do the rest
 
   [[nodiscard]] std::int64_t Applied() const;
   [[nodiscard]] std::int64_t InConflict() const;
