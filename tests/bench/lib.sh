@@ -100,6 +100,14 @@ median() { printf '%s\n' $1 | sort -g | sed -n "$((($(wc -w <<<"$1") + 1) / 2))p
 of() { median "${measured[$1]}"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
+# drop_restored FILE: the server that `restore --json` told of in FILE
+drop_restored() {
+  local directory
+  directory=$(grep -o '"directory":[ ]*"[^"]*' "$1" | sed 's/.*"//')
+  quietly pg_ctl -D "$directory/data" -m immediate stop
+  rm -rf "$directory"
+}
+
 # figures_of PART BASELINE GOALS... : a table of NAME=GOAL, each against the baseline, and the same for the JSON
 figures_of() {
   local part=$1 baseline=$2 entry name goal json

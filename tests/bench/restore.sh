@@ -46,8 +46,7 @@ measure_tool() {
     switchback restore "$release" --json >restored.json 2>command.log || { cat command.log >&2; exit 1; }
     took_by_driver=$(($(grep -o '"copy_ms":[ 0-9]*' restored.json | tr -dc 0-9) + $(grep -o '"recover_ms":[ 0-9]*' restored.json | tr -dc 0-9)))
     record "$1: switchback restore" "$took_by_driver"
-    pg_ctl -D "$(grep -o '"directory":[ ]*"[^"]*' restored.json | sed 's/.*"//')/data" -m immediate stop >/dev/null
-    rm -rf restored
+    drop_restored restored.json
     say "restore: $1, round $round of $rounds done"
   done
 }
