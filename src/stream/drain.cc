@@ -29,13 +29,20 @@ constexpr milliseconds kConfirmEvery = std::chrono::seconds(2);
 constexpr milliseconds kTellEvery = std::chrono::seconds(1);
 constexpr milliseconds kTryAgain{100};
 
+struct EndMark {
+  std::string text;
+  pg::Lsn lsn;
+};
+
 // Writes a mark behind which the stream has all that committed before. Its COMMIT takes the log to the disk, without
 // which the slot would not show what other sessions committed asynchronously.
-std::string MarkEnd(pg::Connection& connection) {
-  const std::string mark = base::RandomHex(16);
+EndMark MarkEnd(pg::Connection& connection) {
+  EndMark mark{.text = base::RandomHex(16), .lsn = {}};
   pg::Transaction transaction(connection);
   connection.Exec("SET TRANSACTION READ WRITE; SET LOCAL synchronous_commit = local");
-  connection.Query("SELECT pg_catalog.pg_logical_emit_message(true, $1, $2)", {std::string(kEndPrefix), mark});
+  mark.lsn = pg::Lsn::Parse(
+      connection.Query("SELECT pg_catalog.pg_logical_emit_message(true, $1, $2)", {std::string(kEndPrefix), mark.text})
+          .Text(0, 0));
   transaction.Commit();
   return mark;
 }
@@ -226,7 +233,16 @@ class Draining {
     const Place before = spool.place();
     std::optional<pg::Lsn> replayed;
     if (request_.replay) replayed = request_.replay();
-    Intake intake(spool, from, request_.replay ? "" : MarkEnd(connection_));
+    EndMark mark;
+    if (!request_.replay) {
+      mark = MarkEnd(connection_);
+      // It would give nothing before its log is as long again, and then without what was written until there.
+      if (mark.lsn < from) {
+        return Lost(fmt::format("the server's log ends at {}, and it was read up to {} before: the server was put back",
+                                mark.lsn.Text(), from.Text()));
+      }
+    }
+    Intake intake(spool, from, mark.text);
     auto confirmed = Clock::now();
     auto told = confirmed;
     const auto confirm = [&] {

@@ -45,8 +45,9 @@ struct Drained {
 // cannot, and is read up to where it has replayed. The slot is only told what is safe on disk; memory does not grow
 // with the size of a transaction.
 //
-// A slot that is absent, lost, moved by somebody else or in use is a value, not an exception. Throws kInterrupted, and
-// what connecting and writing files throws. A crash at any time leaves whole transactions; the next call goes on.
+// A slot that is absent, lost, moved by somebody else or in use is a value, not an exception; so is a server that was
+// put back to a state from before what was read of it. Throws kInterrupted, and what connecting and writing files
+// throws. A crash at any time leaves whole transactions; the next call goes on.
 Drained Drain(const DrainRequest& request);
 
 }  // namespace stream

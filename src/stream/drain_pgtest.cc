@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <map>
@@ -11,6 +12,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/file.h"
 #include "fixture_server.h"
 #include "pg/replication.h"
 #include "postgres_test.h"
@@ -182,6 +184,52 @@ TEST_F(DrainTest, SaysWhenTheSlotCannotBeReliedOn) {
   EXPECT_EQ(Drain(request_).not_evidenced, "");
   Do("DROP PUBLICATION without");
   EXPECT_THAT(Drain(request_).not_evidenced, HasSubstr("publication without"));
+}
+
+// As a crash of the server leaves it that had not yet written down what the slot was told.
+TEST_F(DrainTest, ReadsNothingTwiceOfASlotThatWentBack) {
+  Do("INSERT INTO public.t VALUES (1)");
+  connection_->Query("SELECT pg_copy_logical_replication_slot($1, 'before')", {request_.slot});
+  const pg::Lsn before = ReadSlot(*connection_, request_.slot).confirmed;
+  Do("INSERT INTO public.t VALUES (2)");
+  EXPECT_EQ(Drain(request_).transactions, 2);
+  const fs::path spool = SpoolDirectory(state_, request_.slot);
+  const auto put_back = [&] {
+    connection_->Query("SELECT pg_drop_replication_slot($1)", {request_.slot});
+    connection_->Query("SELECT pg_copy_logical_replication_slot('before', $1)", {request_.slot});
+    ASSERT_EQ(ReadSlot(*connection_, request_.slot).confirmed, before);
+    ASSERT_LT(before, ReadPlace(spool)->last_commit);
+  };
+  put_back();
+  Do("INSERT INTO public.t VALUES (3)");
+  EXPECT_EQ(Drain(request_).transactions, 1);
+  // Even where the server is not told from where on it is to send.
+  put_back();
+  base::Json place = base::ReadJsonFile(spool / "place.json");
+  place["through"] = before.Text();
+  base::WriteFile(spool / "place.json", place.dump());
+  Do("INSERT INTO public.t VALUES (4)");
+  EXPECT_EQ(Drain(request_).transactions, 1);
+  EXPECT_THAT(Read(), ElementsAre(HasSubstr("id=1 "), HasSubstr("id=2 "), HasSubstr("id=3 "), HasSubstr("id=4 ")));
+  Do("SELECT pg_drop_replication_slot('before')");
+}
+
+// As where its disk was put back to a snapshot.
+TEST_F(DrainTest, SaysWhenTheServerEndsBeforeWhatWasReadOfIt) {
+  EXPECT_EQ(Drain(request_).not_evidenced, "");
+  const fs::path file = SpoolDirectory(state_, request_.slot) / "place.json";
+  base::Json place = base::ReadJsonFile(file);
+  place["through"] = pg::Lsn{pg::Lsn::Parse(place["through"].get<std::string>()).value + (1 << 30)}.Text();
+  base::WriteFile(file, place.dump());
+  std::atomic<bool> stop{false};
+  const std::jthread timer([&stop](const std::stop_token& done) {
+    for (int i = 0; i < 100 && !done.stop_requested(); ++i) std::this_thread::sleep_for(100ms);
+    stop = true;
+  });
+  request_.stop = &stop;
+  const Drained drained = Drain(request_);
+  EXPECT_TRUE(drained.lost);
+  EXPECT_THAT(drained.not_evidenced, HasSubstr("was put back"));
 }
 
 // A killed reader leaves what it had made safe, and the next one goes on: each transaction is there once.
