@@ -87,7 +87,7 @@ Filled Fill(const Job& job) {
   auto connection = pg::Connection::Open(job.connect);
   const bool skip_triggers = SkipsTriggers(connection, job);
   Overseer overseer(job, connection);
-  Rate rate(job.rows_per_s);
+  Rate rate(job.rows_per_s, job.throttle.share);
   std::int64_t rows = 0;
   pg::LongestLocks locks;
   for (int pass = 1; pass <= kPasses; ++pass) {

@@ -7,20 +7,22 @@ namespace {
 
 constexpr std::int64_t kFirstBlocks = 128;
 constexpr std::int64_t kMostBlocks = 8192;
-constexpr double kTargetUs = 200'000;
 constexpr double kUnknownRowUs = 20;
 constexpr double kUnknownDensity = 100;
 
 }  // namespace
 
-Pace::Pace(double rows_per_block) : row_us_(kUnknownRowUs), grown_(kFirstBlocks) { Enter(rows_per_block); }
+Pace::Pace(std::chrono::microseconds target, double rows_per_block)
+    : target_us_(static_cast<double>(target.count())), row_us_(kUnknownRowUs), grown_(kFirstBlocks) {
+  Enter(rows_per_block);
+}
 
 void Pace::Enter(double rows_per_block) { density_ = rows_per_block > 0 ? rows_per_block : kUnknownDensity; }
 
 void Pace::Limit(double rows) { rows_max_ = rows; }
 
 std::int64_t Pace::Blocks() const {
-  double blocks = kTargetUs / (density_ * row_us_ + block_us_);
+  double blocks = target_us_ / (density_ * row_us_ + block_us_);
   if (rows_max_ > 0) blocks = std::min(blocks, rows_max_ / density_);
   return std::clamp(static_cast<std::int64_t>(blocks), std::int64_t{1}, grown_);
 }
@@ -48,12 +50,13 @@ void Pace::Took(std::int64_t blocks, std::int64_t rows, std::chrono::microsecond
 
 void Pace::GaveUp(std::int64_t blocks) { grown_ = std::max<std::int64_t>(blocks / 2, 1); }
 
-Rate::Clock::time_point Rate::After(std::int64_t rows, Clock::time_point now) {
-  if (rows_per_s_ <= 0) return now;
+Rate::Clock::time_point Rate::After(std::int64_t rows, Clock::duration took, Clock::time_point now) {
+  const auto rested = now + std::chrono::duration_cast<Clock::duration>(took * (1 / share_ - 1));
+  if (rows_per_s_ <= 0) return rested;
   const std::scoped_lock lock(mutex_);
-  const auto share = std::chrono::duration<double>(static_cast<double>(rows) / static_cast<double>(rows_per_s_));
-  next_ = std::max(next_, now) + std::chrono::duration_cast<Clock::duration>(share);
-  return next_;
+  const auto spread = std::chrono::duration<double>(static_cast<double>(rows) / static_cast<double>(rows_per_s_));
+  next_ = std::max(next_, now) + std::chrono::duration_cast<Clock::duration>(spread);
+  return std::max(next_, rested);
 }
 
 }  // namespace backfill

@@ -13,8 +13,8 @@ namespace backfill {
 // the next.
 class Pace {
  public:
-  // `rows_per_block`: an estimate; 0: not known.
-  explicit Pace(double rows_per_block);
+  // `target`: what a batch is to take. `rows_per_block`: an estimate; 0: not known.
+  explicit Pace(std::chrono::microseconds target, double rows_per_block = 0);
 
   // Blocks of the next batch: 128 at first, at most twice those of the last one.
   [[nodiscard]] std::int64_t Blocks() const;
@@ -27,6 +27,7 @@ class Pace {
   void Limit(double rows);
 
  private:
+  double target_us_;
   double density_ = 0;  // rows in a block
   double row_us_;       // of a pending row
   bool measured_ = false;
@@ -39,12 +40,15 @@ class Pace {
 class Rate {
  public:
   using Clock = std::chrono::steady_clock;
-  explicit Rate(std::int64_t rows_per_s) : rows_per_s_(rows_per_s) {}  // 0: no limit
-  // Rows were filled: when the next batch may begin.
-  Clock::time_point After(std::int64_t rows, Clock::time_point now);
+  // `rows_per_s`: of all workers together, 0: no limit. `share`: of its time in which each works, above 0, at most 1. A
+  // server that gets slower gets longer rests by it, which no fixed number of rows gives it.
+  Rate(std::int64_t rows_per_s, double share) : rows_per_s_(rows_per_s), share_(share) {}
+  // A batch filled the rows and ended now: when this worker's next one may begin.
+  Clock::time_point After(std::int64_t rows, Clock::duration took, Clock::time_point now);
 
  private:
   const std::int64_t rows_per_s_;
+  const double share_;
   std::mutex mutex_;
   Clock::time_point next_{};
 };

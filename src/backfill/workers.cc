@@ -74,7 +74,7 @@ void Workers::Work() {
       const std::scoped_lock lock(mutex_);
       pids_.push_back(connection.BackendPid());
     }
-    Pace pace(0);
+    Pace pace(job_.throttle.batch);
     // A tenth of a second's rows, so that all workers together keep to the rate at short intervals.
     if (job_.rows_per_s > 0) pace.Limit(static_cast<double>(job_.rows_per_s) / (10.0 * threads_));
     for (Part part; Next(part);) WorkOn(connection, pace, part);
@@ -123,7 +123,7 @@ void Workers::WorkOn(pg::Connection& connection, Pace& pace, Part part) {
       part.next = to;
       attempt = 1;
       way = {.longest = way.longest};
-      WaitUntil(rate_.After(rows, now));
+      WaitUntil(rate_.After(rows, now - began, now));
     } catch (const base::Error& error) {
       pace.GaveUp(blocks);
       if (error.code() == Code::kDeadline && !way.unlimited) {

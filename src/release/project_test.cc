@@ -54,12 +54,14 @@ class ProjectTest : public testing::Test {
 
 TEST_F(ProjectTest, MergesLimitsOfBackfills) {
   const Project project = Load(R"(version: 1
-environments: {production: {throttle: {replica_lag: off, workers: 3, latency: 20ms, latency_query: SELECT 1}}}
+environments: {production: {throttle: {replica_lag: off, workers: 3, batch: 20ms, share: 0.1, latency: 20ms, latency_query: SELECT 1}}}
 throttle: {replica_lag: 4s, free_disk: 5GB, table_growth: 0.25, archive_backlog: 7}
 )");
   const Throttle& throttle = project.environment.throttle;
   EXPECT_EQ(throttle.replica_lag, std::nullopt);
   EXPECT_EQ(throttle.workers, 3);
+  EXPECT_EQ(throttle.batch, std::chrono::milliseconds(20));
+  EXPECT_EQ(throttle.share, 0.1);
   EXPECT_EQ(throttle.latency, std::chrono::milliseconds(20));
   EXPECT_EQ(throttle.latency_query, "SELECT 1");
   EXPECT_EQ(throttle.free_disk, 5L << 30);
@@ -69,8 +71,9 @@ throttle: {replica_lag: 4s, free_disk: 5GB, table_growth: 0.25, archive_backlog:
 }
 
 TEST_F(ProjectTest, RefusesLimitsThatMeanNothing) {
-  for (const std::string throttle : {"{replica_lagg: 4s}", "{every: 0s}", "{table_growth: 0}", "{lock_waiters: -1}",
-                                     "{latency_query: SELECT 1}", "{workers: off}", "{longest_pause: 0s}"}) {
+  for (const std::string throttle :
+       {"{replica_lagg: 4s}", "{every: 0s}", "{batch: 1s}", "{share: 0}", "{share: 1.5}", "{table_growth: 0}",
+        "{lock_waiters: -1}", "{latency_query: SELECT 1}", "{workers: off}", "{longest_pause: 0s}"}) {
     EXPECT_EQ(ErrorOf([&] { Load("version: 1\nthrottle: " + throttle + "\n"); }).code(), base::Code::kBadYaml)
         << throttle;
   }

@@ -4,12 +4,17 @@
 
 #include <limits>
 
+#include "base/time.h"
 #include "release/yaml.h"
 
 namespace release {
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr milliseconds kShortestBatch{5};
+constexpr milliseconds kLongestBatch{400};  // a batch is given up after 450 ms
+constexpr double kLeastShare = 0.01;
 
 template <typename T, typename Read>
 void Limit(const YamlMap& map, std::string_view key, std::optional<T>& limit, const Read& read) {
@@ -40,11 +45,26 @@ double Ratio(const YamlValue& value) {
 }  // namespace
 
 void ReadThrottle(const YamlValue& value, Throttle& throttle) {
-  const YamlMap map = value.Map({"every", "workers", "replica_lag_bytes", "replica_lag", "archive_backlog",
-                                 "slot_retained", "slot_room", "lock_waiters", "oldest_transaction", "free_disk",
-                                 "latency", "latency_query", "table_growth", "longest_pause"});
+  const YamlMap map = value.Map({"every", "workers", "batch", "share", "replica_lag_bytes", "replica_lag",
+                                 "archive_backlog", "slot_retained", "slot_room", "lock_waiters", "oldest_transaction",
+                                 "free_disk", "latency", "latency_query", "table_growth", "longest_pause"});
   if (const auto every = map.Find("every")) throttle.every = Positive(*every);
   if (const auto workers = map.Find("workers")) throttle.workers = static_cast<int>(workers->Integer(1, 64));
+  if (const auto batch = map.Find("batch")) {
+    throttle.batch = batch->Duration();
+    if (throttle.batch < kShortestBatch || throttle.batch > kLongestBatch) {
+      batch->Fail(fmt::format("{} must be from {} to {}", batch->path(), base::FormatDuration(kShortestBatch),
+                              base::FormatDuration(kLongestBatch)),
+                  "Row locks are held for as long as a batch takes.");
+    }
+  }
+  if (const auto share = map.Find("share")) {
+    throttle.share = share->Number();
+    if (!(throttle.share >= kLeastShare && throttle.share <= 1)) {
+      share->Fail(fmt::format("{} must be from {} to 1", share->path(), kLeastShare),
+                  "0.1 lets a worker rest nine times as long as each batch took.");
+    }
+  }
   Limit(map, "replica_lag_bytes", throttle.replica_lag_bytes, Bytes);
   Limit(map, "replica_lag", throttle.replica_lag, Positive);
   Limit(map, "archive_backlog", throttle.archive_backlog, Count);

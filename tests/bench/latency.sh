@@ -42,27 +42,22 @@ a_release() {
   local command begin
   for command in "${release_commands[@]}"; do
     begin=$(moment)
-    if [ "$command" = migrate ] && [ -n "$max_rate" ]; then
-      quietly switchback migrate "$release" --max-rate "$max_rate"
-    else
-      quietly switchback "$command" "$release"
-    fi
+    quietly switchback "$command" "$release"
     record_since "$1, $command" "$begin"
   done
 }
-# release_under_load NAME THROTTLE [MAX_RATE]
+# release_under_load NAME THROTTLE [BACKUP_RATE]
 release_under_load() {
-  local max_rate=${3:-}
   fresh
   rm -rf .switchback/backups/backups/*  # so that each takes one
   throttle "$2"
-  [ -z "$max_rate" ] || sed -i 's/^backup:.*/&\n  max_rate: 16MB/' switchback.yaml
+  [ -z "${3:-}" ] || sed -i "s/^backup:.*/&\n  max_rate: $3/" switchback.yaml
   quietly switchback init
   quietly switchback plan "$release"
   under_load "$1" a_release
 }
-# What a person would set who puts the applications first; the backup is held to 16 MB/s too.
-throttled='workers: 1, every: 200ms, latency: 10ms, latency_query: select abalance from public.pgbench_accounts where aid = 4711'
+# What a person would set who puts the applications first.
+throttled='workers: 1, batch: 20ms, share: 0.1, every: 200ms, latency: 10ms, latency_query: select abalance from public.pgbench_accounts where aid = 4711'
 
 measure_latency() {
   local round full kind command
@@ -80,7 +75,7 @@ measure_latency() {
   for ((round = 1; round <= rounds; ++round)); do
     fresh
     under_load 'nothing else' nothing
-    release_under_load 'with throttle' "$throttled" 10000
+    release_under_load 'with throttle' "$throttled" 16MB
     release_under_load 'without throttle' "$unthrottled"
     say "latency: round $round of $rounds done"
   done
