@@ -78,6 +78,7 @@ bool AnyPending(pg::Connection& connection, const Job& job) {
   SetPath(connection, job);
   SetLockTimeout(connection, job);
   connection.Exec("SET LOCAL row_security = off");
+  if (job.throttle.share < 1) connection.Exec("SET LOCAL max_parallel_workers_per_gather = 0");
   return connection.Exec(AnyPendingSql(job.backfill)).Bool(0, 0);
 }
 

@@ -51,7 +51,7 @@ void Pace::Took(std::int64_t blocks, std::int64_t rows, std::chrono::microsecond
 void Pace::GaveUp(std::int64_t blocks) { grown_ = std::max<std::int64_t>(blocks / 2, 1); }
 
 Rate::Clock::time_point Rate::After(std::int64_t rows, Clock::duration took, Clock::time_point now) {
-  const auto rested = now + std::chrono::duration_cast<Clock::duration>(took * (1 / share_ - 1));
+  const auto rested = now + share_.After(took);
   if (rows_per_s_ <= 0) return rested;
   const std::scoped_lock lock(mutex_);
   const auto spread = std::chrono::duration<double>(static_cast<double>(rows) / static_cast<double>(rows_per_s_));

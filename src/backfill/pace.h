@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <mutex>
 
+#include "base/share.h"
+
 // How much a batch takes, and how many rows a second.
 namespace backfill {
 
@@ -48,7 +50,7 @@ class Rate {
 
  private:
   const std::int64_t rows_per_s_;
-  const double share_;
+  const base::Share share_;
   std::mutex mutex_;
   Clock::time_point next_{};
 };

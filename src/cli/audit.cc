@@ -67,6 +67,9 @@ std::string AlarmText(const base::Json& alarm) {
   return text;
 }
 
+// Of the time for reading the stream: at least half, or it would fall behind what the applications write.
+double ShareOf(Work& work) { return std::max(work.session().limits.throttle.share, 0.5); }
+
 const plan::Step* StepOf(const plan::Plan& plan, const std::string& id) {
   const auto step =
       std::find_if(plan.steps.begin(), plan.steps.end(), [&](const plan::Step& each) { return each.id == id; });
@@ -133,7 +136,8 @@ void Auditor::Look() {
                                                    .publications = checkpoint_->publications,
                                                    .from = checkpoint_->point.lsn,
                                                    .state = work_.state(),
-                                                   .stop = &base::InterruptFlag()});
+                                                   .stop = &base::InterruptFlag(),
+                                                   .share = ShareOf(work_)});
     unread_ = drained.not_evidenced;
     if (drained.lost) body["lost"] = unread_;
     if (begun) Compare(body);
@@ -150,9 +154,10 @@ void Auditor::Look() {
 void Auditor::Compare(base::Json& body) {
   const proof::StoredTables now = proof::ReadStored(work_.connection(), checkpoint_->publications);
   stream::Reader reader = Open();
-  const proof::Audit audit = proof::AuditFootprint(
-      reader,
-      {.plan = work_.plan(), .after = AuditedThrough(work_.journal(), *checkpoint_), .roots = proof::RootsOf(now)});
+  const proof::Audit audit = proof::AuditFootprint(reader, {.plan = work_.plan(),
+                                                            .after = AuditedThrough(work_.journal(), *checkpoint_),
+                                                            .roots = proof::RootsOf(now),
+                                                            .share = ShareOf(work_)});
   std::set<pg::QualifiedName> truncated;
   for (const proof::StepAudit& step : audit.steps) {
     if (!step.step.empty()) body["steps"].push_back(proof::ToJson(step));

@@ -159,9 +159,11 @@ Outcome ApplyResolutions(Context& context, journal::Journal& journal, const std:
   const std::string restored = recover::LastRestored(context.StateDirectory(), journal);
   const salvage::Resolved resolved =
       recover::Resolve(SalvageOptionsOf(context, plan, nullptr), restored, std::filesystem::absolute(file), journal);
-  return {.result = {{"url", restored}, {"applied", resolved.applied}, {"left", resolved.left}},
-          .text = fmt::format("{} conflicts decided, {} left as restored", resolved.applied, resolved.left),
-          .next = kMove};
+  Outcome outcome{.result = salvage::ToJson(resolved), .text = {}, .next = kMove};
+  outcome.result["url"] = restored;
+  outcome.text = fmt::format("{} conflicts decided, {} left as restored", resolved.applied, resolved.left);
+  if (resolved.before > 0) outcome.text += fmt::format(", {} decided before", resolved.before);
+  return outcome;
 }
 
 salvage::Patience PatienceOf(Context& context) {

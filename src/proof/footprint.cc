@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/share.h"
+
 namespace proof {
 namespace {
 
@@ -55,7 +57,7 @@ base::Json Shown(const Change& change, bool values) {
 
 class Auditor {
  public:
-  explicit Auditor(const AuditRequest& request) : request_(request) {}
+  explicit Auditor(const AuditRequest& request) : request_(request), share_(request.share) {}
 
   void Look(const stream::Transaction& transaction, stream::Reader& reader) {
     StepAudit& audit = AuditOf(transaction.tag);
@@ -66,6 +68,7 @@ class Auditor {
     const plan::Step* declared = step == request_.plan.steps.end() ? nullptr : &*step;
     stream::Changes changes = reader.ChangesOf(transaction);
     while (const Change* change = changes.Next()) {
+      share_.Rest();
       if (change->kind != Change::Kind::kTruncate) {
         LookAt(*change, RootOf(change->relation->name), declared, audit);
         continue;
@@ -160,6 +163,7 @@ class Auditor {
   }
 
   const AuditRequest& request_;
+  base::Share share_;
   std::vector<StepAudit> audits_;
 };
 

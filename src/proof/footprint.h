@@ -62,6 +62,7 @@ struct AuditRequest {
   pg::Lsn after = {};  // transactions that committed up to here were looked at before
   std::map<pg::QualifiedName, pg::QualifiedName> roots = {};  // of partitions: the stream names the leaves
   bool values = false;                                        // before and after values too, not the keys alone
+  double share = 1;                                           // of the time in which it looks: above 0
 };
 
 // Reads the transactions behind `after`. A step that declares only some columns of a table may update these and nothing

@@ -253,7 +253,10 @@ std::int64_t LiftFence(const std::string& conninfo, const salvage::Patience& pat
 salvage::Resolved Resolve(const SalvageOptions& options, const std::string& restored, const std::filesystem::path& file,
                           journal::Journal& journal) {
   const salvage::Resolved resolved = salvage::Resolve(restored, options.plan, file);
-  journal.Append("resolved", {{"url", restored}, {"applied", resolved.applied}, {"left", resolved.left}});
+  base::Failpoint(base::FailpointId::kSalvageResolved);
+  base::Json told = salvage::ToJson(resolved);
+  told["url"] = restored;
+  journal.Append("resolved", told);
   return resolved;
 }
 

@@ -90,7 +90,8 @@ CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& pa
 // were fenced; 0: no fence stood.
 std::int64_t LiftFence(const std::string& conninfo, const salvage::Patience& patience, journal::Journal& journal);
 
-// Applies what a person decided, and writes `resolved` into the journal.
+// Applies what a person decided, and writes `resolved` into the journal. Killed in between, the next call writes what
+// was applied before.
 salvage::Resolved Resolve(const SalvageOptions& options, const std::string& restored, const std::filesystem::path& file,
                           journal::Journal& journal);
 

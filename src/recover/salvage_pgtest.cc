@@ -34,6 +34,7 @@ ALTER TABLE public.customer ALTER COLUMN note SET STORAGE EXTERNAL;
 UPDATE public.customer SET note = note;
 INSERT INTO public.orders (customer, total, flag, code) SELECT g, 10, true, 'c' || g FROM generate_series(1, 20) AS g;
 INSERT INTO public.entry SELECT '2026-02-01', g, 'line' FROM generate_series(1, 5) AS g;
+INSERT INTO public.keyless VALUES ('thrice'), (NULL);
 )";
 
 // What the applications left, without what the migration changed and no application did.
@@ -42,7 +43,7 @@ SELECT string_agg(line, E'\n') FROM (
   SELECT 'customer ' || id || ' ' || name || ' ' || balance || ' ' || left(md5(note), 4) FROM public.customer
   UNION ALL SELECT 'order ' || id || ' ' || customer || ' ' || total || ' ' || coalesce(code, '-') FROM public.orders
   UNION ALL SELECT 'entry ' || at || ' ' || id || ' ' || line FROM public.entry
-  UNION ALL SELECT 'keyless ' || line FROM public.keyless ORDER BY 1) AS x(line)
+  UNION ALL SELECT 'keyless ' || coalesce(line, '-') FROM public.keyless ORDER BY 1) AS x(line)
 )";
 
 // customer.name becomes customer.title = upper(name), with a way back that spoils some names.
@@ -213,6 +214,9 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   source_.Exec("UPDATE public.customer SET title = 'CHANGED 9' WHERE id = 9");    // a conflict
   source_.Exec("UPDATE public.customer SET name = 'built' WHERE id = 99");        // a conflict
   source_.Exec("INSERT INTO public.customer VALUES (30, E'a\\tb\\\\\\n\"{}', NULL, 1, E'A\\tB\\\\\\n\"{}')");
+  source_.Exec("INSERT INTO public.customer (id, name, title) VALUES (31, 'old', 'NEW')");  // a conflict
+  source_.Exec("INSERT INTO public.customer (id, name, title) VALUES (32, 'old', 'NEW')");  // one of a row that is gone
+  source_.Exec("DELETE FROM public.customer WHERE id = 32");
   source_.Exec("INSERT INTO public.orders (id, customer, total) VALUES (15, 1, 1)");  // a conflict
   source_.Exec("UPDATE public.orders SET id = 500, total = 11.50 WHERE id = 3");
   source_.Exec("INSERT INTO public.orders (id, customer, total) VALUES (3, 30, 3)");
@@ -228,7 +232,7 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   source_.Exec("INSERT INTO public.cut VALUES (1); TRUNCATE public.cut");
 
   const Loss loss = CountLoss(Options());
-  EXPECT_EQ(loss.account.applications, 15);
+  EXPECT_EQ(loss.account.applications, 18);
   EXPECT_EQ(loss.account.alarms, 0);
   EXPECT_TRUE(loss.account.first <= loss.account.last);
   EXPECT_EQ((loss.account.tables.at({"public", "customer"}).updated), 6);
@@ -244,13 +248,15 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   EXPECT_EQ(done.report.later, 0);
   EXPECT_EQ(done.report.orphans, 0);
   EXPECT_EQ(KindsIn(done.conflicts), (std::map<std::string, std::string>{{R"(customer {"id":"2"})", "column"},
+                                                                         {R"(customer {"id":"31"})", "out_of_step"},
+                                                                         {R"(customer {"id":"32"})", "out_of_step"},
                                                                          {R"(customer {"id":"9"})", "out_of_step"},
                                                                          {R"(customer {"id":"99"})", "migrations_row"},
                                                                          {R"(orders {"id":"15"})", "deleted_row"}}));
 
   // Beside the conflicts, and without what the migration did, both servers are the same.
   source_.Exec(
-      "SET session_replication_role = replica; DELETE FROM public.customer WHERE id = 99;"
+      "SET session_replication_role = replica; DELETE FROM public.customer WHERE id IN (31, 99);"
       "UPDATE public.customer SET balance = 100 WHERE id <= 5; UPDATE public.customer SET name = 'name 9' WHERE id = 9;"
       "DELETE FROM public.orders WHERE id = 15; RESET session_replication_role");
   source_.Exec("INSERT INTO public.orders (id, customer, total, code) VALUES (15, 15, 10, 'c15'), (16, 16, 10, 'c16')");
@@ -261,12 +267,19 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   base::Json file = base::Json::parse(base::ReadFile(done.conflicts));
   for (base::Json& conflict : file.at("conflicts")) {
     conflict["take"] = conflict.at("kind") == "column" ? base::Json({{"value", "105"}}) : base::Json("application");
+    if (conflict.at("key").at("id") == "31") {
+      EXPECT_EQ(conflict.at("application").at("name"), "old");
+      EXPECT_EQ(conflict.at("new_columns"), base::Json({{"name", "NEW"}}));
+    }
   }
   const fs::path decided = made_.workspace.path() / "decided.json";
   base::WriteFile(decided, file.dump());
   journal::Journal journal = journal::Journal::Open(state_);
-  EXPECT_EQ(Resolve(Options(), url, decided, journal).applied, 4);
-  EXPECT_EQ(Resolve(Options(), url, decided, journal).applied, 0) << "once";
+  EXPECT_EQ(Resolve(Options(), url, decided, journal).applied, 6);
+  const salvage::Resolved again = Resolve(Options(), url, decided, journal);
+  EXPECT_EQ(again.applied, 0) << "once";
+  EXPECT_EQ(again.before, 6);
+  EXPECT_EQ(restored.Query("SELECT name FROM public.customer WHERE id = 31").Text(0, 0), "old");
   EXPECT_EQ(restored.Query("SELECT balance FROM public.customer WHERE id = 2").Text(0, 0), "105");
   EXPECT_EQ(restored.Query("SELECT name FROM public.customer WHERE id = 9").Text(0, 0), "changed 9 spoilt");
   EXPECT_EQ(restored.Query("SELECT name FROM public.customer WHERE id = 99").Text(0, 0), "built");
@@ -326,7 +339,7 @@ TEST_F(SalvageTest, CutsOverUnderLoadAndLosesNoTransaction) {
   Migration("UPDATE public.customer SET balance = balance * 1000 WHERE id > 10");
   Application application(url_, 1000, "SELECT 1");
   Application privileged(url_, 1000000, "SET session_replication_role = replica");
-  source_.Exec("INSERT INTO public.keyless VALUES ('twice')");
+  source_.Exec("INSERT INTO public.keyless VALUES ('thrice'), (NULL)");
   const std::string url = Restore();
   auto idle = pg::Connection::Open({.conninfo = url_, .application_name = "shop"});
   idle.Exec("BEGIN; INSERT INTO public.keyless VALUES ('never committed')");
@@ -358,7 +371,7 @@ TEST_F(SalvageTest, CutsOverUnderLoadAndLosesNoTransaction) {
   EXPECT_EQ(restored.Query("SELECT count(*) FROM public.orders WHERE id >= 1000").Int(0, 0), acknowledged);
   EXPECT_EQ(restored.Query("SELECT balance FROM public.customer WHERE id = 1").Int(0, 0), 100 + acknowledged);
   EXPECT_EQ(done.salvaged.report.account.applications, acknowledged + 1);
-  EXPECT_EQ(done.salvaged.report.Applied(), 2 * acknowledged + 1);
+  EXPECT_EQ(done.salvaged.report.Applied(), 2 * acknowledged + 2);
   EXPECT_EQ(application.refused(), std::set<std::string>{"25006"});
   EXPECT_EQ(privileged.refused(), std::set<std::string>{"25006"});
   const std::string settled = Look(restored);
@@ -379,15 +392,15 @@ TEST_F(SalvageTest, CutsOverUnderLoadAndLosesNoTransaction) {
   EXPECT_NO_THROW(source_.Exec("INSERT INTO switchback.journal VALUES ('other', 1, '{}')"));
 
   // Once more, with nothing to do; then lifted, and what is written then is carried over as well.
-  EXPECT_EQ(CutOver(Options(), patience, url, journal).salvaged.report.Applied(), 2 * acknowledged + 1);
+  EXPECT_EQ(CutOver(Options(), patience, url, journal).salvaged.report.Applied(), 2 * acknowledged + 2);
   EXPECT_EQ(LiftFence(url_, patience, journal), 6);
   EXPECT_EQ(LiftFence(url_, patience, journal), 0);
   source_.Exec(
       "UPDATE public.customer SET balance = 0 WHERE id <= 10; UPDATE public.customer SET name = 'again' WHERE id > 18;"
       "DELETE FROM public.orders WHERE id = 1000; UPDATE public.orders SET id = 7000000, code = 'moved' WHERE id = "
-      "1001");
+      "1001; INSERT INTO public.keyless VALUES ('thrice')");
   const SalvageReport later = CutOver(Options(), patience, url, journal).salvaged;
-  EXPECT_EQ(later.report.Applied(), 2 * acknowledged + 15);
+  EXPECT_EQ(later.report.Applied(), 2 * acknowledged + 17);
   EXPECT_EQ(later.report.account.applications, acknowledged + 2);
   EXPECT_NE(Look(restored), settled);
   source_.Exec("ALTER TABLE public.customer DISABLE TRIGGER switchback_fence");

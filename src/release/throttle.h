@@ -15,7 +15,7 @@ struct Throttle {
   std::chrono::milliseconds every{1'000};  // the period of the measurements
   int workers = 0;                         // sessions that fill; 0: as many as there are cores, at most 4
   std::chrono::milliseconds batch{200};  // what a batch is to take, and so for how long it holds the locks of its rows
-  double share = 1;                      // of a worker's time in which it works; it rests for the others
+  double share = 1;                      // of the time in which a worker, or an audit of the stream, works
   std::optional<std::int64_t> replica_lag_bytes = 256L << 20;  // of the replica that is furthest behind
   std::optional<std::chrono::milliseconds> replica_lag = std::chrono::seconds(10);
   std::optional<std::int64_t> archive_backlog = 64;    // segments that wait for the archive

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "pg/transaction.h"
 #include "salvage/orphans.h"
 
@@ -82,16 +83,16 @@ void Take(pg::Connection& restored, const Table& table, const base::Json& body, 
                          fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
   }
   const base::Json& application = body.at("application");
+  const base::Json& before = body.at("restored");
+  if (before == application) return;
   if (application.is_null()) {
     const std::string where = statement.Where(body.at("key"));
     return statement.Run(restored, fmt::format("DELETE FROM {} WHERE {}", table.From(), where), body);
   }
-  const base::Json& before = body.at("restored");
   for (const auto& [column, value] : application.items()) {
     if (before.is_null() || before.at(column) != value) statement.Write(column, value);
   }
   if (before.is_null()) return statement.Run(restored, statement.Insert(), body);
-  if (before == application) return;
   const std::string where = statement.Where(body.at("key"));
   statement.Run(restored, fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
 }
@@ -124,7 +125,11 @@ Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, cons
     if (!IsDecision(take, body))
       Bad(entry, "`take` is neither restored nor application nor, of a column, {value: ...}");
     const Table* table = targets.Find(found.Int(0, 0));
-    if (take == "restored" || found.Bool(0, 2) || table == nullptr) {
+    if (found.Bool(0, 2)) {
+      ++resolved.before;
+      continue;
+    }
+    if (take == "restored" || table == nullptr) {
       ++resolved.left;
       continue;
     }
@@ -135,8 +140,13 @@ Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, cons
     ++resolved.applied;
   }
   RefuseOrphans(restored, targets, tables);
+  base::Failpoint(base::FailpointId::kSalvageBeforeResolved);
   transaction.Commit();
   return resolved;
+}
+
+base::Json ToJson(const Resolved& resolved) {
+  return {{"applied", resolved.applied}, {"applied_before", resolved.before}, {"left", resolved.left}};
 }
 
 base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const std::optional<Row>& restored,
@@ -160,6 +170,9 @@ base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const
   } else {
     json["restored"] = RowJson(table, restored);
     json["application"] = RowJson(table, conflict.application_row);
+    for (const auto& [place, value] : conflict.others) {
+      json["new_columns"][table.columns[place].name] = ValueJson(value);
+    }
   }
   return json;
 }

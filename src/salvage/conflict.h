@@ -19,11 +19,14 @@ base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const
 
 // Applies what a person decided in the file of conflicts: `take` is "restored", "application" or, of a column,
 // {"value": text or null}; the rest of the file is not read. Each conflict is applied once, however often the file is
-// given. Throws kBadResolutions, and what the server says of a value that it refuses; then nothing is changed.
+// given. Throws kBadResolutions, and what the server says of a value that it refuses; then nothing is changed. So does
+// a crash: all of the file is one transaction.
 struct Resolved {
   std::int64_t applied = 0;
-  std::int64_t left = 0;  // as restored
+  std::int64_t before = 0;  // by an earlier call; what it took stays
+  std::int64_t left = 0;    // as restored
 };
+base::Json ToJson(const Resolved& resolved);
 Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, const base::Json& file);
 
 }  // namespace salvage

@@ -173,6 +173,7 @@ void Merge::Remember(const Change& change) {
 std::vector<Conflict> Merge::Conflicts() const {
   std::vector<Conflict> conflicts;
   if (of_row_) conflicts.push_back({.kind = *of_row_, .application_row = base_});
+  if (of_row_ == ConflictKind::kOutOfStep) conflicts.back().others = others_;
   for (const auto& [column, conflict] : of_columns_) {
     conflicts.push_back(conflict);
     if (row_) conflicts.back().restored = (*row_)[column];

@@ -63,8 +63,9 @@ struct Conflict {
   std::optional<std::size_t> column = {};  // nothing: it is about the whole row
   Value restored = {};                     // of the column
   Value application = {};
-  Value other = {};                         // kOutOfStep: the new column
-  std::optional<Row> application_row = {};  // about the whole row: as the applications left it; nothing: deleted
+  Value other = {};                          // kOutOfStep: the new column
+  std::optional<Row> application_row = {};   // about the whole row: as the applications left it; nothing: deleted
+  std::map<std::size_t, Value> others = {};  // kOutOfStep of the whole row: the new columns, by the old ones
   bool operator==(const Conflict&) const = default;
 };
 

@@ -209,7 +209,11 @@ TEST(MergeTest, TheNewColumnAlone) {
   Merge inserted(std::nullopt, 3);
   EXPECT_EQ(AddAll(inserted, {InStep(AppInsert({"1", "a", "b"}), "q", false, false), AppUpdate({"1", "a", "c"})}),
             "CC");
-  EXPECT_EQ(KindOf(inserted), ConflictKind::kOutOfStep);
+  EXPECT_THAT(inserted.Conflicts(),
+              ElementsAre(Conflict{
+                  .kind = ConflictKind::kOutOfStep, .application_row = R({"1", "a", "c"}), .others = {{1, "q"}}}));
+  EXPECT_EQ(AddAll(inserted, {AppDelete()}), "C");
+  EXPECT_THAT(inserted.Conflicts(), ElementsAre(Conflict{.kind = ConflictKind::kOutOfStep}));
 }
 
 TEST(ImageTest, ComesBackAsItWas) {

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/share.h"
 #include "journal/tag.h"
 #include "pg/replication.h"
 #include "pg/transaction.h"
@@ -241,7 +242,9 @@ class Draining {
       }
       return !replayed;
     };
+    base::Share share(request_.share);
     while (!ended()) {
+      share.Rest();
       const pg::Replication::Received received = stream.Next();
       if (!received.data.empty()) intake.Take(received.data);
       intake.SawThrough(received.at);

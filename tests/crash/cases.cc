@@ -96,6 +96,8 @@ const std::vector<Place>& Places() {
       {"salvage.after_table", Scene::kAgain},
       {"fence.before_table", Scene::kLift, 1, true},
       {"fence.lifted", Scene::kLift},
+      {"salvage.before_resolved", Scene::kResolve},
+      {"salvage.resolved", Scene::kResolve},
   };
   return places;
 }
@@ -120,7 +122,7 @@ std::string NameOf(const Case& which) {
   static constexpr const char* kScenes[] = {"Plan",    "Checkpoint", "Install",       "FirstBackup", "Prove",
                                             "Forward", "Conclude",   "ConcludeIndex", "WriteOff",    "Invalid",
                                             "Blocked", "Torn",       "Rebuild",       "Undo",        "Purge",
-                                            "Restore", "CutOver",    "Again",         "Lift"};
+                                            "Restore", "CutOver",    "Again",         "Lift",        "Resolve"};
   std::string name = which.place.failpoint;
   std::ranges::replace(name, '.', '_');
   return fmt::format("{}_{}_{}_{}{}{}", name, which.place.nth, kScenes[static_cast<int>(which.place.scene)],

@@ -28,7 +28,8 @@ enum class Scene {
   kRestore,        // restore
   kCutOver,        // restore --cut-over, to a server that a restore made
   kAgain,          // the same, to one that was salvaged already, and applications wrote since
-  kLift            // restore --lift-fence, behind that
+  kLift,           // restore --lift-fence, behind that
+  kResolve         // restore --apply-resolutions, behind a cut-over that left conflicts
 };
 
 // Where a failpoint is passed.

@@ -55,9 +55,11 @@ class Crash : public testing::TestWithParam<Case> {
   void ExpectStands(std::size_t steps, const std::string& net);
   void ExpectRestored(const base::Json& envelope);
   void ExpectSalvaged(const base::Json& envelope);
+  void ExpectResolved(const base::Json& envelope);
   void ExpectFence(bool stands);
   void ReleaseAndRestore();
   void WriteToBoth();
+  void LeaveDecisions();
 
   void Killed(const std::string& failpoint, int nth = 2);
   void LeaveInvalidIndex();
@@ -95,13 +97,15 @@ Words Command(Scene scene) {
       return {"restore", kRelease, "--cut-over"};
     case Scene::kLift:
       return {"restore", kRelease, "--lift-fence"};
+    case Scene::kResolve:
+      return {"restore", kRelease, "--apply-resolutions", "decided.json"};
     default:
       return {"run", kRelease, "--until", "contract"};
   }
 }
 
 bool IsBehindRestore(Scene scene) {
-  return scene == Scene::kCutOver || scene == Scene::kAgain || scene == Scene::kLift;
+  return scene == Scene::kCutOver || scene == Scene::kAgain || scene == Scene::kLift || scene == Scene::kResolve;
 }
 
 Ground::Stage StageOf(Scene scene) {
@@ -114,6 +118,7 @@ Ground::Stage StageOf(Scene scene) {
     case Scene::kCutOver:
     case Scene::kAgain:
     case Scene::kLift:
+    case Scene::kResolve:
       return Ground::Stage::kPlanned;
     case Scene::kUndo:
     case Scene::kPurge:
@@ -174,6 +179,18 @@ void Crash::WriteToBoth() {
       "COMMIT");
 }
 
+// Two conflicts about rows that the release changed: a value, and a deletion, which cannot be applied twice.
+void Crash::LeaveDecisions() {
+  ground().project().Connect().Exec(
+      "UPDATE public.counters SET n = n + 100 WHERE id = 3; DELETE FROM public.counters WHERE id = 6");
+  const base::Json done = ground().On(Command(Scene::kCutOver));
+  ASSERT_EQ(done["exit"], 0) << done.dump(1);
+  base::Json decided = base::ReadJsonFile(done["result"]["salvage"]["conflicts_file"].get<std::string>());
+  ASSERT_EQ(decided["conflicts"].size(), 2U) << decided;
+  for (base::Json& conflict : decided["conflicts"]) conflict["take"] = "application";
+  base::WriteFile(ground().project().path() / "decided.json", decided.dump());
+}
+
 void Crash::Begin(const Place& place) {
   writer_.reset();
   blocker_ = {};
@@ -185,6 +202,7 @@ void Crash::Begin(const Place& place) {
     case Scene::kCutOver:
     case Scene::kAgain:
     case Scene::kLift:
+    case Scene::kResolve:
       ASSERT_EQ(ground().On(Command(Scene::kCheckpoint))["exit"], 0);
       break;
     case Scene::kInstall:
@@ -222,6 +240,9 @@ void Crash::Begin(const Place& place) {
     ASSERT_NO_FATAL_FAILURE(ReleaseAndRestore());
     if (place.scene == Scene::kLift) {
       ASSERT_EQ(ground().On(Command(Scene::kCutOver))["exit"], 0);
+    }
+    if (place.scene == Scene::kResolve) {
+      ASSERT_NO_FATAL_FAILURE(LeaveDecisions());
     }
     if (place.scene == Scene::kAgain) {
       ASSERT_EQ(ground().On({"restore", kRelease, "--go-on"})["exit"], 0);
@@ -272,6 +293,7 @@ void Crash::Resume(const Case& which) {
   ASSERT_EQ(resumed["exit"], 0) << resumed.dump(1);
   if (scene == Scene::kRestore) ExpectRestored(resumed);
   if (scene == Scene::kCutOver || scene == Scene::kAgain) ExpectSalvaged(resumed);
+  if (scene == Scene::kResolve) ExpectResolved(resumed);
 }
 
 void Crash::ExpectStands(std::size_t steps, const std::string& net) {
@@ -301,6 +323,21 @@ void Crash::ExpectSalvaged(const base::Json& envelope) {
   };
   same("items", "id, name, n", "id, title, n");
   same("counters", "id, n", "id, n - CASE WHEN id % 3 = 0 THEN 1 ELSE 0 END");
+}
+
+// Whoever applied the decisions: they stand, and the journal has all of them.
+void Crash::ExpectResolved(const base::Json& envelope) {
+  const base::Json& done = envelope["result"];
+  EXPECT_EQ(done["applied"].get<int>() + done["applied_before"].get<int>(), 2) << done;
+  EXPECT_EQ(done["left"], 0);
+  auto restored = pg::Connection::Open({.conninfo = done["url"].get<std::string>()});
+  EXPECT_EQ(restored.Exec("SELECT string_agg(id || ' ' || n, ', ') FROM public.counters WHERE id IN (3, 6)").Text(0, 0),
+            "3 " + Count("SELECT n FROM public.counters WHERE id = 3"));
+  std::ifstream journal(ground().State() / "journal.jsonl");
+  base::Json last;
+  for (std::string line; std::getline(journal, line);) last = base::Json::parse(line);
+  EXPECT_EQ(last["kind"], "resolved");
+  EXPECT_EQ(last["body"], done);
 }
 
 void Crash::ExpectFence(bool stands) {
@@ -336,6 +373,7 @@ void Crash::ExpectEnd(const Case& which) {
     case Scene::kCutOver:
     case Scene::kAgain:
     case Scene::kLift:
+    case Scene::kResolve:
       ExpectFence(which.place.scene != Scene::kLift);
       [[fallthrough]];
     case Scene::kRestore:
@@ -354,6 +392,7 @@ void Crash::ExpectEnd(const Case& which) {
 // What a resume passes in any case.
 std::string PassedAnyway(Scene scene) {
   if (scene == Scene::kCutOver || scene == Scene::kAgain) return "cut_over.counted";
+  if (scene == Scene::kResolve) return "salvage.resolved";
   return scene == Scene::kLift ? "fence.lifted" : "run.before_enter";
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "needs_programs.h"
 #include "pg/quote.h"
@@ -123,6 +124,42 @@ TEST_F(LeastRights, AllAbilitiesTogetherSwitchEverythingOn) {
   ASSERT_EQ(checkpoint["exit"], 0) << checkpoint.dump(2);
   EXPECT_NE(checkpoint["result"]["slot"], "");
   EXPECT_EQ(checkpoint["result"]["abilities_off"].size(), 0U) << checkpoint["result"]["abilities_off"];
+}
+
+// The fence of a cut-over holds against those who may do more than its role, which owns none of the tables.
+TEST_F(LeastRights, ACutOverFencesThemAll) {
+  auto admin = project_.Connect();
+  Grant([](const base::Json&) { return true; });
+  DO("init");
+  DO("plan", "main");
+  DO("checkpoint", "main");
+  DO("run", "main");
+  auto application = project_.Connect();  // a superuser's session
+  application.Exec("SET session_replication_role = replica; INSERT INTO sales.shops VALUES (2, 'Graz')");
+  const base::Json cut_over = As({"restore", "main", "--salvage", "--cut-over"});
+  ASSERT_EQ(cut_over["exit"], 0) << cut_over.dump(2);
+  EXPECT_EQ(cut_over["result"]["cut_over"]["fence"]["open"], base::Json::array());
+  auto restored = pg::Connection::Open({.conninfo = cut_over["result"]["url"].get<std::string>()});
+  EXPECT_EQ(restored.Exec("SELECT string_agg(city, ' ' ORDER BY id) FROM sales.shops").Text(0, 0), "Vienna Graz");
+  EXPECT_FALSE(
+      admin
+          .Query("SELECT rolsuper OR EXISTS (SELECT FROM pg_class WHERE relowner = r.oid AND relname IN ('customers', "
+                 "'shops')) FROM pg_roles AS r WHERE rolname = $1",
+                 {kRole})
+          .Bool(0, 0));
+  for (const char* write : {"INSERT INTO sales.shops VALUES (3, 'Linz')", "UPDATE sales.customers SET points = 0",
+                            "TRUNCATE sales.shops", "DELETE FROM sales.customers"}) {
+    try {
+      application.Exec(write);
+      ADD_FAILURE() << write;
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.sqlstate(), "25006") << error.what();
+    }
+  }
+  EXPECT_EQ(application.Exec("SELECT count(*) FROM sales.customers, sales.shops").Int(0, 0), 1000);
+  DO("restore", "main", "--lift-fence");
+  EXPECT_NO_THROW(application.Exec("INSERT INTO sales.shops VALUES (3, 'Linz')"));
+  EXPECT_EQ(admin.Exec("SELECT count(*) FROM pg_trigger WHERE tgname = 'switchback_fence'").Int(0, 0), 0);
 }
 
 TEST_F(LeastRights, TheScriptIsForPsqlAndNeverMakesASuperuser) {
