@@ -10,9 +10,9 @@
 #include "backup/local/archive.h"
 #include "backup/local/local.h"
 #include "backup/local/repository.h"
-#include "backup/local/wal_account.h"
 #include "backup/programs.h"
 #include "backup/sql_text.h"
+#include "backup/wal_account.h"
 #include "backup/waldump.h"
 #include "base/file.h"
 #include "needs_programs.h"
@@ -330,6 +330,7 @@ TEST_F(BackupTest, RefusesTablespaces) {
 TEST_F(BackupTest, CountsTheTransactionsThatARestoreLeavesBehind) {
   auto across = pg::Connection::Open({.conninfo = server_->Url()});
   const Lsn scan_from = Lsn::Parse(Text(*source_, "SELECT pg_current_wal_insert_lsn()"));
+  const std::vector<Relation> relations = ReadRelations(*source_);
   across.Exec("BEGIN; INSERT INTO public.t VALUES (1)");
   const Point point = Mark("sb_cut");
   across.Exec("COMMIT");                                                                    // application 1
@@ -361,16 +362,18 @@ TEST_F(BackupTest, CountsTheTransactionsThatARestoreLeavesBehind) {
   auto other = pg::Connection::Open({.conninfo = server_->Url("other")});
   other.Exec("CREATE TABLE public.t AS SELECT 1 AS id");  // other
 
-  local::AccountRequest request;
+  AccountRequest request;
   request.binaries = sandbox::FindBinaries();
-  request.directories = {repository_ / "wal", server_->data() / "pg_wal"};
+  request.archive = provider_.Segments();
+  request.source_wal = server_->data() / "pg_wal";
+  request.relations = relations;
   request.timeline = 1;
   request.scan_from = scan_from;
   request.from = point.lsn;
   request.database = static_cast<std::uint32_t>(
       std::stoul(Text(*source_, "SELECT oid FROM pg_database WHERE datname = current_database()")));
   request.is_ours = [](const std::string& tag) { return tag == "ours"; };
-  const local::WalAccount account = local::AccountFor(request);
+  const WalAccount account = AccountFor(request).value();
   EXPECT_EQ(account.applications, 11);
   EXPECT_EQ(account.own, 1);
   EXPECT_GE(account.others, 3);
@@ -378,13 +381,16 @@ TEST_F(BackupTest, CountsTheTransactionsThatARestoreLeavesBehind) {
   EXPECT_LT(*account.first, *account.last);
   EXPECT_LT(base::Now() - *account.first, 5min) << "commit times are read as UTC";
   EXPECT_FALSE(account.ended.empty());
+  ASSERT_EQ(account.tables.size(), 1U);
+  const WalTable& rows = account.tables.at({"public", "t"});
+  EXPECT_EQ(fmt::format("{} {} {} {}", rows.inserted, rows.updated, rows.deleted, rows.truncated), "108 1 1 1");
 
   request.to = point.lsn;
-  EXPECT_EQ(local::AccountFor(request).applications, 0);
+  EXPECT_EQ(AccountFor(request)->applications, 0);
 }
 
 TEST_F(BackupTest, EmbeddedStatementsPrepare) {
-  for (const std::string_view sql : {sql_text::kReadArchiver, sql_text::kReadTablespaces}) {
+  for (const std::string_view sql : {sql_text::kReadArchiver, sql_text::kReadRelations, sql_text::kReadTablespaces}) {
     EXPECT_NO_THROW(source_->CheckPrepares(std::string(sql)));
   }
 }

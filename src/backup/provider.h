@@ -107,6 +107,10 @@ Restored Await(Restoration& restoration, const std::function<void(const std::str
 
 class Follower;
 
+// Brings an archived file (a segment) to the path `to`, by a link where it is a plain file of this machine. False: the
+// archive does not have it. Throws kRepositoryUnusable.
+using SegmentSource = std::function<bool(const std::string& segment, const std::filesystem::path& to)>;
+
 class BackupProvider {
  public:
   virtual ~BackupProvider() = default;
@@ -139,14 +143,16 @@ class BackupProvider {
   // started: kNoBackupForPoint, kPointNotArchived, kArchiveGap, kPointUnknown, kDirectoryExists. Later failures come
   // through Poll.
   virtual std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) = 0;
+  // Whether Follow serves.
+  [[nodiscard]] virtual bool Follows() const { return false; }
   // A hot standby that is parked where the segment of `request.point` begins (see backup/follower.h), from a backup
-  // that ends before the point. Null: this provider gives no segments one by one. Throws as StartRestore, and
+  // that ends before the point. Null where !Follows(). Throws as StartRestore, and
   // kRestoreFailed.
   virtual std::unique_ptr<Follower> Follow(const RestoreRequest& request, const std::filesystem::path& source_wal);
   // Stops a restored server and removes all that StartRestore made for it.
   virtual void Discard(const Restored& restored) = 0;
-  // A directory on this machine that holds the archived segments as plain files; nothing: there is none.
-  [[nodiscard]] virtual std::optional<std::filesystem::path> WalArchive() const = 0;
+  // The archive, segment by segment. Throws kRepositoryUnusable.
+  virtual SegmentSource Segments() = 0;
 };
 
 }  // namespace backup

@@ -296,6 +296,10 @@ TEST_P(ToolTest, NoticesWhatARestoreCannotDoWithout) {
   EXPECT_NO_THROW(provider_->Verify(backup));
   const Point point = Mark("sb_point");
   EXPECT_NO_THROW(provider_->CheckRestorable(point));
+  const fs::path brought = workspace_.path() / "brought";
+  ASSERT_TRUE(provider_->Segments()(SegmentBefore(1, point.lsn, backup.segment_bytes), brought));
+  EXPECT_EQ(fs::file_size(brought), backup.segment_bytes);
+  EXPECT_FALSE(provider_->Segments()("0000000100000000000000FF", workspace_.path() / "nothing"));
   Point wrong = point;
   wrong.timeline = 2;
   EXPECT_EQ(Restorable(wrong), base::Code::kNoBackupForPoint);

@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <charconv>
+#include <sstream>
+
 #include "base/error.h"
 
 namespace backup {
@@ -58,6 +61,33 @@ Lsn EndOfRecord(Lsn start, std::uint32_t length, std::uint64_t segment_bytes) {
     at += at % segment_bytes == 0 ? kFirstHeaderOfSegment : kHeader;
   }
   return {.value = (at + left + kAlignment - 1) / kAlignment * kAlignment};
+}
+
+std::uint32_t TimelineOf(std::string_view segment) {
+  constexpr std::size_t kDigits = 8;
+  constexpr int kHex = 16;
+  std::uint32_t timeline = 0;
+  const std::string_view digits = segment.substr(0, kDigits);
+  std::from_chars(digits.data(), digits.data() + digits.size(), timeline, kHex);
+  return timeline;
+}
+
+std::string HistoryFile(std::uint32_t timeline) { return fmt::format("{:08X}.history", timeline); }
+
+// "1 0/5000000 no recovery target specified", with tabs between; empty lines and comments.
+std::vector<TimelineEnd> ReadHistory(std::string_view text) {
+  std::vector<TimelineEnd> ends;
+  std::istringstream lines{std::string(text)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    TimelineEnd end;
+    std::string lsn;
+    if (words >> end.timeline >> lsn) {
+      end.end = Lsn::Parse(lsn);
+      ends.push_back(end);
+    }
+  }
+  return ends;
 }
 
 bool IsSegmentName(std::string_view name) {

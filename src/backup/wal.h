@@ -24,6 +24,18 @@ std::vector<std::string> SegmentsBetween(std::uint32_t timeline, Lsn start, Lsn 
 // Where a record of `length` bytes that begins at `start` ends: what the server returns as its position. The headers of
 // pages (8 kB) that it runs across count.
 Lsn EndOfRecord(Lsn start, std::uint32_t length, std::uint64_t segment_bytes);
+// Of a file of the log: the first eight digits of its name.
+std::uint32_t TimelineOf(std::string_view segment);
+// The name of the file that says how a timeline came to be.
+std::string HistoryFile(std::uint32_t timeline);
+
+// A timeline that a history names, and where it was left.
+struct TimelineEnd {
+  std::uint32_t timeline = 0;
+  Lsn end;
+};
+// Reads a history file; oldest first.
+std::vector<TimelineEnd> ReadHistory(std::string_view text);
 // True for 24 hexadecimal digits: history, backup and partial files are not segments.
 bool IsSegmentName(std::string_view name);
 

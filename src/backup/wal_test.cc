@@ -10,6 +10,16 @@ namespace {
 
 constexpr std::uint64_t kSegment = 16 << 20;
 
+TEST(Wal, ReadsAHistory) {
+  const std::vector<TimelineEnd> ends =
+      ReadHistory("1\t0/5000000\tno recovery target specified\n\n# a comment\n2\t0/70000A0\tat restore point \"x\"\n");
+  ASSERT_EQ(ends.size(), 2U);
+  EXPECT_EQ(ends[1].timeline, 2U);
+  EXPECT_EQ(ends[1].end, Lsn::Parse("0/70000A0"));
+  EXPECT_EQ(HistoryFile(26), "0000001A.history");
+  EXPECT_EQ(TimelineOf("0000001A0000000000000001"), 26U);
+}
+
 TEST(WalTest, NamesSegments) {
   EXPECT_EQ(SegmentAt(1, Lsn::Parse("0/1000000"), kSegment), "000000010000000000000001");
   EXPECT_EQ(SegmentBefore(1, Lsn::Parse("0/1000000"), kSegment), "000000010000000000000000");

@@ -42,29 +42,32 @@ Json ProofJson(const std::optional<Proof>& proof) {
 }
 
 Json Body(const Checkpoint& checkpoint) {
-  return {{"version", kVersion},
-          {"release", checkpoint.release},
-          {"plan_digest", checkpoint.plan_digest},
-          {"environment", checkpoint.environment},
-          {"database", checkpoint.database},
-          {"database_oid", checkpoint.database_oid},
-          {"role", checkpoint.role},
-          {"time", base::FormatTime(checkpoint.time)},
-          {"system_identifier", checkpoint.point.system_identifier},
-          {"timeline", checkpoint.point.timeline},
-          {"restore_point", checkpoint.point.name.empty() ? Json(nullptr) : Json(checkpoint.point.name)},
-          {"lsn", checkpoint.point.lsn.Text()},
-          {"segment", checkpoint.segment},
-          {"backup", checkpoint.backup_id},
-          {"scan_from", checkpoint.scan_from.Text()},
-          {"publications", checkpoint.publications},
-          {"slot", checkpoint.slot.empty() ? Json(nullptr) : Json(checkpoint.slot)},
-          {"parking", checkpoint.parking ? Json(checkpoint.parking->Text()) : Json(nullptr)},
-          {"tables", TablesJson(checkpoint)},
-          {"touched", checkpoint.touched},
-          {"content", ContentJson(checkpoint)},
-          {"abilities_off", checkpoint.abilities_off},
-          {"proof", ProofJson(checkpoint.proof)}};
+  Json body = {{"version", kVersion},
+               {"release", checkpoint.release},
+               {"plan_digest", checkpoint.plan_digest},
+               {"environment", checkpoint.environment},
+               {"database", checkpoint.database},
+               {"database_oid", checkpoint.database_oid},
+               {"role", checkpoint.role},
+               {"time", base::FormatTime(checkpoint.time)},
+               {"system_identifier", checkpoint.point.system_identifier},
+               {"timeline", checkpoint.point.timeline},
+               {"restore_point", checkpoint.point.name.empty() ? Json(nullptr) : Json(checkpoint.point.name)},
+               {"lsn", checkpoint.point.lsn.Text()},
+               {"segment", checkpoint.segment},
+               {"backup", checkpoint.backup_id},
+               {"scan_from", checkpoint.scan_from.Text()},
+               {"publications", checkpoint.publications},
+               {"slot", checkpoint.slot.empty() ? Json(nullptr) : Json(checkpoint.slot)},
+               {"parking", checkpoint.parking ? Json(checkpoint.parking->Text()) : Json(nullptr)},
+               {"tables", TablesJson(checkpoint)},
+               {"touched", checkpoint.touched},
+               {"content", ContentJson(checkpoint)},
+               {"abilities_off", checkpoint.abilities_off},
+               {"proof", ProofJson(checkpoint.proof)}};
+  // A file of an earlier program has none, and its digest stays what it is.
+  if (!checkpoint.relations.empty()) body["relations"] = backup::ToJson(checkpoint.relations);
+  return body;
 }
 
 std::chrono::milliseconds Milliseconds(const Json& json) { return std::chrono::milliseconds(json.get<std::int64_t>()); }
@@ -92,6 +95,7 @@ Checkpoint Read(const Json& json) {
   if (const Json& parking = json.at("parking"); !parking.is_null()) {
     checkpoint.parking = backup::Lsn::Parse(parking.get<std::string>());
   }
+  checkpoint.relations = backup::RelationsFromJson(json.value("relations", Json::array()));
   for (const Json& table : json.at("tables")) {
     checkpoint.tables.push_back({table.at("schema"), table.at("table")});
   }

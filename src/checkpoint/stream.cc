@@ -16,9 +16,6 @@
 namespace checkpoint {
 namespace {
 
-constexpr const char* kLoss =
-    "after a restore, the applications' writes cannot be brought back, nor listed row by row: ";
-
 std::string List(const std::vector<std::string>& names) {
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
@@ -54,23 +51,23 @@ std::string WithoutKey(const std::string& hex) { return fmt::format("switchback_
 Stream::Stream(pg::Connection& connection, const StreamRequest& request) : connection_(connection), request_(request) {
   const pg::Result server = connection_.Query(std::string(sql_text::kReadServer));
   if (const std::string level = server.Text(0, 3); level != "logical") {
-    off_.push_back(fmt::format("{}wal_level is {}; set it to logical and restart the server", kLoss, level));
+    no_slot_ = fmt::format("wal_level is {}; set it to logical and restart the server", level);
     return;
   }
   if (!server.Bool(0, 5)) {
-    off_.push_back(fmt::format("{}the role has no REPLICATION attribute; ALTER ROLE ... REPLICATION", kLoss));
+    no_slot_ = "the role has no REPLICATION attribute; ALTER ROLE ... REPLICATION";
     return;
   }
   try {
     Publish();
     if (publications_.empty()) {
-      off_.push_back(fmt::format("{}there is no table that could be published", kLoss));
+      no_slot_ = "there is no table that could be published";
     } else if (LimitIsSet()) {
       MakeSlot();
     }
   } catch (const base::Error& error) {
     if (!IsRefusal(error)) throw;
-    off_.push_back(kLoss + Said(error));
+    no_slot_ = Said(error);
   }
 }
 
@@ -164,9 +161,9 @@ bool Stream::LimitIsSet() {
   } catch (const base::Error& error) {
     if (!IsRefusal(error)) throw;
   }
-  off_.push_back(fmt::format(
-      "{}max_slot_wal_keep_size is unlimited and this role may not set it; set it to {} MB and reload the server",
-      kLoss, megabytes));
+  no_slot_ = fmt::format(
+      "max_slot_wal_keep_size is unlimited and this role may not set it; set it to {} MB and reload the server",
+      megabytes);
   return false;
 }
 

@@ -19,9 +19,9 @@ struct StreamRequest {
   std::chrono::milliseconds slot_deadline{0};
 };
 
-// The publications and the logical slot of a checkpoint. What cannot be had is left out, with a sentence in `off`; a
-// slot is never made without a limit to the WAL that it keeps. Unless Keep() is called, the destructor drops the slot;
-// publications stay: they cost nothing, and the next checkpoint replaces them.
+// The publications and the logical slot of a checkpoint. What cannot be had is left out, with a sentence in `off`, or
+// in `no_slot`; a slot is never made without a limit to the WAL that it keeps. Unless Keep() is called, the destructor
+// drops the slot; publications stay: they cost nothing, and the next checkpoint replaces them.
 class Stream {
  public:
   // Throws kSlotDeadline (with the transactions it waits for), kLockTimeout, kConnectionLost.
@@ -38,6 +38,8 @@ class Stream {
   // Where the slot's decoding begins: no transaction that it will show began earlier.
   [[nodiscard]] std::optional<backup::Lsn> restart() const { return restart_; }
   [[nodiscard]] const std::vector<std::string>& off() const { return off_; }
+  // Why there is no slot, and the remedy; empty: there is one.
+  [[nodiscard]] const std::string& no_slot() const { return no_slot_; }
 
  private:
   void Publish();
@@ -52,6 +54,7 @@ class Stream {
   std::string slot_;
   std::optional<backup::Lsn> restart_;
   std::vector<std::string> off_;
+  std::string no_slot_;
   bool kept_ = false;
 };
 

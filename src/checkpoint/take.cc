@@ -28,6 +28,12 @@ std::string Stamp(base::Time time) {
   return text;
 }
 
+constexpr const char* kNoStream =
+    "after a restore, the applications' writes cannot be brought back, nor listed row by row: ";
+constexpr const char* kOnlyTheArchive =
+    "what the release writes is not audited, and after a restore the applications' writes are read from the archive "
+    "alone, which is not tried before: ";
+
 class Taking {
  public:
   Taking(const plan::Plan& plan, const Options& options, backup::BackupProvider& provider)
@@ -65,6 +71,10 @@ class Taking {
     checkpoint.slot = stream.slot();
     checkpoint.scan_from = stream.restart().value_or(backup.start);
     checkpoint.abilities_off.insert(checkpoint.abilities_off.end(), stream.off().begin(), stream.off().end());
+    if (!stream.no_slot().empty()) {
+      const bool archive = checkpoint.parking.has_value() && provider_.Follows();
+      checkpoint.abilities_off.push_back((archive ? kOnlyTheArchive : kNoStream) + stream.no_slot());
+    }
     base::Failpoint(base::FailpointId::kCheckpointArchived);
     Write(options_.state, checkpoint);
     base::Failpoint(base::FailpointId::kCheckpointWritten);
@@ -141,6 +151,7 @@ class Taking {
     checkpoint.database_oid = database_oid_;
     checkpoint.role = role_;
     const catalog::Catalog catalog = catalog::Read(source_, {.relations = plan_.tables, .types = {}});
+    checkpoint.relations = backup::ReadRelations(source_);
     checkpoint.tables = plan_.tables;
     checkpoint.touched = catalog::Describe(catalog, plan_.tables);
     checkpoint.time = base::Now();

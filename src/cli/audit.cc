@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -11,14 +12,16 @@
 #include "journal/tag.h"
 #include "proof/images.h"
 #include "recover/diagnose.h"
+#include "recover/log_loss.h"
 #include "salvage/stage.h"
 #include "stream/drain.h"
 
 namespace cli {
 namespace {
 
-// So many transactions are read in a second or two.
+// So much is read in a second or two.
 constexpr std::int64_t kCountedMost = 1'000'000;
+constexpr std::uint64_t kSegmentsMost = 8;
 
 std::optional<checkpoint::Checkpoint> CheckpointOf(const std::filesystem::path& state) {
   std::error_code ignored;
@@ -77,6 +80,14 @@ const plan::Step* StepOf(const plan::Plan& plan, const std::string& id) {
 // without triggers of the users, nothing else; a change of rows has its images.
 bool ColumnsEvident(const plan::Step* step) {
   return step != nullptr && (step->data.has_value() || (step->backfill && step->backfill->triggers.empty()));
+}
+
+// Of an account by table, whatever it was counted from.
+template <typename Tables>
+void AddTables(const Tables& tables, gate::LossFact& loss) {
+  for (const auto& [name, table] : tables) {
+    loss.tables.push_back({name.Text(), table.inserted, table.updated, table.deleted, table.truncated > 0});
+  }
 }
 
 bool SaysNothing(const base::Json& body, const journal::Event* last) {
@@ -193,31 +204,55 @@ bool Auditor::SameContent(const pg::QualifiedName& table) {
 
 stream::Reader Auditor::Open() const { return {work_.state(), checkpoint_->slot, stream::SecretsOf(work_.state())}; }
 
-gate::LossFact Auditor::Loss() {
+gate::LossFact Auditor::Loss(backup::BackupProvider* provider) {
   if (!checkpoint_) return {.not_evidenced = "there is no checkpoint"};
   gate::LossFact loss{.not_evidenced = checkpoint_->slot.empty() ? "the checkpoint has no logical slot" : unread_};
-  if (const auto& proof = checkpoint_->proof) loss.restore_takes = proof->copy + proof->recover + proof->verify;
-  if (!loss.not_evidenced.empty()) return loss;
+  loss.restore_takes = recover::RestoreTakes(*checkpoint_);
   try {
-    stream::Reader reader = Open();
-    const salvage::Account account = salvage::CountSince(reader, checkpoint_->point.lsn, kCountedMost);
-    loss.at_least = reader.Next().has_value();
-    loss.transactions = account.applications;
-    if (loss.at_least && !account.first) loss.not_evidenced = "there is more in the stream than can be counted here";
-    loss.first = account.first;
-    if (!loss.at_least) loss.last = account.last;
-    for (const auto& [name, table] : account.tables) {
-      loss.tables.push_back({name.Text(), table.inserted, table.updated, table.deleted, table.truncated > 0});
-    }
+    if (loss.not_evidenced.empty()) CountInStream(loss);
   } catch (const base::Error& error) {
     loss.not_evidenced = fmt::format("the stream was not read: {}", error.message());
   }
-  loss.uncovered = proof::Uncovered(stored_);
+  if (!loss.not_evidenced.empty() && provider != nullptr) CountInLog(*provider, loss);
   std::set<std::string> names;
   for (const auto& application : recover::ReadApplications(work_.connection())) names.insert(application.name);
   names.erase(work_.connection().options().application_name);
   loss.applications.assign(names.begin(), names.end());
   return loss;
+}
+
+void Auditor::CountInStream(gate::LossFact& loss) {
+  stream::Reader reader = Open();
+  const salvage::Account account = salvage::CountSince(reader, checkpoint_->point.lsn, kCountedMost);
+  loss.at_least = reader.Next().has_value();
+  loss.transactions = account.applications;
+  if (loss.at_least && !account.first) loss.not_evidenced = "there is more in the stream than can be counted here";
+  loss.first = account.first;
+  if (!loss.at_least) loss.last = account.last;
+  AddTables(account.tables, loss);
+  loss.uncovered = proof::Uncovered(stored_);
+}
+
+void Auditor::CountInLog(backup::BackupProvider& provider, gate::LossFact& loss) {
+  const recover::LogCount count = recover::CountInLog({.checkpoint = *checkpoint_,
+                                                       .state = work_.state(),
+                                                       .provider = provider,
+                                                       .server = &work_.connection(),
+                                                       .segments_most = kSegmentsMost});
+  if (!count.account) {
+    loss.not_evidenced += "; and the log itself was " + count.note;
+    return;
+  }
+  loss.note = fmt::format("{}; {}", std::exchange(loss.not_evidenced, ""), count.note);
+  loss.evidence = recover::Name(recover::Evidence::kLog);
+  loss.at_least = !count.to_the_end;
+  loss.transactions = count.account->applications;
+  loss.first = count.account->first;
+  loss.last = count.account->last;
+  loss.unnamed = count.account->unnamed;
+  loss.tables.clear();
+  AddTables(count.account->tables, loss);
+  loss.uncovered = count.unlogged;
 }
 
 Audits ReadAudits(const journal::Journal& journal) {
@@ -256,6 +291,11 @@ std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const j
   return SlotStanding{.lost = lost.empty() ? ReadAudits(journal).lost : lost,
                       .soon_lost = stream::WhyNearlyLost(slot, name),
                       .kept = slot.kept};
+}
+
+bool ArchiveServes(const std::filesystem::path& state, const backup::BackupProvider* provider) {
+  const std::optional<checkpoint::Checkpoint> checkpoint = CheckpointOf(state);
+  return provider != nullptr && provider->Follows() && checkpoint && checkpoint->parking;
 }
 
 void AcceptAlarms(Work& work) {

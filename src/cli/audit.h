@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "backup/provider.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/work.h"
 #include "gate/facts.h"
@@ -30,9 +32,9 @@ class Auditor {
   // kInterrupted, and what the journal throws.
   void Look();
 
-  // What a restore to the checkpoint would leave behind, as of the last look. Where there is very much it counts a
-  // part.
-  [[nodiscard]] gate::LossFact Loss();
+  // What a restore to the checkpoint would leave behind, as of the last look; where the slot does not tell, from the
+  // archive's log as of now. Where there is very much it counts a part. `provider` may be null.
+  [[nodiscard]] gate::LossFact Loss(backup::BackupProvider* provider);
 
  private:
   [[nodiscard]] stream::Reader Open() const;
@@ -40,6 +42,9 @@ class Auditor {
   void AddImages(base::Json& body, const proof::StepAudit& audit);
   void AddUnseen(base::Json& body, const proof::StoredTables& now, const std::set<pg::QualifiedName>& truncated);
   [[nodiscard]] bool SameContent(const pg::QualifiedName& table);
+  // Throws what opening the spool throws.
+  void CountInStream(gate::LossFact& loss);
+  void CountInLog(backup::BackupProvider& provider, gate::LossFact& loss);
 
   Work& work_;
   std::optional<checkpoint::Checkpoint> checkpoint_;
@@ -63,6 +68,10 @@ struct SlotStanding {
   std::int64_t kept = 0;  // bytes of the log
 };
 std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const journal::Journal& journal);
+
+// Whether a restore can be expected to read the archive where the slot does not serve: the checkpoint and the provider
+// are made for it. `provider` may be null.
+bool ArchiveServes(const std::filesystem::path& state, const backup::BackupProvider* provider);
 
 // A person goes on in spite of the alarms: kept in the journal.
 void AcceptAlarms(Work& work);

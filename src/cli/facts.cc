@@ -75,10 +75,14 @@ gate::UnconvertedFact Unconverted(pg::Connection& connection, const plan::Plan& 
   return fact;
 }
 
-gate::StreamFact StreamFact(Work& work) {
+gate::StreamFact StreamFact(Work& work, const backup::BackupProvider* provider) {
   const std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
-  if (!slot) return {};
-  return {.has_slot = true, .lost = slot->lost, .soon_lost = slot->soon_lost};
+  gate::StreamFact fact{.has_slot = slot.has_value(), .archive = ArchiveServes(work.state(), provider)};
+  if (slot) {
+    fact.lost = slot->lost;
+    fact.soon_lost = slot->soon_lost;
+  }
+  return fact;
 }
 
 // True where a step of the run ever ended, be it taken back since: undo leaves retired columns behind, so the release
@@ -138,10 +142,11 @@ gate::Facts CollectFacts(Context& context, Work& work) {
   facts.invariants = Invariants(work.connection(), release);
   facts.unconverted = Unconverted(work.connection(), plan);
   const Audits audits = ReadAudits(work.journal());
-  facts.stream = StreamFact(work);
+  const auto provider = ProviderIfAny(context.project().environment);
+  facts.stream = StreamFact(work, provider.get());
   facts.footprint =
       gate::FootprintFact{.steps = audits.steps, .alarms = audits.alarms, .not_evidenced = audits.not_evidenced};
-  facts.loss = auditor.Loss();
+  facts.loss = auditor.Loss(provider.get());
   return facts;
 }
 

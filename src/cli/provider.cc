@@ -61,6 +61,15 @@ std::unique_ptr<backup::BackupProvider> MakeProvider(const release::Environment&
   return driver->make(OptionsOf(environment));
 }
 
+std::unique_ptr<backup::BackupProvider> ProviderIfAny(const release::Environment& environment) {
+  try {
+    return MakeProvider(environment);
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kNoRepository) throw;
+    return nullptr;
+  }
+}
+
 std::filesystem::path NewServerDirectory(const release::Environment& environment) {
   std::string name = base::FormatTime(base::Now()).substr(0, 19);
   std::erase_if(name, [](char c) { return c == '-' || c == ':'; });

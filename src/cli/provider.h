@@ -13,6 +13,9 @@ namespace cli {
 // The backup provider that the environment names; the table of those there are. Throws kNoRepository.
 std::unique_ptr<backup::BackupProvider> MakeProvider(const release::Environment& environment);
 
+// The same; null where none is named.
+std::unique_ptr<backup::BackupProvider> ProviderIfAny(const release::Environment& environment);
+
 // Where a restored server goes when nobody says: a new name below the place that switchback.yaml gives. Throws
 // kNoRepository.
 std::filesystem::path NewServerDirectory(const release::Environment& environment);

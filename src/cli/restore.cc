@@ -12,11 +12,23 @@
 #include "cli/forward.h"
 #include "cli/plan_file.h"
 #include "cli/provider.h"
+#include "recover/log_loss.h"
 #include "recover/restore.h"
 #include "recover/salvage.h"
 
 namespace cli {
 namespace {
+
+// Of a table's account, whatever it was counted from.
+template <typename Table>
+std::string TableText(const pg::QualifiedName& name, const Table& table) {
+  return fmt::format("\n  {}: {} inserted, {} updated, {} deleted{}", name.Text(), table.inserted, table.updated,
+                     table.deleted, table.truncated > 0 ? ", truncated" : "");
+}
+
+std::string UnnamedText(std::int64_t unnamed) {
+  return unnamed == 0 ? "" : fmt::format("\n  {} changes in tables that were rewritten or dropped since", unnamed);
+}
 
 std::string Show(const recover::RestoreReport& report) {
   const base::Json verification = checkpoint::ToJson(report.verification);
@@ -27,6 +39,8 @@ std::string Show(const recover::RestoreReport& report) {
   if (report.left_behind) {
     text += fmt::format("\n  left behind: {} transactions of applications, {} of the release",
                         report.left_behind->applications, report.left_behind->own);
+    for (const auto& [name, table] : report.left_behind->tables) text += TableText(name, table);
+    text += UnnamedText(report.left_behind->unnamed);
   } else {
     text += "\n  left behind: not counted";
   }
@@ -46,7 +60,7 @@ std::optional<std::string> OldServer(Context& context) {
 
 std::string Cannot(const std::vector<std::string>& uncovered) {
   std::string text;
-  for (const std::string& sentence : uncovered) text += "\n  not in the stream: " + sentence;
+  for (const std::string& sentence : uncovered) text += "\n  not evidenced: " + sentence;
   return text;
 }
 
@@ -58,14 +72,15 @@ std::string Show(const recover::Loss& loss) {
           : fmt::format(
                 "a restore to the checkpoint would leave behind {} transactions of applications\n  from {} to {}",
                 account.applications, base::FormatTime(*account.first), base::FormatTime(*account.last));
-  for (const auto& [name, table] : account.tables) {
-    text += fmt::format("\n  {}: {} inserted, {} updated, {} deleted{}", name.Text(), table.inserted, table.updated,
-                        table.deleted, table.truncated > 0 ? ", truncated" : "");
-  }
+  for (const auto& [name, table] : account.tables) text += TableText(name, table);
+  text += UnnamedText(loss.unnamed);
   if (account.alarms > 0) {
     text += fmt::format("\n  {} of them pretend to be the release's: their tags do not check", account.alarms);
   }
-  text += "\n  " + loss.note + Cannot(loss.uncovered);
+  text += fmt::format("\n  evidence: {}; {}{}", recover::Name(loss.evidence), loss.note, Cannot(loss.uncovered));
+  if (loss.evidence == recover::Evidence::kLog) {
+    text += "\n  the log tells rows and tables, not columns and values: nothing can be carried over from it";
+  }
   return text + (loss.restore_takes ? "\n  a restore took " + base::FormatDuration(*loss.restore_takes)
                                     : std::string("\n  how long a restore takes was not measured"));
 }
@@ -122,16 +137,6 @@ std::string Show(const recover::CutOverReport& done) {
   return text + "\n  new server: " + pg::Redacted(done.salvaged.restored);
 }
 
-// What the old server's slot has serves without a repository.
-std::unique_ptr<backup::BackupProvider> ProviderIfAny(Context& context) {
-  try {
-    return MakeProvider(context.project().environment);
-  } catch (const base::Error& error) {
-    if (error.code() != base::Code::kNoRepository) throw;
-    return nullptr;
-  }
-}
-
 recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& plan, backup::BackupProvider* provider) {
   const std::string source_wal = context.invocation().Option("--source-wal");
   return {.conninfo = OldServer(context),
@@ -144,8 +149,8 @@ recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& pla
 
 Outcome ShowLoss(Context& context) {
   const plan::Plan plan = RequirePlan(context.release());
-  const auto provider = ProviderIfAny(context);
-  const recover::Loss loss = recover::CountLoss(SalvageOptionsOf(context, plan, provider.get()));
+  const auto provider = ProviderIfAny(context.project().environment);
+  const recover::Loss loss = recover::CountLossAnyhow(SalvageOptionsOf(context, plan, provider.get()));
   return {.result = {{"loss", recover::ToJson(loss)}}, .text = Show(loss)};
 }
 
@@ -189,7 +194,7 @@ void AddCutOver(Context& context, const recover::SalvageOptions& options, const 
 
 void AddSalvage(Context& context, const std::string& restored, journal::Journal& journal, Outcome& outcome) {
   const plan::Plan plan = RequirePlan(context.release());
-  const auto provider = ProviderIfAny(context);
+  const auto provider = ProviderIfAny(context.project().environment);
   const recover::SalvageOptions options = SalvageOptionsOf(context, plan, provider.get());
   if (context.invocation().Has("--cut-over")) return AddCutOver(context, options, restored, journal, outcome);
   const recover::SalvageReport salvaged = recover::Salvage(options, restored, journal);

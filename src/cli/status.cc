@@ -108,8 +108,9 @@ void AddDrift(pg::Connection& connection, const plan::Plan& plan, const journal:
   if (!drift.empty()) standing.next = fmt::format("switchback diagnose {}", plan.release);
 }
 
-// What the stream shows of the release, and whether it will go on to do so.
-void AddAudits(pg::Connection& connection, const journal::Journal& journal, bool complete, Standing& standing) {
+// What the stream shows of the release, and whether it will go on to do so. `archive`: it can be read from there too.
+void AddAudits(pg::Connection& connection, const journal::Journal& journal, bool complete, bool archive,
+               Standing& standing) {
   const Audits audits = ReadAudits(journal);
   standing.facts["footprint"] = {
       {"steps", audits.steps}, {"alarms", audits.alarms}, {"not_evidenced", audits.not_evidenced}};
@@ -118,8 +119,12 @@ void AddAudits(pg::Connection& connection, const journal::Journal& journal, bool
   standing.facts["stream"] = nullptr;
   const std::optional<SlotStanding> slot = ReadSlotStanding(connection, journal);
   if (!slot || complete) return;
-  standing.facts["stream"] = {{"lost", slot->lost}, {"soon_lost", slot->soon_lost}, {"kept_bytes", slot->kept}};
+  standing.facts["stream"] = {
+      {"lost", slot->lost}, {"soon_lost", slot->soon_lost}, {"kept_bytes", slot->kept}, {"archive", archive}};
   if (!slot->lost.empty()) standing.detail += "\n  stream: lost, what it fed is not evidenced: " + slot->lost;
+  if (!slot->lost.empty() && archive) {
+    standing.detail += "\n  a restore reads what applications wrote from the archive instead; not tried before";
+  }
   if (!slot->soon_lost.empty()) standing.detail += "\n  stream: soon lost: " + slot->soon_lost;
 }
 
@@ -166,7 +171,8 @@ Standing Look(const release::Project& project, const release::Release& release, 
   AddHistory(release, *plan, journal, position, standing);
   AddUnconverted(*connection, *plan, standing);
   AddBackfills(*connection, *plan, standing);
-  AddAudits(*connection, journal, position.done == plan->steps.size(), standing);
+  AddAudits(*connection, journal, position.done == plan->steps.size(),
+            ArchiveServes(directory, ProviderIfAny(project.environment).get()), standing);
   standing.next = NextCommand(release, *plan, journal, position);
   AddDrift(*connection, *plan, position, standing);
   return standing;

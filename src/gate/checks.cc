@@ -210,15 +210,13 @@ Check StreamCheck(const Policy&, const Facts& facts, Phase) {
     return {id, Result::kMissing, "It is not known how the logical slot stands.", "See that the database answers."};
   }
   const StreamFact& stream = *facts.stream;
-  if (!stream.has_slot) {
-    return {
-        id, Result::kSkipped,
-        "Not evidenced: the checkpoint has no logical slot, so a restore cannot bring back what applications write.",
-        ""};
-  }
-  if (!stream.lost.empty()) {
+  if (const std::string why = stream.has_slot ? stream.lost : "the checkpoint has no logical slot"; !why.empty()) {
     return {id, Result::kSkipped,
-            fmt::format("Not evidenced: a restore can no longer bring back what applications wrote: {}.", stream.lost),
+            stream.archive
+                ? fmt::format("What applications write is not in a slot: {}. A restore reads it from the "
+                              "archive instead; that it can is not evidenced before.",
+                              why)
+                : fmt::format("Not evidenced: a restore cannot bring back what applications write: {}.", why),
             ""};
   }
   if (!stream.soon_lost.empty()) {
@@ -259,6 +257,20 @@ std::string LossOf(const LossFact::Table& table) {
   return text + (table.truncated ? " truncated" : "");
 }
 
+std::string Counted(const LossFact& loss) {
+  if (!loss.first && loss.at_least) return "What could be counted has no transaction of applications.";
+  if (!loss.first) return "A restore to the checkpoint would leave behind no transaction of applications.";
+  std::vector<std::string> tables;
+  for (const LossFact::Table& table : loss.tables) tables.push_back(LossOf(table));
+  if (loss.unnamed > 0) tables.push_back(fmt::format("{} changes in tables rewritten or dropped since", loss.unnamed));
+  std::string text = fmt::format(
+      "A restore to the checkpoint would leave behind {}{} transaction{} of applications, from {} {}: {}.",
+      loss.at_least ? "at least " : "", loss.transactions, loss.transactions == 1 ? "" : "s",
+      base::FormatTime(*loss.first), loss.last ? "to " + base::FormatTime(*loss.last) : "on", Listed(tables));
+  if (!loss.applications.empty()) text += fmt::format(" Connected now: {}.", Listed(loss.applications));
+  return text;
+}
+
 // Never a reason to stop: what a restore costs is for whoever goes on to know.
 Check LossCheck(const Policy&, const Facts& facts, Phase) {
   const std::string id = "loss";
@@ -274,18 +286,13 @@ Check LossCheck(const Policy&, const Facts& facts, Phase) {
     return {id, Result::kSkipped,
             fmt::format("Not evidenced what a restore would leave behind: {}.{}", loss.not_evidenced, takes), ""};
   }
-  std::string text = "A restore to the checkpoint would leave behind no transaction of applications.";
-  if (loss.first) {
-    std::vector<std::string> tables;
-    for (const LossFact::Table& table : loss.tables) tables.push_back(LossOf(table));
-    text = fmt::format(
-        "A restore to the checkpoint would leave behind {}{} transaction{} of applications, from {} {}: {}.",
-        loss.at_least ? "at least " : "", loss.transactions, loss.transactions == 1 ? "" : "s",
-        base::FormatTime(*loss.first), loss.last ? "to " + base::FormatTime(*loss.last) : "on", Listed(tables));
-    if (!loss.applications.empty()) text += fmt::format(" Connected now: {}.", Listed(loss.applications));
-  }
-  if (loss.uncovered.empty()) return Pass(id, text + takes);
-  return {id, Result::kSkipped, fmt::format("{}{} Not evidenced: {}.", text, takes, Listed(loss.uncovered)), ""};
+  std::string text = Counted(loss);
+  if (!loss.note.empty()) text += fmt::format(" Evidence: {} ({}).", loss.evidence, loss.note);
+  const bool beyond = loss.at_least && !loss.note.empty();
+  if (loss.uncovered.empty() && !beyond) return Pass(id, text + takes);
+  std::vector<std::string> open = loss.uncovered;
+  if (beyond) open.emplace_back("what was written after that");
+  return {id, Result::kSkipped, fmt::format("{}{} Not evidenced: {}.", text, takes, Listed(open)), ""};
 }
 
 constexpr std::array kTable = {

@@ -38,7 +38,8 @@ Json Of(const std::vector<InvariantFact>& value) {
 }
 Json Of(const UnconvertedFact& value) { return {{"count", value.count}, {"rows", value.rows}}; }
 Json Of(const StreamFact& value) {
-  return {{"has_slot", value.has_slot}, {"lost", value.lost}, {"soon_lost", value.soon_lost}};
+  return {
+      {"has_slot", value.has_slot}, {"lost", value.lost}, {"soon_lost", value.soon_lost}, {"archive", value.archive}};
 }
 Json Of(const FootprintFact& value) {
   return {{"steps", value.steps}, {"alarms", value.alarms}, {"not_evidenced", value.not_evidenced}};
@@ -54,11 +55,14 @@ Json Of(const LossFact& value) {
                       {"truncated", table.truncated}});
   }
   return {{"not_evidenced", value.not_evidenced},
+          {"evidence", value.evidence},
+          {"note", value.note},
           {"at_least", value.at_least},
           {"transactions", value.transactions},
           {"first", time(value.first)},
           {"last", time(value.last)},
           {"tables", tables},
+          {"unnamed", value.unnamed},
           {"uncovered", value.uncovered},
           {"applications", value.applications},
           {"restore_takes_ms", value.restore_takes ? Json(value.restore_takes->count()) : Json()}};
@@ -108,6 +112,7 @@ void Read(const Json& json, StreamFact& value) {
   json.at("has_slot").get_to(value.has_slot);
   json.at("lost").get_to(value.lost);
   json.at("soon_lost").get_to(value.soon_lost);
+  json.at("archive").get_to(value.archive);
 }
 void Read(const Json& json, FootprintFact& value) {
   json.at("steps").get_to(value.steps);
@@ -119,6 +124,9 @@ void Read(const Json& json, LossFact& value) {
     return json.at(key).is_null() ? std::optional<base::Time>() : base::ParseTime(json.at(key).get<std::string>());
   };
   json.at("not_evidenced").get_to(value.not_evidenced);
+  json.at("evidence").get_to(value.evidence);
+  json.at("note").get_to(value.note);
+  json.at("unnamed").get_to(value.unnamed);
   json.at("at_least").get_to(value.at_least);
   json.at("transactions").get_to(value.transactions);
   value.first = time("first");

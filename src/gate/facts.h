@@ -57,6 +57,9 @@ struct StreamFact {
   bool has_slot = false;
   std::string lost = {};       // why it serves no more, a sentence without a full stop; empty: it does
   std::string soon_lost = {};  // why it soon will not; empty: it goes on
+  // Without the slot, a restore reads the archive instead: the checkpoint and the provider are made for it. Whether it
+  // comes out is seen then.
+  bool archive = false;
 };
 
 // What the release's own transactions wrote, compared with what its steps declare.
@@ -69,7 +72,9 @@ struct FootprintFact {
 // What of the applications' writes a restore to the checkpoint would leave behind at this moment.
 struct LossFact {
   std::string not_evidenced = {};  // why it was not counted, a sentence without a full stop; empty: it was
-  bool at_least = false;           // there is more than what was counted
+  std::string evidence = "slot";   // what it was counted from: "slot", or "pg_waldump" on the archive
+  std::string note = {};           // how far, and why not from the slot, without a full stop; empty: all, from the slot
+  bool at_least = false;           // there is, or may be, more than what was counted
   std::int64_t transactions = 0;
   std::optional<base::Time> first = {};
   std::optional<base::Time> last = {};
@@ -81,8 +86,9 @@ struct LossFact {
     bool truncated = false;
   };
   std::vector<Table> tables = {};
-  std::vector<std::string> uncovered = {};     // what the stream does not show, a sentence each
-  std::vector<std::string> applications = {};  // connected at this moment, by name; the stream does not say who wrote
+  std::int64_t unnamed = 0;                    // changes in tables that are not known by name any more
+  std::vector<std::string> uncovered = {};     // what the evidence does not show, a sentence each
+  std::vector<std::string> applications = {};  // connected at this moment, by name; no evidence says who wrote
   std::optional<std::chrono::milliseconds> restore_takes = {};  // as it was measured; nothing: it was not
 };
 

@@ -183,6 +183,8 @@ const States kStream = {
     {"not asked", Result::kMissing, [](Facts& f) { f.stream.reset(); }},
     {"none", Result::kSkipped, [](Facts& f) { f.stream->has_slot = false; }},
     {"lost", Result::kSkipped, [](Facts& f) { f.stream->lost = "the server gave it up"; }},
+    {"lost, with the archive", Result::kSkipped,
+     [](Facts& f) { *f.stream = {.has_slot = true, .lost = "the server gave it up", .archive = true}; }},
     {"soon lost", Result::kDecide, [](Facts& f) { f.stream->soon_lost = "after another 10 MB"; }},
 };
 const States kFootprint = {
@@ -209,6 +211,16 @@ const States kLoss = {
      [](Facts& f) {
        f.loss->at_least = true;
        f.loss->last.reset();
+     }},
+    {"from the log", Result::kPass,
+     [](Facts& f) {
+       f.loss->evidence = "pg_waldump";
+       f.loss->note = "the slot is lost; counted to the end of the old server's log";
+       f.loss->unnamed = 7;
+     }},
+    {"from a part of the log", Result::kSkipped,
+     [](Facts& f) {
+       *f.loss = {.evidence = "pg_waldump", .note = "the slot is lost; counted up to 0/5000000", .at_least = true};
      }},
     {"in part", Result::kSkipped, [](Facts& f) { f.loss->uncovered = {"public.log has no key"}; }},
     {"not evidenced", Result::kSkipped, [](Facts& f) { *f.loss = {.not_evidenced = "the slot is lost"}; }},
@@ -258,6 +270,29 @@ TEST(Gate, SaysWhatARestoreWouldLeaveBehind) {
                   "public.orders 10 inserted, 2 updated; public.log truncated. Connected now: web. A restore took "
                   "4.2 s when it was measured.",
                   base::FormatTime(Good().now - minutes(9)), base::FormatTime(Good().now - minutes(1))));
+}
+
+// What the log tells is told with its limits.
+TEST(Gate, SaysWhatTheAccountIsEvidencedByAndHowFar) {
+  Facts facts = Good();
+  *facts.loss = {.evidence = "pg_waldump", .note = "the slot is lost; counted up to 0/5000000", .at_least = true};
+  EXPECT_EQ(Find(Decide(kPolicy, facts, Phase::kExpand), "loss")->reason,
+            "What could be counted has no transaction of applications. Evidence: pg_waldump (the slot is lost; counted "
+            "up to 0/5000000). How long a restore takes was not measured. Not evidenced: what was written after that.");
+  facts.loss->transactions = 1;
+  facts.loss->first = facts.loss->last = facts.now;
+  facts.loss->unnamed = 2;
+  EXPECT_THAT(Find(Decide(kPolicy, facts, Phase::kExpand), "loss")->reason,
+              AllOf(HasSubstr("at least 1 transaction of"), HasSubstr("2 changes in tables rewritten or dropped")));
+
+  facts.stream->lost = "the server gave it up";
+  EXPECT_THAT(Find(Decide(kPolicy, facts, Phase::kExpand), "stream")->reason,
+              AllOf(HasSubstr("cannot bring back"), HasSubstr("the server gave it up")));
+  facts.stream->archive = true;
+  EXPECT_THAT(Find(Decide(kPolicy, facts, Phase::kExpand), "stream")->reason,
+              AllOf(HasSubstr("from the archive instead"), HasSubstr("not evidenced before")));
+  EXPECT_TRUE(FactsFromJson(ToJson(facts)).stream->archive);
+  EXPECT_EQ(FactsFromJson(ToJson(facts)).loss->note, facts.loss->note);
 }
 
 TEST(Gate, EveryCheckOfTheTableIsCovered) {

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "backup/local/wal_account.h"
 #include "backup/provider.h"
+#include "backup/wal_account.h"
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/verify.h"
@@ -31,9 +31,9 @@ struct RestoreReport {
   checkpoint::Checkpoint checkpoint;
   backup::Restored restored;
   checkpoint::Verification verification;
-  std::chrono::milliseconds took{0};                     // from the start to a verified server
-  std::optional<backup::local::WalAccount> left_behind;  // nothing: the archive cannot be read here
-  std::string left_behind_note;                          // how far it was counted, or why not
+  std::chrono::milliseconds took{0};              // from the start to a verified server
+  std::optional<backup::WalAccount> left_behind;  // nothing: the archive cannot be read here
+  std::string left_behind_note;                   // how far it was counted, or why not
 };
 base::Json ToJson(const RestoreReport& report);
 

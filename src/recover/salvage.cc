@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <array>
 #include <set>
 
 #include "base/error.h"
@@ -22,6 +23,7 @@ struct Source {
   std::optional<pg::Connection> server;  // the old one
   std::string note;
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+  Evidence evidence = Evidence::kSlot;
 
   [[nodiscard]] stream::Reader Open(const std::filesystem::path& state) const {
     return {state, SpoolOf(checkpoint), stream::SecretsOf(state)};
@@ -64,6 +66,7 @@ std::string ReadArchive(const SalvageOptions& options, Source& source, const std
                                                 .source_wal = options.source_wal,
                                                 .old_server = source.server ? &*source.server : nullptr,
                                                 .tell = options.tell});
+  source.evidence = Evidence::kArchiveStream;
   source.note = source.server ? fmt::format("{}: counted to the end of the old server's log, from the archive", why)
                               : fmt::format(
                                     "{}: counted up to {}, where the archive ends; what was written after that "
@@ -82,6 +85,7 @@ Source Read(const SalvageOptions& options) {
   const std::string both = fmt::format("{}; and the archive cannot be read: {}", why, why_not);
   const stream::Reader reader = source.Open(options.state);
   if (source.server || !reader.place()) NotEvidenced(both);
+  source.evidence = Evidence::kFormerRead;
   source.note =
       fmt::format("{}: counted up to {}, where the stream was last read; what was written after that is not in it",
                   both, reader.place()->through.Text());
@@ -174,11 +178,21 @@ Loss CountLoss(const SalvageOptions& options) {
   Loss loss{.account = salvage::CountSince(reader, source.checkpoint.point.lsn),
             .note = source.note,
             .uncovered = {},
-            .restore_takes = std::nullopt};
+            .restore_takes = RestoreTakes(source.checkpoint),
+            .evidence = source.evidence};
   if (source.server)
     loss.uncovered = proof::Uncovered(proof::ReadStored(*source.server, source.checkpoint.publications));
-  if (const auto& proof = source.checkpoint.proof) loss.restore_takes = proof->copy + proof->recover + proof->verify;
   return loss;
+}
+
+std::optional<std::chrono::milliseconds> RestoreTakes(const checkpoint::Checkpoint& checkpoint) {
+  if (!checkpoint.proof) return std::nullopt;
+  return checkpoint.proof->copy + checkpoint.proof->recover + checkpoint.proof->verify;
+}
+
+std::string_view Name(Evidence evidence) {
+  constexpr std::array<std::string_view, 4> kNames = {"slot", "archive stream", "stream read before", "pg_waldump"};
+  return kNames.at(static_cast<std::size_t>(evidence));
 }
 
 std::string LastRestored(const std::filesystem::path& state, const journal::Journal& journal) {
@@ -252,6 +266,8 @@ base::Json ToJson(const Loss& loss) {
   base::Json json = salvage::ToJson(loss.account);
   json["note"] = loss.note;
   json["uncovered"] = loss.uncovered;
+  json["evidenced_by"] = Name(loss.evidence);
+  json["unnamed"] = loss.unnamed;
   json["restore_takes_ms"] = loss.restore_takes ? base::Json(loss.restore_takes->count()) : base::Json();
   return json;
 }

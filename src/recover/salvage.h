@@ -1,14 +1,17 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backup/provider.h"
 #include "base/json.h"
+#include "checkpoint/checkpoint.h"
 #include "journal/journal.h"
 #include "plan/plan.h"
 #include "salvage/fence.h"
@@ -25,14 +28,22 @@ struct SalvageOptions {
   std::filesystem::path source_wal = {};       // as in RestoreOptions
 };
 
-// What the applications wrote since the checkpoint, and a restore leaves behind, as the stream tells.
+// What a loss account comes from, the best first: the stream off the checkpoint's slot or from the archive, the stream
+// as far as it was read before, or the log's own records.
+enum class Evidence : std::uint8_t { kSlot, kArchiveStream, kFormerRead, kLog };
+std::string_view Name(Evidence evidence);  // "slot", "archive stream", "stream read before", "pg_waldump"
+
+// What the applications wrote since the checkpoint, and a restore leaves behind.
 struct Loss {
   salvage::Account account;
   std::string note;                                        // how far it was counted
-  std::vector<std::string> uncovered;                      // what the stream does not show, sentences
+  std::vector<std::string> uncovered;                      // what the evidence does not show, sentences
   std::optional<std::chrono::milliseconds> restore_takes;  // as measured when the checkpoint was proven
+  Evidence evidence = Evidence::kSlot;
+  std::int64_t unnamed = 0;  // changes of rows in tables that are not known by name: rewritten or dropped since
 };
 base::Json ToJson(const Loss& loss);
+std::optional<std::chrono::milliseconds> RestoreTakes(const checkpoint::Checkpoint& checkpoint);
 
 // Reads the slot to its end first, or the archive (DrainArchive) where the old server does not answer or has lost the
 // slot; where neither can be read and the server does not answer, what was read before counts. Throws kNoCheckpoint,

@@ -12,6 +12,7 @@ namespace {
     testing::AddGlobalTestEnvironment(new test::NeedsBackups);
 
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -112,7 +113,14 @@ TEST_F(Footprint, WhatIsDeclaredIsQuietAndALostSlotIsSaid) {
   const std::string slot = connection.Exec("SELECT slot_name FROM pg_replication_slots").Text(0, 0);
   connection.Query("SELECT pg_drop_replication_slot($1)", {slot});
   EXPECT_THAT(Status("declared"), HasSubstr("stream: lost"));
-  EXPECT_THAT(On({"gate", "declared", "--for", "contract"}, 0)["result"].dump(), HasSubstr("can no longer bring back"));
+  connection.Exec("INSERT INTO public.orders VALUES (77, 1)");
+  const base::Json verdict = On({"gate", "declared", "--for", "contract"}, 0)["result"];
+  EXPECT_THAT(verdict.dump(), AllOf(AnyOf(HasSubstr("cannot bring back"), HasSubstr("from the archive instead")),
+                                    HasSubstr("leave behind 1 transaction of applications"),
+                                    HasSubstr("public.orders 1 inserted"), HasSubstr("Evidence: pg_waldump")));
+  const base::Json loss = On({"restore", "declared", "--dry-run"}, 0)["result"]["loss"];
+  EXPECT_EQ(loss["applications"], 1) << loss.dump(2);
+  EXPECT_THAT(loss["evidenced_by"].get<std::string>(), AnyOf("pg_waldump", "archive stream"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <bit>
 #include <thread>
 
 #include "backup/archiver.h"
@@ -181,6 +182,28 @@ std::unique_ptr<Restoration> BarmanProvider::StartRestore(const RestoreRequest& 
                               if (finished.exit != 0) throw Failure(base::Code::kRestoreFailed, "recover", finished);
                             },
                         .tidy = [](const fs::path& data) { fs::remove_all(data / "barman_wal"); }});
+}
+
+SegmentSource BarmanProvider::Segments() {
+  return [tool = tool_, places = FindPlaces()](const std::string& segment, const fs::path& to) {
+    const fs::path kept = IsSegmentName(segment) ? FileOf(places, segment) : places.wals / segment;
+    for (const fs::path& file : {kept, places.incoming / segment}) {
+      std::error_code missing;
+      const std::uintmax_t size = fs::file_size(file, missing);
+      if (missing) continue;
+      // No compression ends at the length of a segment.
+      constexpr std::uintmax_t kLeast = 1 << 20;
+      if (size >= kLeast && std::has_single_bit(size)) {
+        fs::create_symlink(file, to);
+        return true;
+      }
+      const std::optional<std::string> content = tool.Segment(segment);
+      if (!content) return false;
+      base::WriteFile(to, *content);
+      return true;
+    }
+    return false;
+  };
 }
 
 void BarmanProvider::Discard(const Restored& restored) { DiscardServer(restored); }

@@ -30,7 +30,7 @@ class BarmanProvider : public BackupProvider {
   void CheckRestorable(const Point& point) override;
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;
   void Discard(const Restored& restored) override;
-  [[nodiscard]] std::optional<std::filesystem::path> WalArchive() const override { return std::nullopt; }
+  SegmentSource Segments() override;
 
  private:
   Places FindPlaces() const;

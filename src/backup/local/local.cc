@@ -135,7 +135,14 @@ void VerifyData(const fs::path& data, const sandbox::Binaries& binaries, const s
 
 fs::path LocalProvider::DataOf(const std::string& id) const { return BackupsDirectory(repository_) / id / "data"; }
 
-std::optional<fs::path> LocalProvider::WalArchive() const { return WalDirectory(repository_); }
+SegmentSource LocalProvider::Segments() {
+  return [wal = WalDirectory(repository_)](const std::string& segment, const fs::path& to) {
+    std::error_code ignored;
+    if (!fs::exists(wal / segment, ignored)) return false;
+    fs::create_symlink(wal / segment, to);
+    return true;
+  };
+}
 
 void LocalProvider::PrepareArchive() { PrepareRepository(repository_); }
 

@@ -27,9 +27,10 @@ class LocalProvider : public BackupProvider {
   void AwaitArchived(pg::Connection& source, const std::string& segment, std::chrono::milliseconds deadline) override;
   void CheckRestorable(const Point& point) override;
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;
+  [[nodiscard]] bool Follows() const override { return true; }
   std::unique_ptr<Follower> Follow(const RestoreRequest& request, const std::filesystem::path& source_wal) override;
   void Discard(const Restored& restored) override;
-  [[nodiscard]] std::optional<std::filesystem::path> WalArchive() const override;
+  SegmentSource Segments() override;
 
  private:
   [[nodiscard]] std::filesystem::path DataOf(const std::string& id) const;

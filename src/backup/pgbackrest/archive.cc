@@ -7,6 +7,13 @@
 #include "sandbox/workspace.h"
 
 namespace backup::pgbackrest {
+namespace {
+
+base::Finished Get(const Tool& tool, const std::string& segment, const std::filesystem::path& to) {
+  return tool.Run("archive-get", {"--no-archive-async", segment, to.string()});
+}
+
+}  // namespace
 
 std::string SegmentList::Name() const {
   return fmt::format("the archive {} of pgBackRest's stanza {}", archive_, tool_.options().stanza);
@@ -30,11 +37,16 @@ bool SegmentList::Holds(const std::string& segment) {
   return found->second.contains(segment);
 }
 
+bool FetchSegment(const Tool& tool, const std::string& segment, const std::filesystem::path& to) {
+  const base::Finished finished = Get(tool, segment, to);
+  if (finished.exit > kNotFound) throw Failure(base::Code::kRepositoryUnusable, "archive-get", finished);
+  return finished.exit == 0;
+}
+
 void CheckPointInArchive(const Tool& tool, const Backup& backup, const Point& point) {
   const sandbox::Workspace workspace("point");
   for (const std::string& segment : SegmentsOfPoint(point, backup.segment_bytes)) {
-    const base::Finished finished =
-        tool.Run("archive-get", {"--no-archive-async", segment, (workspace.path() / segment).string()});
+    const base::Finished finished = Get(tool, segment, workspace.path() / segment);
     if (finished.exit == kFileMissing || finished.exit == kArchiveMismatch) return;
     // One that is not there is missed by who reads it.
     if (finished.exit > kNotFound) throw Failure(base::Code::kRepositoryUnusable, "archive-get", finished);

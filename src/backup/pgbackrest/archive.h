@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -23,8 +24,11 @@ class SegmentList {
   std::map<std::string, std::set<std::string>> folders_;
 };
 
-// That the archive holds the point; throws kPointUnknown. Does nothing where the tool cannot fetch a segment, because
-// the source's data directory, which tells it which archive to look into, is gone.
+// False: the archive does not have it. Throws kRepositoryUnusable, also where the source's data directory, which tells
+// the tool which archive to look into, is gone.
+bool FetchSegment(const Tool& tool, const std::string& segment, const std::filesystem::path& to);
+
+// That the archive holds the point; throws kPointUnknown. Does nothing where that directory is gone.
 void CheckPointInArchive(const Tool& tool, const Backup& backup, const Point& point);
 
 }  // namespace backup::pgbackrest

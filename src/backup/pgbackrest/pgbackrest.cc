@@ -140,6 +140,10 @@ std::unique_ptr<Restoration> PgBackRestProvider::StartRestore(const RestoreReque
                         }});
 }
 
+SegmentSource PgBackRestProvider::Segments() {
+  return [tool = tool_](const std::string& segment, const fs::path& to) { return FetchSegment(tool, segment, to); };
+}
+
 void PgBackRestProvider::Discard(const Restored& restored) { DiscardServer(restored); }
 
 }  // namespace backup::pgbackrest

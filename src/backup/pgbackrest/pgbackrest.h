@@ -34,7 +34,7 @@ class PgBackRestProvider : public BackupProvider {
   void CheckRestorable(const Point& point) override;
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;
   void Discard(const Restored& restored) override;
-  [[nodiscard]] std::optional<std::filesystem::path> WalArchive() const override { return std::nullopt; }
+  SegmentSource Segments() override;
 
  private:
   StanzaInfo Info() const;
