@@ -1,13 +1,11 @@
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 
-#include "archiving_server.h"
 #include "base/digest.h"
 #include "base/error.h"
-#include "checkpoint/take.h"
 #include "journal/tag.h"
-#include "needs_programs.h"
 #include "recover/archive_stream.h"
+#include "recover/checkpointed.h"
 #include "recover/restore.h"
 #include "recover/salvage.h"
 #include "stream/reader.h"
@@ -34,31 +32,13 @@ std::string Line(stream::Reader& reader, const stream::Transaction& transaction)
                      base::Sha256Hex(done).substr(0, 8));
 }
 
-class ArchiveStreamTest : public testing::Test {
+constexpr const char* kSchema =
+    "CREATE TABLE public.orders(id int PRIMARY KEY, total int NOT NULL, note text);"
+    "CREATE TABLE public.log(line text);"
+    "INSERT INTO public.orders SELECT g, g, repeat('x', 100) FROM generate_series(1, 1000) AS g";
+
+class ArchiveStreamTest : public Checkpointed {
  protected:
-  void SetUp() override {
-    if (const auto missing = test::MissingPrograms(test::kBackupPrograms)) GTEST_SKIP() << *missing;
-  }
-
-  // A server, and a checkpoint of it.
-  void Start() {
-    made_.emplace();
-    source_.emplace(made_->Connect(made_->server.Url()));
-    source_->Exec(
-        "CREATE TABLE public.orders(id int PRIMARY KEY, total int NOT NULL, note text);"
-        "CREATE TABLE public.log(line text);"
-        "INSERT INTO public.orders SELECT g, g, repeat('x', 100) FROM generate_series(1, 1000) AS g");
-    plan_.release = "20261122-name";
-    plan_.hex = "1a2b3c4d";
-    plan_.digest = "sha256:of-the-plan";
-    plan_.tables = {{"public", "orders"}};
-    journal::Journal journal = journal::Journal::Open(state_);
-    checkpoint::Options options;
-    options.conninfo = made_->server.Url();
-    options.state = state_;
-    checkpoint_ = checkpoint::Take(plan_, options, made_->provider, journal);
-  }
-
   static bool Decodable() { return sandbox::FindBinaries().major >= kOnStandbysSince; }
 
   void NextSegment() {
@@ -71,12 +51,7 @@ class ArchiveStreamTest : public testing::Test {
   void Write() {
     source_->Exec(
         "BEGIN; INSERT INTO public.orders VALUES (2001, 1, 'one'); INSERT INTO public.log VALUES ('a'); COMMIT");
-    const std::string tag = journal::MakeTag(journal::RunSecret(state_), {.release = plan_.release});
-    source_->Exec(
-        fmt::format("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', {});"
-                    "ALTER TABLE public.orders ADD COLUMN rest int; UPDATE public.orders SET rest = 1 WHERE "
-                    "id <= 3; COMMIT",
-                    pg::Literal(tag)));
+    Migration("ALTER TABLE public.orders ADD COLUMN rest int; UPDATE public.orders SET rest = 1 WHERE id <= 3");
     source_->Exec("UPDATE public.orders SET total = 7, rest = 8 WHERE id = 2001");
     NextSegment();
     source_->Exec("ALTER TABLE public.log ADD COLUMN at int; INSERT INTO public.log VALUES ('b', 1)");
@@ -110,10 +85,6 @@ class ArchiveStreamTest : public testing::Test {
     return lines;
   }
 
-  SalvageOptions Options() {
-    return {.conninfo = made_->server.Url(), .state = state_, .plan = plan_, .provider = &made_->provider};
-  }
-
   void ExpectNotEvidenced(const testing::Matcher<const std::string&>& why) {
     try {
       CountLoss(Options());
@@ -123,18 +94,11 @@ class ArchiveStreamTest : public testing::Test {
       EXPECT_THAT(error.detail(), why);
     }
   }
-
-  std::optional<test::ArchivingServer> made_;
-  std::optional<pg::Connection> source_;
-  plan::Plan plan_;
-  checkpoint::Checkpoint checkpoint_;
-  const sandbox::Workspace states_{"test"};
-  fs::path state_ = states_.path() / "state";
 };
 
 TEST_F(ArchiveStreamTest, TellsWhatTheSlotWouldWhenTheServerIsGone) {
   if (!Decodable()) GTEST_SKIP() << "a standby decodes from PostgreSQL " << kOnStandbysSince << " on";
-  Start();
+  Start(kSchema);
   ASSERT_TRUE(checkpoint_.parking);
   Write();
   const fs::path by_slot = Copy("slot");
@@ -178,7 +142,7 @@ TEST_F(ArchiveStreamTest, TellsWhatTheSlotWouldWhenTheServerIsGone) {
 
 // A slot that is gone keeps no old rows of the catalog either: what the standby replays and reads in step, it reads.
 TEST_F(ArchiveStreamTest, ServesWhereTheSlotIsLost) {
-  Start();
+  Start(kSchema);
   EXPECT_EQ(checkpoint_.parking.has_value(), Decodable());
   source_->Query("SELECT pg_drop_replication_slot($1)", {checkpoint_.slot});
   Write();

@@ -1,12 +1,9 @@
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 
-#include "archiving_server.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "checkpoint/take.h"
-#include "journal/tag.h"
-#include "needs_programs.h"
+#include "recover/checkpointed.h"
 #include "recover/log_loss.h"
 
 namespace recover {
@@ -18,26 +15,15 @@ using testing::HasSubstr;
 const pg::QualifiedName kOrders{"public", "orders"};
 const pg::QualifiedName kGone{"public", "gone"};
 
-class LogLossTest : public testing::Test {
+class LogLossTest : public Checkpointed {
  protected:
   void SetUp() override {
-    if (const auto missing = test::MissingPrograms(test::kBackupPrograms)) GTEST_SKIP() << *missing;
-    made_.emplace();
-    source_.emplace(made_->Connect(made_->server.Url()));
-    source_->Exec(
+    Checkpointed::SetUp();
+    if (IsSkipped()) return;
+    Start(
         "CREATE TABLE public.orders(id int PRIMARY KEY, note text); CREATE TABLE public.gone(id int);"
         "CREATE UNLOGGED TABLE public.cache(id int); CREATE TABLE public.files(id int, body text);"
         "ALTER TABLE public.files ALTER body SET STORAGE EXTERNAL");
-    plan_.release = "20261122-name";
-    plan_.hex = "1a2b3c4d";
-    plan_.digest = "sha256:of-the-plan";
-    plan_.tables = {kOrders};
-    journal::Journal journal = journal::Journal::Open(state_);
-    checkpoint::Options options;
-    options.conninfo = made_->server.Url();
-    options.state = state_;
-    checkpoint::Take(plan_, options, made_->provider, journal);
-    checkpoint_ = checkpoint::Load(state_);
   }
 
   // Four transactions of applications and one of the release, which drops a table that was written before.
@@ -47,29 +33,13 @@ class LogLossTest : public testing::Test {
     source_->Exec("INSERT INTO public.gone VALUES (1)");
     source_->Exec("INSERT INTO public.files VALUES (1, repeat('x', 20000))");
     source_->Exec("INSERT INTO public.cache VALUES (1)");
-    const std::string tag = journal::MakeTag(journal::RunSecret(state_), {.release = plan_.release});
-    source_->Exec(
-        fmt::format("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', {});"
-                    "INSERT INTO public.orders SELECT g, '' FROM generate_series(10, 20) AS g;"
-                    "DROP TABLE public.gone; COMMIT",
-                    pg::Literal(tag)));
+    Migration("INSERT INTO public.orders SELECT g, '' FROM generate_series(10, 20) AS g; DROP TABLE public.gone");
   }
 
   LogCount Count(pg::Connection* server, const std::string& silent = "") {
     return CountInLog(
         {.checkpoint = checkpoint_, .state = state_, .provider = made_->provider, .server = server, .silent = silent});
   }
-
-  SalvageOptions Options() {
-    return {.conninfo = made_->server.Url(), .state = state_, .plan = plan_, .provider = &made_->provider};
-  }
-
-  std::optional<test::ArchivingServer> made_;
-  std::optional<pg::Connection> source_;
-  plan::Plan plan_;
-  checkpoint::Checkpoint checkpoint_;
-  const sandbox::Workspace states_{"test"};
-  fs::path state_ = states_.path() / "state";
 };
 
 TEST_F(LogLossTest, TellsTheLossWhereTheStreamIsLost) {

@@ -3,127 +3,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
-#include <thread>
 
-#include "archiving_server.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "checkpoint/take.h"
-#include "journal/tag.h"
-#include "needs_programs.h"
-#include "recover/restore.h"
-#include "recover/salvage.h"
+#include "recover/salvage_story.h"
 
 namespace recover {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSchema = R"(
-CREATE TABLE public.customer(id int PRIMARY KEY, name text NOT NULL, note text, balance int NOT NULL DEFAULT 0);
-CREATE TABLE public.orders(id serial PRIMARY KEY, customer int REFERENCES public.customer, total numeric NOT NULL,
-                           made date GENERATED ALWAYS AS (DATE '2026-01-01' + 1) STORED, flag boolean, code text UNIQUE);
-CREATE TABLE public.entry(at date, id int, line text, PRIMARY KEY (at, id)) PARTITION BY RANGE (at);
-CREATE TABLE public.entry_1 PARTITION OF public.entry FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
-CREATE TABLE public.keyless(line text);
-CREATE TABLE public.cut(id int PRIMARY KEY);
-INSERT INTO public.customer SELECT g, 'name ' || g, repeat(md5(g::text), 200), 100 FROM generate_series(1, 20) AS g;
-ALTER TABLE public.customer ALTER COLUMN note SET STORAGE EXTERNAL;
-UPDATE public.customer SET note = note;
-INSERT INTO public.orders (customer, total, flag, code) SELECT g, 10, true, 'c' || g FROM generate_series(1, 20) AS g;
-INSERT INTO public.entry SELECT '2026-02-01', g, 'line' FROM generate_series(1, 5) AS g;
-INSERT INTO public.keyless VALUES ('thrice'), (NULL);
-)";
-
-// What the applications left, without what the migration changed and no application did.
-constexpr const char* kLook = R"(
-SELECT string_agg(line, E'\n') FROM (
-  SELECT 'customer ' || id || ' ' || name || ' ' || balance || ' ' || left(md5(note), 4) FROM public.customer
-  UNION ALL SELECT 'order ' || id || ' ' || customer || ' ' || total || ' ' || coalesce(code, '-') FROM public.orders
-  UNION ALL SELECT 'entry ' || at || ' ' || id || ' ' || line FROM public.entry
-  UNION ALL SELECT 'keyless ' || coalesce(line, '-') FROM public.keyless ORDER BY 1) AS x(line)
-)";
-
-// customer.name becomes customer.title = upper(name), with a way back that spoils some names.
-plan::Pair TitlePair() {
-  plan::Pair pair;
-  pair.table = {"public", "customer"};
-  pair.old_name = "name";
-  pair.new_name = "title";
-  pair.old_type = pair.new_type = "text";
-  pair.retired_old = "sbr_1a2b3c4d_1";
-  pair.retired_new = "sbr_1a2b3c4d_2";
-  pair.search_path = "public, pg_catalog";
-  pair.up = {.function = "up_1a2b3c4d_1",
-             .reads = {"name"},
-             .types = {"text"},
-             .target_type = "text",
-             .expression = "upper(name)",
-             .can_raise = true};
-  pair.down = plan::Direction{.function = "down_1a2b3c4d_1",
-                              .reads = {"title"},
-                              .types = {"text"},
-                              .target_type = "text",
-                              .expression = "lower(title)",
-                              .can_raise = true};
-  return pair;
-}
-
-class SalvageTest : public testing::Test {
- protected:
-  SalvageTest() : source_(made_.Connect(made_.server.Url())) {
-    source_.Exec("CREATE DATABASE shop");
-    url_ = made_.server.Url("shop");
-    source_ = made_.Connect(url_);
-    source_.Exec(kSchema);
-    plan_.release = "20261122-name";
-    plan_.hex = "1a2b3c4d";
-    plan_.digest = "sha256:of-the-plan";
-    plan_.tables = {{"public", "customer"}};
-    plan_.pairs = {TitlePair()};
-  }
-
-  void SetUp() override {
-    if (const auto missing = test::MissingPrograms(test::kBackupPrograms)) GTEST_SKIP() << *missing;
-    journal::Journal journal = journal::Journal::Open(state_);
-    checkpoint::Options options;
-    options.conninfo = url_;
-    options.state = state_;
-    checkpoint::Take(plan_, options, made_.provider, journal);
-  }
-
-  void Migration(const std::string& sql) {
-    const std::string tag = journal::MakeTag(journal::RunSecret(state_), {.release = plan_.release});
-    source_.Exec(fmt::format("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', {}); {}; COMMIT",
-                             pg::Literal(tag), sql));
-  }
-
-  std::string Restore() {
-    journal::Journal journal = journal::Journal::Open(state_);
-    RestoreOptions options;
-    options.conninfo = url_;
-    options.state = state_;
-    options.directory = made_.workspace.path() / "restored";
-    return recover::Restore(options, made_.provider, journal).restored.url;
-  }
-
-  SalvageOptions Options() { return {.conninfo = url_, .state = state_, .plan = plan_}; }
-
-  SalvageReport Salvage(const std::string& restored) {
-    journal::Journal journal = journal::Journal::Open(state_);
-    return recover::Salvage(Options(), restored, journal);
-  }
-
-  static std::string Look(pg::Connection& connection) { return connection.Query(kLook).Text(0, 0); }
-
-  test::ArchivingServer made_;
-  pg::Connection source_;
-  std::string url_;
-  plan::Plan plan_;
-  fs::path state_ = made_.workspace.path() / "state";
-};
+class SalvageTest : public SalvageStory {};
 
 // The kinds of the conflicts in a file, by table and key.
 std::map<std::string, std::string> KindsIn(const fs::path& file) {
@@ -135,66 +26,6 @@ std::map<std::string, std::string> KindsIn(const fs::path& file) {
   }
   return kinds;
 }
-
-// An application that writes all the time, to two tables in one transaction.
-class Application {
- public:
-  // `settings`: what its sessions set before.
-  Application(std::string url, std::int64_t first, std::string settings)
-      : url_(std::move(url)), next_(first), settings_(std::move(settings)), thread_([this] { Work(); }) {}
-  ~Application() { Stop(); }
-  Application(const Application&) = delete;
-
-  // Of those orders the server said that they are there.
-  const std::vector<std::int64_t>& Stop() {
-    stop_ = true;
-    if (thread_.joinable()) thread_.join();
-    return acknowledged_;
-  }
-  [[nodiscard]] const std::set<std::string>& refused() const { return refused_; }
-  [[nodiscard]] int written() const { return written_; }
-  void AwaitMore(int more) const {
-    for (const int enough = written_ + more; written_ < enough;)
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  void AwaitRefusal() const {
-    while (!was_refused_) std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-
- private:
-  void Work() {
-    std::optional<pg::Connection> connection;
-    for (; !stop_; ++next_) {
-      try {
-        if (!connection) {
-          connection.emplace(pg::Connection::Open({.conninfo = url_, .application_name = "shop"}));
-          connection->Exec(settings_);
-        }
-        connection->Exec(
-            fmt::format("BEGIN READ WRITE; INSERT INTO public.orders (id, customer, total) VALUES ({}, 1, 1);"
-                        "UPDATE public.customer SET balance = balance + 1 WHERE id = 1; COMMIT",
-                        next_));
-        acknowledged_.push_back(next_);
-        ++written_;
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      } catch (const base::Error& error) {
-        refused_.insert(error.sqlstate());
-        was_refused_ = true;
-        connection.reset();
-      }
-    }
-  }
-
-  std::string url_;
-  std::int64_t next_;
-  std::string settings_;
-  std::vector<std::int64_t> acknowledged_;
-  std::set<std::string> refused_;
-  std::atomic<int> written_{0};
-  std::atomic<bool> was_refused_{false};
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
-};
 
 TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   // Both columns stand, and a trigger keeps them in step, wrongly for the name of customer 9.
@@ -376,79 +207,6 @@ TEST_F(SalvageTest, StagesRowsThatApplicationsTouched) {
                        "WHERE id BETWEEN 5 AND 9 OR id > 20")
                 .Text(0, 0),
             "5 20 true, 6 10 true, 7 10 false, 9 10 true, 2008 10 false");
-}
-
-TEST_F(SalvageTest, CutsOverUnderLoadAndLosesNoTransaction) {
-  Migration("UPDATE public.customer SET balance = balance * 1000 WHERE id > 10");
-  Application application(url_, 1000, "SELECT 1");
-  Application privileged(url_, 1000000, "SET session_replication_role = replica");
-  source_.Exec("INSERT INTO public.keyless VALUES ('thrice'), (NULL)");
-  const std::string url = Restore();
-  auto idle = pg::Connection::Open({.conninfo = url_, .application_name = "shop"});
-  idle.Exec("BEGIN; INSERT INTO public.keyless VALUES ('never committed')");
-  journal::Journal journal = journal::Journal::Open(state_);
-  salvage::Patience patience{.lock_timeout = std::chrono::milliseconds(300), .retries = 0};
-  try {
-    CutOver(Options(), patience, url, journal);
-    ADD_FAILURE();
-  } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::Code::kLockTimeout);
-    EXPECT_THAT(error.detail(), testing::HasSubstr(std::to_string(idle.BackendPid())));
-  }
-  application.AwaitMore(3);  // nothing of the fence is left
-  privileged.AwaitMore(3);
-
-  patience = {
-      .lock_timeout = std::chrono::milliseconds(500), .retries = 5, .end_after = std::chrono::milliseconds(100)};
-  const CutOverReport done = CutOver(Options(), patience, url, journal);
-  ASSERT_EQ(done.fence.ended.size(), 1U);
-  EXPECT_EQ(done.fence.ended[0].at("pid"), idle.BackendPid());
-  EXPECT_TRUE(done.fence.open.empty());
-  EXPECT_EQ(done.fence.tables, 6);
-  application.AwaitRefusal();
-  privileged.AwaitRefusal();
-
-  // All that was acknowledged is there, and both servers have the same but for what the migration did.
-  auto restored = made_.Connect(url);
-  const auto acknowledged = static_cast<std::int64_t>(application.Stop().size() + privileged.Stop().size());
-  EXPECT_EQ(restored.Query("SELECT count(*) FROM public.orders WHERE id >= 1000").Int(0, 0), acknowledged);
-  EXPECT_EQ(restored.Query("SELECT balance FROM public.customer WHERE id = 1").Int(0, 0), 100 + acknowledged);
-  EXPECT_EQ(done.salvaged.report.account.applications, acknowledged + 1);
-  EXPECT_EQ(done.salvaged.report.Applied(), 2 * acknowledged + 2);
-  EXPECT_EQ(application.refused(), std::set<std::string>{"25006"});
-  EXPECT_EQ(privileged.refused(), std::set<std::string>{"25006"});
-  const std::string settled = Look(restored);
-
-  // Nothing writes to the old server, by whatever way; everybody reads, and the journal's mirror can be written.
-  for (const char* sql :
-       {"INSERT INTO public.entry_1 VALUES ('2026-05-01', 1, '')", "UPDATE public.entry SET line = ''",
-        "DELETE FROM public.keyless", "TRUNCATE public.cut", "COPY public.cut FROM PROGRAM 'echo 1'",
-        "INSERT INTO public.cut VALUES (1) ON CONFLICT DO NOTHING"}) {
-    try {
-      source_.Exec(sql);
-      ADD_FAILURE() << sql;
-    } catch (const base::Error& error) {
-      EXPECT_EQ(error.sqlstate(), "25006") << error.what();
-    }
-  }
-  EXPECT_NO_THROW(Look(source_));
-  EXPECT_NO_THROW(source_.Exec("INSERT INTO switchback.journal VALUES ('other', 1, '{}')"));
-
-  // Once more, with nothing to do; then lifted, and what is written then is carried over as well.
-  EXPECT_EQ(CutOver(Options(), patience, url, journal).salvaged.report.Applied(), 2 * acknowledged + 2);
-  EXPECT_EQ(LiftFence(url_, patience, journal), 6);
-  EXPECT_EQ(LiftFence(url_, patience, journal), 0);
-  source_.Exec(
-      "UPDATE public.customer SET balance = 0 WHERE id <= 10; UPDATE public.customer SET name = 'again' WHERE id > 18;"
-      "DELETE FROM public.orders WHERE id = 1000; UPDATE public.orders SET id = 7000000, code = 'moved' WHERE id = "
-      "1001; INSERT INTO public.keyless VALUES ('thrice')");
-  const SalvageReport later = CutOver(Options(), patience, url, journal).salvaged;
-  EXPECT_EQ(later.report.Applied(), 2 * acknowledged + 17);
-  EXPECT_EQ(later.report.account.applications, acknowledged + 2);
-  EXPECT_NE(Look(restored), settled);
-  source_.Exec("ALTER TABLE public.customer DISABLE TRIGGER switchback_fence");
-  source_.Exec("UPDATE public.customer SET balance = 100 WHERE id > 10");
-  EXPECT_EQ(Look(restored), Look(source_));
 }
 
 // The server does not look at foreign keys while rows are carried over.
