@@ -1,5 +1,7 @@
 #include "pg/copy.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "pg/connection_state.h"
 #include "pg/failure.h"
@@ -33,6 +35,36 @@ void Finish(PGconn* connection, const std::string& sql) {
   }
 }
 
+// Appends `text`, with what `escaped` gives in place of a byte; null: the byte itself.
+template <typename Escaped>
+void AppendEscaped(std::string& to, std::string_view text, Escaped escaped) {
+  std::size_t plain = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char* const in_its_place = escaped(text[i]);
+    if (in_its_place == nullptr) continue;
+    to.append(text, plain, i - plain).append(in_its_place);
+    plain = i + 1;
+  }
+  to.append(text, plain);
+}
+
+const char* InCopy(char byte) {
+  switch (byte) {
+    case '\\':
+      return "\\\\";
+    case '\n':
+      return "\\n";
+    case '\t':
+      return "\\t";
+    case '\r':
+      return "\\r";
+    default:
+      return nullptr;
+  }
+}
+
+const char* InArray(char byte) { return byte == '"' ? "\\\"" : byte == '\\' ? "\\\\" : nullptr; }
+
 // What COPY writes behind a backslash, and what it stands for.
 char Escaped(char byte) {
   switch (byte) {
@@ -51,6 +83,36 @@ char Escaped(char byte) {
     default:
       return byte;
   }
+}
+
+// A line of COPY into its fields, whose memory is used again.
+void Split(std::string_view line, std::vector<std::optional<std::string>>& fields) {
+  std::size_t count = 0;
+  for (bool more = true; more;) {
+    if (count == fields.size()) fields.emplace_back();
+    std::optional<std::string>& field = fields[count++];
+    if (field) {
+      field->clear();
+    } else {
+      field.emplace();
+    }
+    for (;;) {
+      const auto special =
+          std::find_if(line.begin(), line.end(), [](char byte) { return byte == '\t' || byte == '\\'; });
+      const auto end = static_cast<std::size_t>(special - line.begin());
+      if (field) field->append(line, 0, end);
+      more = end < line.size() && line[end] == '\t';
+      const bool escape = end < line.size() && !more;
+      if (escape && line[end + 1] == 'N') {
+        field.reset();
+      } else if (escape) {
+        *field += Escaped(line[end + 1]);
+      }
+      line.remove_prefix(std::min(end + (escape ? 2 : 1), line.size()));
+      if (!escape) break;
+    }
+  }
+  fields.resize(count);
 }
 
 }  // namespace
@@ -72,27 +134,10 @@ CopyIn& CopyIn::Field(std::optional<std::string_view> value) {
   std::string& to = state_->buffer;
   if (state_->in_row) to += '\t';
   state_->in_row = true;
-  if (!value) {
+  if (value) {
+    AppendEscaped(to, *value, InCopy);
+  } else {
     to += "\\N";
-    return *this;
-  }
-  for (const char byte : *value) {
-    switch (byte) {
-      case '\\':
-        to += "\\\\";
-        break;
-      case '\n':
-        to += "\\n";
-        break;
-      case '\t':
-        to += "\\t";
-        break;
-      case '\r':
-        to += "\\r";
-        break;
-      default:
-        to += byte;
-    }
   }
   return *this;
 }
@@ -136,20 +181,8 @@ const std::vector<std::optional<std::string>>* CopyOut::Next() {
   }
   if (size < 0) Lost(state_->connection.get(), state_->sql);
   const std::unique_ptr<char, void (*)(void*)> owner(row, PQfreemem);
-  std::vector<std::optional<std::string>>& fields = state_->fields;
-  fields.assign(1, "");
-  for (int i = 0; i + 1 < size; ++i) {  // the last byte ends the line
-    if (row[i] == '\t') {
-      fields.emplace_back("");
-    } else if (row[i] != '\\') {
-      *fields.back() += row[i];
-    } else if (row[++i] == 'N') {
-      fields.back().reset();
-    } else {
-      *fields.back() += Escaped(row[i]);
-    }
-  }
-  return &fields;
+  Split({row, static_cast<std::size_t>(size - 1)}, state_->fields);  // the last byte ends the line
+  return &state_->fields;
 }
 
 std::string ArrayText(const std::vector<std::optional<std::string>>& values) {
@@ -161,10 +194,7 @@ std::string ArrayText(const std::vector<std::optional<std::string>>& values) {
       continue;
     }
     text += '"';
-    for (const char byte : *value) {
-      if (byte == '"' || byte == '\\') text += '\\';
-      text += byte;
-    }
+    AppendEscaped(text, *value, InArray);
     text += '"';
   }
   return text + "}";

@@ -29,15 +29,16 @@ std::string ReadSql(const Table& table) {
   for (std::size_t i = 0; i < table.pairs.size(); ++i) {
     const plan::Pair& pair = table.pairs[i];
     const std::size_t count = 2 + pair.up.reads.size() + (pair.down ? pair.down->reads.size() : 0);
-    const std::string arguments = fmt::format("(c.arguments[{}:{}])", before + 1, before + count);
+    const std::size_t first = before + 1;
     before += count;
     if (!table.comparable[i]) continue;
-    const InStep in_step = InStepOf(pair, arguments);
+    const InStep in_step = InStepOf(pair, "c.arguments", first);
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.follows));
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.agrees));
   }
   return fmt::format(
-      "SET work_mem = '32MB'; SET jit = off; COPY (SELECT c.identity, c.application, c.op, c.image, c.before, "
+      "SET work_mem = '32MB'; SET jit = off; SET parallel_tuple_cost = 0; SET parallel_setup_cost = 0; COPY (SELECT "
+      "c.identity, c.application, c.op, c.image, c.before, "
       "t.tableoid IS NOT NULL, {} FROM switchback_salvage.change_{} AS c LEFT JOIN {} AS t ON {} "
       "ORDER BY c.identity COLLATE \"C\", c.seq) TO STDOUT",
       fmt::join(columns, ", "), table.oid, table.From(), KeyIs(table, "c.key"));
@@ -115,15 +116,15 @@ class Merger {
   void End() {
     const std::optional<Row>& row = merge_->row();
     const std::vector<Value> key = identity_[0] == '#' ? std::vector<Value>() : KeyOf(identity_);
-    if (row && !restored_) Put('I', key, std::string(table_.columns.size(), '1'), *row);
-    if (!row && restored_) Put('D', key, "", {});
+    if (row && !restored_) Put('I', key, std::string(table_.columns.size(), '1'), *row, std::nullopt);
+    if (!row && restored_) Put('D', key, "", {}, restored_);
     if (row && restored_ && *row != *restored_) {
       std::string changed;
       for (std::size_t i = 0; i < row->size(); ++i) changed += (*row)[i] == (*restored_)[i] ? '0' : '1';
       for (std::size_t i = 0; i < changed.size(); ++i) {
         if (changed[i] == '1') changed_.insert(i);
       }
-      Put('U', key, changed, *row);
+      Put('U', key, changed, Narrow(*row, changed), Narrow(*restored_, changed));
     }
     for (const Conflict& conflict : merge_->Conflicts()) {
       found_.Field(identity_).Field(ConflictJson(table_, key, row, conflict).dump());
@@ -131,10 +132,20 @@ class Merger {
     }
   }
 
-  void Put(char op, const std::vector<Value>& key, const std::string& changed, const Row& row) {
+  // What an update needs of a row: see ResultsOf.
+  [[nodiscard]] Row Narrow(const Row& row, const std::string& changed) const {
+    Row narrow(row.size());
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (changed[i] == '1' || table_.columns[i].in_unique) narrow[i] = row[i];
+    }
+    return narrow;
+  }
+
+  void Put(char op, const std::vector<Value>& key, const std::string& changed, const Row& row,
+           const std::optional<Row>& restored) {
     results_.Field(std::string(1, op)).Field(std::to_string(++counts_.at(Place(op)))).Field(identity_);
     results_.Field(pg::ArrayText(key)).Field(std::to_string(changes_)).Field(changed).Field(pg::ArrayText(row));
-    results_.Field(restored_ ? std::optional<std::string>(pg::ArrayText(*restored_)) : std::nullopt);
+    results_.Field(restored ? std::optional<std::string>(pg::ArrayText(*restored)) : std::nullopt);
     results_.Row();
   }
 
@@ -172,7 +183,7 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
   Merger merger(restored, table);
   TableOutcome outcome = merger.Run();
   pg::Transaction transaction(restored);
-  restored.Exec("ANALYZE " + ResultsOf(table));
+  restored.Exec(fmt::format("SET LOCAL work_mem = '32MB'; ANALYZE {} (op, n)", ResultsOf(table)));
   // Rows leave before others take their place.
   for (const auto& [op, rows] :
        {std::pair{'D', &outcome.deleted}, std::pair{'U', &outcome.updated}, std::pair{'I', &outcome.inserted}}) {

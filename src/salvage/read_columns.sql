@@ -7,6 +7,8 @@ SELECT c.oid::int8 AS relation,
        pg_catalog.format_type(a.atttypid, -1) AS type,
        a.atttypid::int8 AS type_oid,
        COALESCE(pg_catalog.array_position((k.indkey::int2[])[0:k.indnkeyatts - 1], a.attnum), 0)::int8 AS key_place,
+       EXISTS (SELECT FROM pg_catalog.pg_index AS u
+                WHERE u.indrelid = c.oid AND u.indisunique AND a.attnum = ANY (u.indkey)) AS in_unique,
        pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname) AS sequence
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "pg/copy.h"
 #include "salvage/conflict.h"
 #include "salvage/refusals.h"
 
@@ -58,6 +59,19 @@ Row RowOf(const pg::Result& result, int row, std::size_t first, std::size_t colu
   Row values;
   for (std::size_t i = 0; i < columns; ++i) values.push_back(result.Optional(row, static_cast<int>(first + i)));
   return values;
+}
+
+// The row of the table that has the key.
+Row Standing(pg::Connection& restored, const Table& table, const std::vector<Value>& key) {
+  std::vector<std::string> names;
+  for (const Column& column : table.columns) names.push_back("t." + pg::Ident(column.name));
+  const pg::Result rows = restored.Query(
+      fmt::format("SELECT {} FROM {} AS t WHERE {}", Joined(names), table.From(), KeyIs(table, "($1::text[])")),
+      {pg::ArrayText(key)});
+  if (rows.rows() != 1) {
+    throw base::Error(base::Code::kInternal, fmt::format("a row of {} is not where it was", table.name.Text()));
+  }
+  return RowOf(rows, 0, 0, table.columns.size());
 }
 
 // `columns`: those that any of the results changed.
@@ -179,7 +193,7 @@ bool UndoResults(pg::Connection& restored, const Table& table) {
 Withdrawn Withdraw(pg::Connection& restored, const Table& table, char op, std::int64_t n, ConflictKind kind,
                    const std::string& said) {
   const std::size_t columns = table.columns.size();
-  std::vector<std::string> wanted = {"identity", "changes", "restored IS NOT NULL"};
+  std::vector<std::string> wanted = {"identity", "changes", "restored IS NOT NULL", "changed"};
   for (const auto& [array, count] :
        {std::pair{"v", columns}, std::pair{"restored", columns}, std::pair{"key", table.key.size()}}) {
     for (std::string& element : Elements(array, count)) wanted.push_back(std::move(element));
@@ -188,14 +202,21 @@ Withdrawn Withdraw(pg::Connection& restored, const Table& table, char op, std::i
       fmt::format("DELETE FROM {} WHERE op = $1 AND n = $2 RETURNING {}", ResultsOf(table), Joined(wanted)),
       {std::string(1, op), std::to_string(n)});
   Conflict conflict{.kind = kind};
-  if (op != 'D') conflict.application_row = RowOf(row, 0, 3, columns);
-  std::vector<Value> key = RowOf(row, 0, 3 + 2 * columns, table.key.size());
+  if (op != 'D') conflict.application_row = RowOf(row, 0, 4, columns);
+  std::vector<Value> key = RowOf(row, 0, 4 + 2 * columns, table.key.size());
   if (key.empty() || !key.front()) {
     key.clear();
     for (const std::size_t place : table.key) key.push_back((*conflict.application_row)[place]);
   }
   std::optional<Row> before;
-  if (row.Bool(0, 2)) before = RowOf(row, 0, 3 + columns, columns);
+  if (row.Bool(0, 2)) before = RowOf(row, 0, 4 + columns, columns);
+  if (op == 'U') {
+    before = Standing(restored, table, key);
+    const std::string changed = row.Text(0, 3);
+    for (std::size_t i = 0; i < columns; ++i) {
+      if (changed[i] == '0') (*conflict.application_row)[i] = (*before)[i];
+    }
+  }
   return {.identity = row.Text(0, 0),
           .changes = row.Int(0, 1),
           .conflict = ConflictJson(table, key, before, conflict, said)};

@@ -14,7 +14,8 @@
 namespace salvage {
 
 // Its columns: op, n, identity, key, changes (how many of the applications'), changed (a 1 for each column that is
-// written), v (the row as it is to be), restored (as it was; NULL: there was none).
+// written), v (the row as it is to be), restored (as it was; NULL: there was none). A U has NULL in both for columns
+// that are not written, nor part of a unique index.
 std::string ResultsOf(const Table& table);
 // Empty; those of an attempt that did not come to its end are gone.
 void MakeResults(pg::Connection& restored, const Table& table);

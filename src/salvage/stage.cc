@@ -196,12 +196,15 @@ class Stager {
     return image;
   }
 
+  // Nothing: there is no other side to compare with.
   static std::optional<std::string> Arguments(const Shape& shape, const stream::Row& row) {
+    if (std::all_of(shape.others.begin(), shape.others.end(), [](int at) { return at == Shape::kNowhere; })) {
+      return std::nullopt;
+    }
     std::vector<Value> arguments;
     for (const std::vector<int>& needed : shape.needed) {
       for (const int at : needed) arguments.push_back(CellAt(row, at).value);
     }
-    if (arguments.empty()) return std::nullopt;
     return pg::ArrayText(arguments);
   }
 
@@ -354,7 +357,7 @@ Account Stage(pg::Connection& restored, const StageRequest& request) {
       });
   copy.End();
   pg::Transaction transaction(restored);
-  restored.Exec("ANALYZE switchback_salvage.change");
+  restored.Exec("ANALYZE switchback_salvage.change (relation)");
   restored.Query("INSERT INTO switchback_salvage.staged (through, account) VALUES ($1, $2)",
                  {account.through.Text(), ToJson(account).dump()});
   base::Failpoint(base::FailpointId::kSalvageBeforeStaged);

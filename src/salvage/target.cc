@@ -80,7 +80,8 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     table->columns.push_back({.name = rows.Text(row, 4),
                               .type = rows.Text(row, 5),
                               .type_oid = static_cast<std::uint32_t>(rows.Int(row, 6)),
-                              .sequence = rows.Text(row, 8)});
+                              .in_unique = rows.Bool(row, 8),
+                              .sequence = rows.Text(row, 9)});
   }
   for (const auto& [oid, places] : keys) {
     for (const auto& [place, column] : places) targets.tables[oid]->key.push_back(column);
@@ -144,11 +145,11 @@ Shape ShapeOf(const Table& table, const stream::Relation& relation) {
   return shape;
 }
 
-InStep InStepOf(const plan::Pair& pair, const std::string& arguments) {
+InStep InStepOf(const plan::Pair& pair, const std::string& arguments, std::size_t first) {
   const plan::Stage stage{kOld, kNew, false};
-  std::size_t place = 0;
+  std::size_t place = first;
   const auto argument = [&](const std::string& type, const std::string& name) {
-    return fmt::format("({}[{}])::{} AS {}", arguments, ++place, type, pg::Ident(name));
+    return fmt::format("({}[{}])::{} AS {}", arguments, place++, type, pg::Ident(name));
   };
   std::string sides = argument(pair.old_type, kOld);
   sides += ", " + argument(pair.new_type, kNew);
@@ -166,7 +167,7 @@ InStep InStepOf(const plan::Pair& pair, const std::string& arguments) {
                                              plan::Up(pair, stage, "r.", plan::Guard::kTry), pair.new_has_equality));
   InStep in_step;
   in_step.follows = fmt::format("(SELECT {} FROM (SELECT {}) AS s, ({}) AS r)", up, sides, from_old);
-  const std::string empty = fmt::format("({}[2]) IS NULL", arguments);
+  const std::string empty = fmt::format("({}[{}]) IS NULL", arguments, first + 1);
   if (!pair.down) {
     in_step.agrees = fmt::format("({} OR {})", in_step.follows, empty);
     return in_step;

@@ -20,7 +20,8 @@ struct Column {
   std::string name;
   std::string type;  // without what is in parentheses, for casts that must not cut anything off
   std::uint32_t type_oid = 0;
-  std::string sequence;  // that it owns, quoted; may be empty
+  bool in_unique = false;  // part of a unique index, so that others may refer to it
+  std::string sequence;    // that it owns, quoted; may be empty
 };
 
 struct Table {
@@ -61,13 +62,13 @@ Shape ShapeOf(const Table& table, const stream::Relation& relation);
 // Whether all types that a pair needs are there: one that the release made is not.
 bool HasTypes(pg::Connection& restored, const plan::Pair& pair);
 
-// For each pair that has a new column two expressions over `arguments`, an array of texts in the order of
-// Shape::needed: whether up(old) = new, and whether no trigger can have spoilt old: down(new) = old as well, or new is
-// empty and down makes something else of that.
+// For each pair that has a new column two expressions over `arguments`, an array of texts that has those of
+// Shape::needed from `first` on: whether up(old) = new, and whether no trigger can have spoilt old: down(new) = old as
+// well, or new is empty and down makes something else of that.
 struct InStep {
   std::string follows;
   std::string agrees;
 };
-InStep InStepOf(const plan::Pair& pair, const std::string& arguments);
+InStep InStepOf(const plan::Pair& pair, const std::string& arguments, std::size_t first = 1);
 
 }  // namespace salvage
