@@ -6,6 +6,7 @@
 #include "checkpoint/take.h"
 #include "cli/commands.h"
 #include "cli/provider.h"
+#include "cli/stream_term.h"
 #include "run/identity.h"
 
 namespace cli {
@@ -41,6 +42,7 @@ Outcome RunCheckpoint(const Invocation& invocation) {
 
 checkpoint::Checkpoint TakeCheckpoint(Context& context, Work& work, const CheckpointWishes& wishes) {
   run::EnterRelease(work.connection(), work.session());
+  DropStreamsOver(context, work);
   const release::Environment& environment = context.project().environment;
   return checkpoint::Take(work.plan(),
                           {.conninfo = work.session().connect.conninfo,

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/command.h"
 #include "pg/connection.h"
@@ -38,6 +39,9 @@ class Context {
   std::optional<release::Project> project_;
   std::optional<release::Release> release_;
 };
+
+// Those below releases/ of the project, by their names.
+std::vector<std::filesystem::path> ReleaseDirectories(const release::Project& project);
 
 // For every command, also one that connects to nothing: the process list shows what --database says. Throws
 // kPasswordOnCommandLine, kBadConnectionString.

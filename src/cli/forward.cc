@@ -7,13 +7,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
-#include "checkpoint/stream.h"
 #include "cli/audit.h"
 #include "cli/facts.h"
 #include "cli/standing.h"
+#include "cli/stream_term.h"
 #include "run/identity.h"
 #include "run/runner.h"
-#include "stream/spool.h"
 
 namespace cli {
 namespace {
@@ -49,6 +48,14 @@ base::Json PhaseResult(plan::Phase phase, const gate::Verdict& verdict, base::Ti
   return {{"phase", Name(phase)}, {"verdict", gate::Name(verdict.decision)}, {"milliseconds", took.count()}};
 }
 
+// A release that is complete keeps WAL on the server all the same.
+std::string KeptText(Work& work, const StreamTerm& term) {
+  const journal::Event* checkpoint = work.journal().Last("checkpoint");
+  const bool slot = checkpoint != nullptr && !checkpoint->body.value("slot", "").empty();
+  if (!term.complete || term.over || !slot) return "";
+  return "\n  " + ShowKept(work.release().name, term);
+}
+
 }  // namespace
 
 Option TerminateOption() {
@@ -77,10 +84,11 @@ std::vector<Option> BackfillOptions() {
   return options;
 }
 
-Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until) {
+Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until, bool close_window) {
   work.session().limits.backfill_rows_per_s = MaxRate(invocation);
   ReadTerminate(invocation, work);
   run::EnterRelease(work.connection(), work.session());
+  DropStreamsOver(context, work);
   if (invocation.Has(kAccept)) Accept(work);
   if (invocation.Has(kAcceptAlarms)) AcceptAlarms(work);
   Auditor auditor(work);
@@ -102,14 +110,14 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
     base::Info("{} is done", Name(phase));
   }
   if (!phases.empty()) auditor.Look();
+  if (close_window) CloseWindow(work);
   const journal::Position position = work.Position();
-  if (position.done == work.plan().steps.size()) {
-    checkpoint::DropStream(work.connection(), work.plan().hex);
-    stream::RemoveSpools(work.state());
-  }
-  return {.result = {{"phases", phases}, {"position", PositionFacts(work.plan(), position)}},
-          .text = fmt::format("{}: {}", work.release().name, ShowPosition(work.plan(), position)),
-          .next = NextCommand(work.release(), work.plan(), work.journal(), position)};
+  const StreamTerm term = TermOf(work.release(), work.plan(), work.journal(), position);
+  if (term.over) DropStreamOf(work);
+  return {
+      .result = {{"phases", phases}, {"position", PositionFacts(work.plan(), position)}},
+      .text = fmt::format("{}: {}", work.release().name, ShowPosition(work.plan(), position)) + KeptText(work, term),
+      .next = NextCommand(work.release(), work.plan(), work.journal(), position)};
 }
 
 }  // namespace cli

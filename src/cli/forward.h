@@ -11,8 +11,9 @@ namespace cli {
 
 // Phase by phase up to `until`, each behind its own gate, beginning where the release stands. Throws what the gate's
 // refusal is (kGateNoGo, kGateHold, kGateStale) and what run::RunTo throws; then the phases before are done. The result
-// is where it stands.
-Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until);
+// is where it stands. Where the release is over then, its stream is dropped; before that, those of others that are
+// over. `close_window`: a person ends the rollback window of a release that is complete.
+Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until, bool close_window);
 
 // The options that Forward reads.
 std::vector<Option> ForwardOptions();

@@ -25,7 +25,7 @@ Outcome RunPhase(const Invocation& invocation, plan::Phase phase) {
   Context context(invocation);
   Work work(context);
   CheckOrder(work, phase);
-  return Forward(invocation, context, work, phase);
+  return Forward(invocation, context, work, phase, phase == plan::Phase::kPurge);
 }
 
 Command PhaseCommand(plan::Phase phase, std::string summary, std::string text) {
@@ -57,8 +57,10 @@ Command Contract() {
       "Stop the old version first. The gate decides; what is retired comes back with `switchback rollback`.");
 }
 Command Purge() {
-  return PhaseCommand(plan::Phase::kPurge, "Drop what was retired: there is no undo after it",
-                      "The gate decides first. After purge only the restore to the checkpoint is left.");
+  return PhaseCommand(
+      plan::Phase::kPurge, "Drop what was retired: there is no undo after it",
+      "The gate decides first. After purge only the restore to the checkpoint is left: the slot, which keeps "
+      "what applications wrote\nsince, is dropped. Where nothing was retired, this closes the rollback window.");
 }
 
 }  // namespace cli

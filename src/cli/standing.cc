@@ -57,18 +57,21 @@ base::Json PositionFacts(const plan::Plan& plan, const journal::Position& positi
   return facts;
 }
 
+std::optional<base::Time> DoneAt(const journal::Journal& journal, const std::string& step) {
+  std::optional<base::Time> done;
+  for (const journal::Event& event : journal.events()) {
+    if (event.kind == "outcome" && event.body.value("step", "") == step &&
+        event.body.value("direction", "") == "forward")
+      done = event.at;
+  }
+  return done;
+}
+
 std::optional<base::Time> WindowOpened(const plan::Plan& plan, const journal::Journal& journal,
                                        const journal::Position& position) {
   const std::size_t end = std::max(plan.EndOf(plan::Phase::kMigrate), plan.EndOf(plan::Phase::kSwitch));
   if (end == 0 || position.done != end) return {};
-  const std::string& last = plan.steps[end - 1].id;
-  std::optional<base::Time> opened;
-  for (const journal::Event& event : journal.events()) {
-    if (event.kind == "outcome" && event.body.value("step", "") == last &&
-        event.body.value("direction", "") == "forward")
-      opened = event.at;
-  }
-  return opened;
+  return DoneAt(journal, plan.steps[end - 1].id);
 }
 
 std::string NextCommand(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,

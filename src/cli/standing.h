@@ -18,6 +18,9 @@ namespace cli {
 std::string ShowPosition(const plan::Plan& plan, const journal::Position& position);
 base::Json PositionFacts(const plan::Plan& plan, const journal::Position& position);
 
+// When a step was last done.
+std::optional<base::Time> DoneAt(const journal::Journal& journal, const std::string& step);
+
 // When the rollback window opened: at the end of migrate (of switch, where there is one), if nothing of contract is
 // done.
 std::optional<base::Time> WindowOpened(const plan::Plan& plan, const journal::Journal& journal,

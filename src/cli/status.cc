@@ -1,7 +1,5 @@
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/time.h"
 #include "checkpoint/checkpoint.h"
@@ -13,6 +11,7 @@
 #include "cli/provider.h"
 #include "cli/sql_text.h"
 #include "cli/standing.h"
+#include "cli/stream_term.h"
 #include "journal/mirror.h"
 #include "recover/drift.h"
 #include "recover/unconverted.h"
@@ -28,7 +27,9 @@ struct Standing {
   std::string next;
 };
 
-std::string WindowText(const release::Release& release, base::Time opened) {
+std::string WindowText(const release::Release& release, const journal::Journal& journal, base::Time opened) {
+  if (const std::optional<base::Time> closed = WindowClosed(journal); closed && *closed > opened)
+    return "closed " + base::FormatTime(*closed);
   if (!release.rollback_window) return "open, without an end: release.yaml names no rollback_window";
   const base::Time ends = opened + *release.rollback_window;
   return fmt::format("{} {}", base::Now() < ends ? "open until" : "ended", base::FormatTime(ends));
@@ -44,8 +45,9 @@ void AddHistory(const release::Release& release, const plan::Plan& plan, const j
     standing.detail += "\n  checkpoint: none";
   }
   if (const std::optional<base::Time> opened = WindowOpened(plan, journal, position)) {
-    standing.facts["rollback_window"] = {{"opened", base::FormatTime(*opened)}, {"text", WindowText(release, *opened)}};
-    standing.detail += fmt::format("\n  rollback window: {}", WindowText(release, *opened));
+    const std::string text = WindowText(release, journal, *opened);
+    standing.facts["rollback_window"] = {{"opened", base::FormatTime(*opened)}, {"text", text}};
+    standing.detail += "\n  rollback window: " + text;
   }
   if (position.failed) {
     if (const journal::Event* failed = journal.Last("failed")) {
@@ -109,7 +111,7 @@ void AddDrift(pg::Connection& connection, const plan::Plan& plan, const journal:
 }
 
 // What the stream shows of the release, and whether it will go on to do so. `archive`: it can be read from there too.
-void AddAudits(pg::Connection& connection, const journal::Journal& journal, bool complete, bool archive,
+void AddAudits(pg::Connection& connection, const journal::Journal& journal, const StreamTerm& term, bool archive,
                Standing& standing) {
   const Audits audits = ReadAudits(journal);
   standing.facts["footprint"] = {
@@ -118,9 +120,18 @@ void AddAudits(pg::Connection& connection, const journal::Journal& journal, bool
   for (const std::string& sentence : audits.not_evidenced) standing.detail += "\n  not evidenced: " + sentence;
   standing.facts["stream"] = nullptr;
   const std::optional<SlotStanding> slot = ReadSlotStanding(connection, journal);
-  if (!slot || complete) return;
-  standing.facts["stream"] = {
-      {"lost", slot->lost}, {"soon_lost", slot->soon_lost}, {"kept_bytes", slot->kept}, {"archive", archive}};
+  if (!slot || (term.over && !slot->lost.empty())) return;
+  standing.facts["stream"] = {{"lost", slot->lost},
+                              {"soon_lost", slot->soon_lost},
+                              {"kept_bytes", slot->kept},
+                              {"archive", archive},
+                              {"over", term.over},
+                              {"kept_until", term.until ? base::Json(base::FormatTime(*term.until)) : base::Json()}};
+  if (term.over) standing.detail += "\n  stream: not needed any more; the next run or checkpoint drops it";
+  if (term.over) return;
+  if (term.complete && slot->lost.empty()) {
+    standing.detail += "\n  stream: " + ShowKept(standing.facts.at("release").get<std::string>(), term);
+  }
   if (!slot->lost.empty()) standing.detail += "\n  stream: lost, what it fed is not evidenced: " + slot->lost;
   if (!slot->lost.empty() && archive) {
     standing.detail += "\n  a restore reads what applications wrote from the archive instead; not tried before";
@@ -171,7 +182,7 @@ Standing Look(const release::Project& project, const release::Release& release, 
   AddHistory(release, *plan, journal, position, standing);
   AddUnconverted(*connection, *plan, standing);
   AddBackfills(*connection, *plan, standing);
-  AddAudits(*connection, journal, position.done == plan->steps.size(),
+  AddAudits(*connection, journal, TermOf(release, *plan, journal, position),
             ArchiveServes(directory, ProviderIfAny(project.environment).get()), standing);
   standing.next = NextCommand(release, *plan, journal, position);
   AddDrift(*connection, *plan, position, standing);
@@ -188,16 +199,6 @@ Outcome One(Context& context) {
   return {.result = standing.facts,
           .text = fmt::format("{}{}\n  stands: {}{}", release.name, title, standing.line, standing.detail),
           .next = standing.next};
-}
-
-std::vector<std::filesystem::path> ReleaseDirectories(const release::Project& project) {
-  std::vector<std::filesystem::path> directories;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(project.root / "releases", ignored)) {
-    if (std::filesystem::is_regular_file(entry.path() / "release.yaml", ignored)) directories.push_back(entry.path());
-  }
-  std::ranges::sort(directories);
-  return directories;
 }
 
 Outcome All(Context& context) {

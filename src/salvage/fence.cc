@@ -147,6 +147,19 @@ Fence RaiseFence(pg::Connection& old_server, const Patience& patience) {
   return fence;
 }
 
+FenceNow LookAtFence(pg::Connection& server) {
+  FenceNow now;
+  for (const Fenceable& table : ReadFence(server)) {
+    if (table.fenced) {
+      ++now.tables;
+    } else {
+      now.open.push_back(table.name.Text());
+    }
+  }
+  if (now.tables == 0) now.open.clear();
+  return now;
+}
+
 std::int64_t LiftFence(pg::Connection& old_server, const Patience& patience) {
   std::int64_t lifted = 0;
   Turns turns(old_server, patience);

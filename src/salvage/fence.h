@@ -45,6 +45,13 @@ base::Json ToJson(const Fence& fence);
 // kLockTimeout and kDeadlock with who stands in the way, kPrivilege.
 Fence RaiseFence(pg::Connection& old_server, const Patience& patience);
 
+// How a fence stands at this moment, whoever raised it; without one, all is empty.
+struct FenceNow {
+  std::int64_t tables = 0;             // that are fenced
+  std::vector<std::string> open = {};  // tables that are not: of others, or made or opened since
+};
+FenceNow LookAtFence(pg::Connection& server);
+
 // Gives how many tables were fenced; 0: no fence stood. A crash leaves a part of the fence. Throws kLockTimeout and
 // kDeadlock.
 std::int64_t LiftFence(pg::Connection& old_server, const Patience& patience);
