@@ -157,6 +157,7 @@ void Auditor::Compare(base::Json& body) {
   const proof::Audit audit = proof::AuditFootprint(reader, {.plan = work_.plan(),
                                                             .after = AuditedThrough(work_.journal(), *checkpoint_),
                                                             .roots = proof::RootsOf(now),
+                                                            .keys = proof::KeysOf(now),
                                                             .share = ShareOf(work_)});
   std::set<pg::QualifiedName> truncated;
   for (const proof::StepAudit& step : audit.steps) {
