@@ -183,7 +183,8 @@ void Auditor::AddImages(base::Json& body, const proof::StepAudit& audit) {
 
 void Auditor::AddUnseen(base::Json& body, const proof::StoredTables& now,
                         const std::set<pg::QualifiedName>& truncated) {
-  for (const std::string& sentence : proof::Uncovered(now)) body["not_evidenced"].push_back(sentence);
+  for (const std::string& sentence : proof::Uncovered(work_.connection(), now))
+    body["not_evidenced"].push_back(sentence);
   for (const pg::QualifiedName& table : proof::Rewritten(stored_, now)) {
     if (truncated.count(table) > 0 || SameContent(table)) continue;
     body["not_evidenced"].push_back(
@@ -226,7 +227,7 @@ void Auditor::CountInStream(gate::LossFact& loss) {
   loss.first = account.first;
   if (!loss.at_least) loss.last = account.last;
   AddTables(account.tables, loss);
-  loss.uncovered = proof::Uncovered(stored_);
+  loss.uncovered = proof::Uncovered(work_.connection(), stored_);
 }
 
 void Auditor::CountInLog(backup::BackupProvider& provider, gate::LossFact& loss) {

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -58,6 +59,15 @@ std::optional<std::string> OldServer(Context& context) {
   }
 }
 
+// What others changed of the schema, the first of it.
+std::string NotRepeated(const std::vector<std::string>& unrepeated) {
+  constexpr std::size_t kMost = 20;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(unrepeated.size(), kMost); ++i) text += "\n  not repeated: " + unrepeated[i];
+  if (unrepeated.size() > kMost) text += fmt::format("\n  and {} more, with --json", unrepeated.size() - kMost);
+  return text;
+}
+
 std::string Cannot(const std::vector<std::string>& uncovered) {
   std::string text;
   for (const std::string& sentence : uncovered) text += "\n  not evidenced: " + sentence;
@@ -107,6 +117,7 @@ std::string Show(const recover::SalvageReport& salvaged) {
   if (report.orphans > 0)
     text += fmt::format("\n  {} of them would leave a row that refers to nothing", report.orphans);
   text += fmt::format("\n  {} sequences set\n  {}{}", report.sequences, salvaged.note, Cannot(salvaged.uncovered));
+  text += NotRepeated(salvaged.unrepeated);
   if (report.later > 0) text += fmt::format("\n  {} transactions came later and are not in it", report.later);
   return text;
 }

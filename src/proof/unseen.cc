@@ -31,10 +31,13 @@ StoredTables ReadStored(pg::Connection& connection, const std::vector<std::strin
   return tables;
 }
 
-std::vector<std::string> Uncovered(const StoredTables& tables) {
+std::vector<std::string> Uncovered(pg::Connection& connection, const StoredTables& tables) {
   std::vector<std::string> sentences;
   for (const auto& [oid, table] : tables) {
     if (!table.uncovered.empty()) sentences.push_back(table.uncovered);
+  }
+  if (connection.Query("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)").Bool(0, 0)) {
+    sentences.emplace_back("there are large objects: nothing of them is in the stream");
   }
   return sentences;
 }

@@ -24,8 +24,8 @@ using StoredTables = std::map<std::int64_t, Stored>;
 
 StoredTables ReadStored(pg::Connection& connection, const std::vector<std::string>& publications);
 
-// Why the stream does not show all of them, a sentence each.
-std::vector<std::string> Uncovered(const StoredTables& tables);
+// Why the stream does not show all of them, a sentence each; and one where the server has large objects.
+std::vector<std::string> Uncovered(pg::Connection& connection, const StoredTables& tables);
 
 // Tables whose rows are kept in another file than before, by the names that they have now.
 std::vector<pg::QualifiedName> Rewritten(const StoredTables& before, const StoredTables& now);

@@ -200,8 +200,8 @@ TEST_F(DiagnoseTest, WhatCannotBeReadIsAProblemAndTheRestIsStillLookedAt) {
 TEST_F(DiagnoseTest, ItsSqlIsUnderstoodByTheServer) {
   auto connection = Connect();
   journal::InstallSchema(connection);
-  for (const auto sql :
-       {sql_text::kColumnExists, sql_text::kBackfillProgress, sql_text::kInvalidIndexes, sql_text::kApplications}) {
+  for (const auto sql : {sql_text::kColumnExists, sql_text::kBackfillProgress, sql_text::kInvalidIndexes,
+                         sql_text::kApplications, sql_text::kSchemaObjects}) {
     connection.CheckPrepares(std::string(sql));
   }
 }

@@ -12,6 +12,7 @@
 #include "checkpoint/checkpoint.h"
 #include "proof/unseen.h"
 #include "recover/archive_stream.h"
+#include "recover/unrepeated.h"
 #include "stream/drain.h"
 
 namespace recover {
@@ -151,13 +152,18 @@ SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std
   done.old_server_answered = source.server.has_value();
   pg::Connection server = pg::Connection::Open({.conninfo = restored});
   const proof::StoredTables was = proof::ReadStored(server, source.checkpoint.publications);
-  done.uncovered = proof::Uncovered(was);
   std::set<std::int64_t> rewritten;
   if (source.server) {
-    for (const auto& [oid, table] : proof::ReadStored(*source.server, source.checkpoint.publications)) {
+    const proof::StoredTables now = proof::ReadStored(*source.server, source.checkpoint.publications);
+    for (const auto& [oid, table] : now) {
       const auto before = was.find(oid);
       if (before != was.end() && before->second.filenode != table.filenode) rewritten.insert(oid);
     }
+    done.uncovered = proof::Uncovered(*source.server, now);
+    done.unrepeated = Unrepeated({server, was}, {*source.server, now}, options.plan, journal);
+  } else {
+    done.uncovered = proof::Uncovered(server, was);
+    done.unrepeated = {"what DDL came since is not known: the old server does not answer"};
   }
   salvage::Options request = RequestOf(options, source, restored);
   request.old_server = source.server ? &*source.server : nullptr;
@@ -181,7 +187,8 @@ Loss CountLoss(const SalvageOptions& options) {
             .restore_takes = RestoreTakes(source.checkpoint),
             .evidence = source.evidence};
   if (source.server)
-    loss.uncovered = proof::Uncovered(proof::ReadStored(*source.server, source.checkpoint.publications));
+    loss.uncovered =
+        proof::Uncovered(*source.server, proof::ReadStored(*source.server, source.checkpoint.publications));
   return loss;
 }
 
@@ -277,6 +284,7 @@ base::Json ToJson(const SalvageReport& report) {
   json["url"] = report.restored;
   json["note"] = report.note;
   json["uncovered"] = report.uncovered;
+  json["unrepeated"] = report.unrepeated;
   json["conflicts_file"] = report.conflicts.string();
   json["took_ms"] = report.took.count();
   return json;

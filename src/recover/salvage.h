@@ -59,7 +59,8 @@ struct SalvageReport {
   salvage::Report report;
   std::string note;  // as in Loss
   std::vector<std::string> uncovered;
-  std::filesystem::path conflicts;  // the file
+  std::vector<std::string> unrepeated;  // see Unrepeated
+  std::filesystem::path conflicts;      // the file
   bool old_server_answered = false;
   std::chrono::milliseconds took{0};  // with the reading of the slot
 };

@@ -15,6 +15,9 @@ namespace recover {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
 
 class SalvageTest : public SalvageStory {};
 
@@ -22,7 +25,7 @@ class SalvageTest : public SalvageStory {};
 void Crash(const fs::path& directory) {
   const base::Finished restarted =
       base::Run({.argv = {sandbox::FindBinaries().Program("pg_ctl"), "-D", (directory / "data").string(), "-m",
-                          "immediate", "-w", "-l", (directory / "data.log").string(), "restart"},
+                          "immediate", "-w", "-l", (directory / "data/restart.log").string(), "restart"},
                  .account = sandbox::ServerAccount()});
   ASSERT_EQ(restarted.exit, 0) << restarted.err;
 }
@@ -176,6 +179,28 @@ TEST_F(SalvageTest, GoesOnAfterAKill) {
   EXPECT_EQ(KindsIn(done.conflicts), (std::map<std::string, std::string>{{R"(orders {"id":"21"})", "refused"}}));
   EXPECT_EQ(done.report.InConflict(), 1);
   EXPECT_EQ(done.report.Applied() + done.report.InConflict(), done.report.account.Changes());
+}
+
+// DDL since, TRUNCATE, large objects, unlogged tables, tables without a key.
+TEST_F(SalvageTest, ListsWhatItCannotDo) {
+  source_.Exec(
+      "DROP TABLE public.mark; CREATE TABLE public.later(id int PRIMARY KEY); INSERT INTO public.later VALUES (1);"
+      "CREATE INDEX of_others ON public.orders (total); ALTER TABLE public.entry ADD COLUMN note text;"
+      "CREATE FUNCTION public.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TYPE public.mood AS ENUM ('fine');"
+      "CREATE UNLOGGED TABLE public.cache(id int PRIMARY KEY); SELECT lo_create(4711)");
+  source_.Exec("INSERT INTO public.cut VALUES (1); TRUNCATE public.cut");
+  const auto not_in_the_stream =
+      UnorderedElementsAre(HasSubstr("public.cache is unlogged"), HasSubstr("public.later is in no publication"),
+                           HasSubstr("public.keyless has no key"), HasSubstr("large objects"));
+  EXPECT_THAT(CountLoss(Options()).uncovered, not_in_the_stream);
+  const SalvageReport done = Salvage(Restore());
+  EXPECT_THAT(done.uncovered, not_in_the_stream);
+  EXPECT_EQ(done.report.account.tables.at({"public", "cut"}).skipped.begin()->first, "TRUNCATE is not repeated");
+  EXPECT_THAT(done.unrepeated,
+              UnorderedElementsAre("public.cache: the table is new", "public.mark: the table is gone",
+                                   "public.later: the table is new", HasSubstr("public.orders: index of_others is new"),
+                                   HasSubstr("public.entry: column note is new"), "function public.f(integer) is new",
+                                   "type public.mood is new"));
 }
 
 class IdentityTest : public SalvageStory, public testing::WithParamInterface<const char*> {};

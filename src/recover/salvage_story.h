@@ -22,6 +22,7 @@ CREATE TABLE public.entry(at date, id int, line text, PRIMARY KEY (at, id)) PART
 CREATE TABLE public.entry_1 PARTITION OF public.entry FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE TABLE public.keyless(line text);
 CREATE TABLE public.cut(id int PRIMARY KEY);
+CREATE TABLE public.mark(id int PRIMARY KEY);
 INSERT INTO public.customer SELECT g, 'name ' || g, repeat(md5(g::text), 200), 100 FROM generate_series(1, 20) AS g;
 ALTER TABLE public.customer ALTER COLUMN note SET STORAGE EXTERNAL;
 UPDATE public.customer SET note = note;
