@@ -150,6 +150,11 @@ std::optional<Lsn> Follower::Next() {
   state.gate.value += state.job.backup.segment_bytes;
   state.SetGate();
   state.ended = !state.AwaitGate();
+  if (state.ended) {
+    // Or the server would go on asking, and a tool starts for each time.
+    state.gate.value -= state.job.backup.segment_bytes;
+    state.SetGate();
+  }
   const Lsn before = std::exchange(state.replayed, state.Replayed());
   if (state.ended && state.replayed == before) return std::nullopt;
   return state.replayed;

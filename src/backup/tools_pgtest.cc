@@ -1,16 +1,13 @@
 #include <fmt/core.h>
 #include <gmock/gmock.h>
-#include <pwd.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <memory>
 #include <optional>
 
-#include "backup/barman/barman.h"
-#include "backup/pgbackrest/pgbackrest.h"
+#include "backup/follower.h"
 #include "backup/programs.h"
-#include "base/file.h"
+#include "backup_tools.h"
 #include "sandbox/server.h"
 #include "source_server.h"
 
@@ -23,158 +20,16 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// Root may write anywhere; the tool must be able to read it.
-void WriteForServer(const fs::path& path, const std::string& text) {
-  base::WriteFile(path, text);
-  const auto account = sandbox::ServerAccount();
-  if (!account) return;
-  ASSERT_EQ(lchown(path.c_str(), account->uid, account->gid), 0);
-}
-
-// One tool, set up in a folder, and what a person or the tool itself may do to its repository.
-class Rig {
- public:
-  explicit Rig(fs::path folder) : folder_(std::move(folder)) {}
-  virtual ~Rig() = default;
-  [[nodiscard]] virtual std::string ArchiveCommand() const = 0;
-  // Writes the tool's configuration for this server.
-  virtual void SetUp(sandbox::Server& server) = 0;
-  // Of the server that the tool knows by this name.
-  [[nodiscard]] virtual std::unique_ptr<BackupProvider> Of(const std::string& name) const = 0;
-  // A clone that archives would bring the file of its timeline there.
-  virtual void Archive(const fs::path& file) = 0;
-  [[nodiscard]] virtual fs::path FileOf(const std::string& segment) const = 0;
-  virtual void Spoil(const Backup& backup) = 0;
-  // The next night's backup, with a retention that keeps one.
-  virtual void NextNight() = 0;
-  // Whether the tool can keep a backup from that; then what a person does to end it, and the tool to follow.
-  [[nodiscard]] virtual bool Keeps() const { return false; }
-  virtual void EndKeep(const Backup& /*backup*/) {}
-
- protected:
-  base::Finished Run(const std::vector<std::string>& argv) const {
-    base::Finished finished = base::Run({.argv = argv, .account = sandbox::ServerAccount()});
-    EXPECT_EQ(finished.exit, 0) << argv.at(1) << "\n" << finished.out << finished.err;
-    return finished;
-  }
-  // The one file below `folder` whose name begins so.
-  static fs::path Find(const fs::path& folder, const std::string& beginning) {
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-      if (entry.is_regular_file() && entry.path().filename().string().starts_with(beginning)) return entry.path();
-    }
-    ADD_FAILURE() << "no " << beginning << " in " << folder;
-    return {};
-  }
-  static void Poke(const fs::path& file) {
-    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-    stream.seekp(100);
-    stream << "spoilt";
-  }
-
-  fs::path folder_;
-};
-
-class PgBackRestRig : public Rig {
- public:
-  using Rig::Rig;
-  [[nodiscard]] std::string ArchiveCommand() const override {
-    return fmt::format("pgbackrest --stanza=shop --config={}/pgbackrest.conf archive-push %p", folder_.string());
-  }
-  void SetUp(sandbox::Server& server) override {
-    WriteForServer(
-        folder_ / "pgbackrest.conf",
-        fmt::format(
-            "[global]\nrepo1-path={0}/repository\nlock-path={0}/lock\nspool-path={0}/spool\nlog-level-file=off\n"
-            "repo1-retention-full=1\nrepo1-bundle=y\ncompress-type=none\n"
-            "[shop]\npg1-path={1}\npg1-port={2}\npg1-socket-path={3}\npg1-user=the boss\n",
-            folder_.string(), server.data().string(), server.port(), server.data().parent_path().string()));
-    Of("shop")->PrepareArchive();
-  }
-  [[nodiscard]] std::unique_ptr<BackupProvider> Of(const std::string& name) const override {
-    return std::make_unique<pgbackrest::PgBackRestProvider>(
-        pgbackrest::Options{.stanza = name, .config = (folder_ / "pgbackrest.conf").string()});
-  }
-  void Archive(const fs::path& file) override { Tool({"archive-push", file.string()}); }
-  [[nodiscard]] fs::path FileOf(const std::string& segment) const override {
-    return Find(folder_ / "repository", segment);
-  }
-  void Spoil(const Backup& backup) override {
-    Poke(Find(folder_ / "repository/backup/shop" / backup.id / "bundle", "1"));
-  }
-  void NextNight() override { Tool({"--type=full", "--start-fast", "backup"}); }
-
- private:
-  void Tool(const std::vector<std::string>& words) const {
-    std::vector<std::string> argv = {"pgbackrest", "--stanza=shop",
-                                     fmt::format("--config={}/pgbackrest.conf", folder_.string())};
-    argv.insert(argv.end(), words.begin(), words.end());
-    Run(argv);
-  }
-};
-
-class BarmanRig : public Rig {
- public:
-  using Rig::Rig;
-  [[nodiscard]] std::string ArchiveCommand() const override {
-    return fmt::format("rsync -a %p {}/%f", (Home() / "incoming").string());
-  }
-  void SetUp(sandbox::Server& server) override {
-    auto connection = pg::Connection::Open({.conninfo = server.Url()});
-    connection.Exec("CREATE ROLE barman SUPERUSER REPLICATION LOGIN");  // it cannot read a name with a blank
-    const auto account = sandbox::ServerAccount();
-    const std::string address =
-        fmt::format("host={} port={} user=barman dbname=postgres", server.data().parent_path().string(), server.port());
-    WriteForServer(folder_ / "barman.conf",
-                   fmt::format("[barman]\nbarman_user = {0}\nbarman_home = {1}\nlog_file = {1}/log\n"
-                               "path_prefix = {2}\n"
-                               "[shop]\ndescription = shop\nconninfo = {3}\nstreaming_conninfo = {3}\n"
-                               "backup_method = postgres\narchiver = on\nretention_policy = REDUNDANCY 1\n",
-                               account ? account->name : CallerName(), (folder_ / "barman").string(),
-                               sandbox::FindBinaries().directory.string(), address));
-    Of("shop")->PrepareArchive();
-  }
-  [[nodiscard]] std::unique_ptr<BackupProvider> Of(const std::string& name) const override {
-    return std::make_unique<barman::BarmanProvider>(
-        barman::Options{.server = name, .config = (folder_ / "barman.conf").string()});
-  }
-  void Archive(const fs::path& file) override {
-    WriteForServer(Home() / "incoming" / file.filename(), base::ReadFile(file));
-    Tool({"archive-wal", "shop"});
-  }
-  [[nodiscard]] fs::path FileOf(const std::string& segment) const override { return Find(Home() / "wals", segment); }
-  void Spoil(const Backup& backup) override { Poke(Find(Home() / "base" / backup.id, "pg_filenode.map")); }
-  void NextNight() override {
-    Tool({"backup", "--immediate-checkpoint", "--wait", "shop"});
-    Tool({"cron", "--keep-descriptors"});
-  }
-  [[nodiscard]] bool Keeps() const override { return true; }
-  void EndKeep(const Backup& backup) override {
-    Tool({"keep", "--release", "shop", backup.id});
-    Tool({"cron", "--keep-descriptors"});
-  }
-
- private:
-  [[nodiscard]] fs::path Home() const { return folder_ / "barman/shop"; }
-  static std::string CallerName() { return getpwuid(geteuid())->pw_name; }
-  void Tool(const std::vector<std::string>& words) const {
-    std::vector<std::string> argv = {"barman", "--config", (folder_ / "barman.conf").string()};
-    argv.insert(argv.end(), words.begin(), words.end());
-    Run(argv);
-  }
-};
-
 enum class ToolName { kPgBackRest, kBarman };
 
 class ToolTest : public testing::TestWithParam<ToolName> {
  protected:
-  // Debian 12 has tools for the server that it has.
   void SetUp() override {
-    constexpr int kNewest = 15;
-    const int major = sandbox::FindBinaries().major;
-    if (major > kNewest) GTEST_SKIP() << "PostgreSQL " << major << " is newer than the backup tools";
     const fs::path folder = workspace_.path();
-    if (GetParam() == ToolName::kPgBackRest) rig_ = std::make_unique<PgBackRestRig>(folder);
-    if (GetParam() == ToolName::kBarman) rig_ = std::make_unique<BarmanRig>(folder);
+    if (GetParam() == ToolName::kPgBackRest) rig_ = std::make_unique<test::PgBackRestRig>(folder);
+    if (GetParam() == ToolName::kBarman) rig_ = std::make_unique<test::BarmanRig>(folder);
+    const int major = sandbox::FindBinaries().major;
+    if (major > rig_->NewestServer()) GTEST_SKIP() << "PostgreSQL " << major << " is newer than the backup tool";
     server_.emplace(
         test::StartSource(workspace_, {{"archive_command", rig_->ArchiveCommand()}, {"max_connections", "33"}}));
     source_.emplace(pg::Connection::Open({.conninfo = server_->Url()}));
@@ -207,6 +62,14 @@ class ToolTest : public testing::TestWithParam<ToolName> {
     provider_->AwaitArchived(*source_, SegmentBefore(point.timeline, point.lsn, 16 << 20), 20s);
   }
 
+  // Commits a row, and has its segment archived. Returns that one's name.
+  std::string ArchiveRow(int id) {
+    source_->Exec(fmt::format("INSERT INTO public.t VALUES ({})", id));
+    const std::string segment = Text(*source_, "SELECT pg_walfile_name(pg_switch_wal())");
+    provider_->AwaitArchived(*source_, segment, 20s);
+    return segment;
+  }
+
   Restored RestoreTo(const Point& point, const std::string& directory, bool throwaway) {
     RestoreRequest request;
     request.point = point;
@@ -230,7 +93,7 @@ class ToolTest : public testing::TestWithParam<ToolName> {
   }
 
   sandbox::Workspace workspace_{"test"};
-  std::unique_ptr<Rig> rig_;
+  std::unique_ptr<test::Rig> rig_;
   std::optional<sandbox::Server> server_;
   std::optional<pg::Connection> source_;
   std::unique_ptr<BackupProvider> provider_;
@@ -276,7 +139,7 @@ TEST_P(ToolTest, RestoresExactlyToThePointAsOftenAsAsked) {
   // Another clone went its own way from an earlier place, and archived that: the timeline must be named.
   clone.Exec("INSERT INTO public.t VALUES (99); SELECT pg_switch_wal(); CHECKPOINT");
   const fs::path history = server_->data() / "pg_wal/00000002.history";
-  WriteForServer(history, fmt::format("1\t{}\tanother clone\n", first.end.Text()));
+  test::WriteForServer(history, fmt::format("1\t{}\tanother clone\n", first.end.Text()));
   rig_->Archive(history);
   point.name.clear();
   const Restored again = RestoreTo(point, "again", true);
@@ -336,6 +199,37 @@ TEST_P(ToolTest, NoticesWhatARestoreCannotDoWithout) {
     rig_->EndKeep(backup);
   }
   EXPECT_EQ(Restorable(point), base::Code::kNoBackupForPoint);
+}
+
+TEST_P(ToolTest, FollowsTheArchiveSegmentBySegmentWhenTheServerIsGone) {
+  provider_->Take(*source_, 60s);
+  ArchiveRow(1);
+  RestoreRequest request{.point = Mark("sb_point", false), .directory = workspace_.path() / "standby"};
+  request.role = "the boss";
+  request.throwaway = true;
+  ArchiveRow(2);
+  rig_->Compress(rig_->FileOf(ArchiveRow(3)));
+  source_->Exec("INSERT INTO public.t VALUES (4)");
+  server_->Stop(sandbox::Server::StopMode::kImmediate);
+  fs::rename(server_->data(), workspace_.path() / "left");
+
+  ASSERT_TRUE(provider_->Follows());
+  std::unique_ptr<Follower> follower = provider_->Follow(request, {});
+  const std::string url = follower->Url();
+  EXPECT_EQ(Rows(url), "1") << "it is parked where the point's segment begins";
+  EXPECT_TRUE(follower->Next());
+  EXPECT_EQ(Rows(url), "1,2");
+  EXPECT_TRUE(follower->Next());
+  EXPECT_EQ(Rows(url), "1,2,3");
+  EXPECT_FALSE(follower->Next());
+  EXPECT_EQ(Rows(url), "1,2,3");
+  follower.reset();
+  EXPECT_FALSE(fs::exists(request.directory));
+  EXPECT_THROW(pg::Connection::Open({.conninfo = url}), base::Error);
+
+  follower = provider_->Follow(request, workspace_.path() / "left/pg_wal");
+  while (follower->Next()) EXPECT_THAT(Rows(follower->Url()), StartsWith("1,2"));
+  EXPECT_EQ(Rows(follower->Url()), "1,2,3,4");
 }
 
 INSTANTIATE_TEST_SUITE_P(Tools, ToolTest, testing::Values(ToolName::kPgBackRest, ToolName::kBarman),

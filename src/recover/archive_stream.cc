@@ -72,6 +72,8 @@ class Reading {
     }
     sandbox::Workspace::SweepStale();
     workspace_.emplace("archive");
+    // The provider's servers may run as another account than ours; the one in it has a closed folder of its own.
+    std::filesystem::permissions(workspace_->path(), std::filesystem::perms(0711));
     const pg::Lsn end = request_.old_server == nullptr ? pg::Lsn{} : FinishLog(*request_.old_server, request_.provider);
     if (!Follow(workspace_->path() / "server")) {
       return NotEvidenced(fmt::format("the provider {} gives no segments one by one", request_.provider.Name()));

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 
+#include "backup_tools.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "journal/tag.h"
@@ -8,6 +9,7 @@
 #include "recover/checkpointed.h"
 #include "recover/restore.h"
 #include "recover/salvage.h"
+#include "source_server.h"
 #include "stream/reader.h"
 
 namespace recover {
@@ -48,7 +50,7 @@ class ArchiveStreamTest : public Checkpointed {
   }
 
   // What happens after the checkpoint, over several segments: applications write seven transactions with rows.
-  void Write() {
+  void Write(backup::BackupProvider& provider) {
     source_->Exec(
         "BEGIN; INSERT INTO public.orders VALUES (2001, 1, 'one'); INSERT INTO public.log VALUES ('a'); COMMIT");
     Migration("ALTER TABLE public.orders ADD COLUMN rest int; UPDATE public.orders SET rest = 1 WHERE id <= 3");
@@ -65,14 +67,14 @@ class ArchiveStreamTest : public Checkpointed {
     }
     source_->Exec("BEGIN; INSERT INTO public.log VALUES ('gone', 1); ROLLBACK");
     source_->Exec("UPDATE public.orders SET total = 9 WHERE id = 6");
-    made_->provider.AwaitArchived(*source_, source_->Query("SELECT pg_walfile_name(pg_switch_wal())").Text(0, 0),
-                                  std::chrono::seconds(30));
+    provider.AwaitArchived(*source_, source_->Query("SELECT pg_walfile_name(pg_switch_wal())").Text(0, 0),
+                           std::chrono::seconds(30));
     source_->Exec("INSERT INTO public.log VALUES ('the last segment', 1)");
   }
 
   // A state of its own, in which nothing was read yet.
   fs::path Copy(const std::string& name) {
-    const fs::path copy = made_->workspace.path() / name / "state";
+    const fs::path copy = states_.path() / name / "state";
     fs::create_directories(copy.parent_path());
     fs::copy(state_, copy, fs::copy_options::recursive);
     return copy;
@@ -83,6 +85,18 @@ class ArchiveStreamTest : public Checkpointed {
     std::vector<std::string> lines;
     while (const auto transaction = reader.Next()) lines.push_back(Line(reader, *transaction));
     return lines;
+  }
+
+  std::vector<std::string> BySlot() {
+    const fs::path state = Copy("slot");
+    EXPECT_EQ(stream::Drain({.connect = source_->options(),
+                             .slot = checkpoint_.slot,
+                             .publications = checkpoint_.publications,
+                             .from = checkpoint_.point.lsn,
+                             .state = state})
+                  .not_evidenced,
+              "");
+    return Read(state);
   }
 
   void ExpectNotEvidenced(const testing::Matcher<const std::string&>& why) {
@@ -100,16 +114,8 @@ TEST_F(ArchiveStreamTest, TellsWhatTheSlotWouldWhenTheServerIsGone) {
   if (!Decodable()) GTEST_SKIP() << "a standby decodes from PostgreSQL " << kOnStandbysSince << " on";
   Start(kSchema);
   ASSERT_TRUE(checkpoint_.parking);
-  Write();
-  const fs::path by_slot = Copy("slot");
-  ASSERT_EQ(stream::Drain({.connect = {.conninfo = made_->server.Url()},
-                           .slot = checkpoint_.slot,
-                           .publications = checkpoint_.publications,
-                           .from = checkpoint_.point.lsn,
-                           .state = by_slot})
-                .not_evidenced,
-            "");
-  std::vector<std::string> all = Read(by_slot);
+  Write(made_->provider);
+  std::vector<std::string> all = BySlot();
   ASSERT_EQ(all.size(), 8U);
   made_->server.Stop(sandbox::Server::StopMode::kImmediate);
 
@@ -140,12 +146,31 @@ TEST_F(ArchiveStreamTest, TellsWhatTheSlotWouldWhenTheServerIsGone) {
             "a b the last segment");
 }
 
+TEST_F(ArchiveStreamTest, TellsTheSameFromBarmansArchive) {
+  if (!Decodable()) GTEST_SKIP() << "a standby decodes from PostgreSQL " << kOnStandbysSince << " on";
+  const sandbox::Workspace workspace("test");
+  test::BarmanRig rig(workspace.path());
+  const int major = sandbox::FindBinaries().major;
+  if (major > rig.NewestServer()) GTEST_SKIP() << "PostgreSQL " << major << " is newer than Barman";
+  sandbox::Server server = test::StartSource(workspace, {{"archive_command", rig.ArchiveCommand()}});
+  rig.SetUp(server);
+  const std::unique_ptr<backup::BackupProvider> barman = rig.Of("shop");
+  Take(server.Url(), *barman, kSchema);
+  Write(*barman);
+  std::vector<std::string> all = BySlot();
+  ASSERT_EQ(all.size(), 8U);
+  all.pop_back();  // the last segment was never archived
+  server.Stop(sandbox::Server::StopMode::kImmediate);
+  EXPECT_EQ(DrainArchive({.checkpoint = checkpoint_, .state = state_, .provider = *barman}).not_evidenced, "");
+  EXPECT_EQ(Read(state_), all);
+}
+
 // A slot that is gone keeps no old rows of the catalog either: what the standby replays and reads in step, it reads.
 TEST_F(ArchiveStreamTest, ServesWhereTheSlotIsLost) {
   Start(kSchema);
   EXPECT_EQ(checkpoint_.parking.has_value(), Decodable());
   source_->Query("SELECT pg_drop_replication_slot($1)", {checkpoint_.slot});
-  Write();
+  Write(made_->provider);
   if (!Decodable()) return ExpectNotEvidenced(HasSubstr("PostgreSQL 16"));
   const Loss loss = CountLoss(Options());
   EXPECT_EQ(loss.account.applications, 7);

@@ -24,7 +24,11 @@ class Checkpointed : public testing::Test {
 
   void Start(const std::string& schema) {
     made_.emplace();
-    source_.emplace(made_->Connect(made_->server.Url()));
+    Take(made_->server.Url(), made_->provider, schema);
+  }
+
+  void Take(const std::string& url, backup::BackupProvider& provider, const std::string& schema) {
+    source_.emplace(pg::Connection::Open({.conninfo = url}));
     source_->Exec(schema);
     plan_.release = "20261122-name";
     plan_.hex = "1a2b3c4d";
@@ -32,9 +36,9 @@ class Checkpointed : public testing::Test {
     plan_.tables = {{"public", "orders"}};
     journal::Journal journal = journal::Journal::Open(state_);
     checkpoint::Options options;
-    options.conninfo = made_->server.Url();
+    options.conninfo = url;
     options.state = state_;
-    checkpoint_ = checkpoint::Take(plan_, options, made_->provider, journal);
+    checkpoint_ = checkpoint::Take(plan_, options, provider, journal);
   }
 
   void Migration(const std::string& sql) { AsMigration(*source_, state_, plan_, sql); }

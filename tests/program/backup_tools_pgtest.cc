@@ -33,7 +33,7 @@ void UsePgBackRest(const fs::path& project, const sandbox::Server& server) {
 TEST(BackupTools, AReleaseWithPgBackRestGoesAllTheWay) {
   constexpr int kNewest = 15;
   const int major = sandbox::FindBinaries().major;
-  if (major > kNewest) GTEST_SKIP() << "PostgreSQL " << major << " is newer than the backup tools";
+  if (major > kNewest) GTEST_SKIP() << "PostgreSQL " << major << " is newer than pgBackRest";
   test::ServedProject project("shop", {}, UsePgBackRest);
   project.Connect().Exec(
       "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, g FROM generate_series(1, 9) g");

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "backup/archiver.h"
+#include "backup/follower.h"
 #include "backup/programs.h"
-#include "backup/recovery.h"
 #include "backup/waldump.h"
 #include "base/digest.h"
 #include "base/file.h"
@@ -28,6 +28,14 @@ fs::path FileOf(const Places& places, const std::string& segment) {
 
 std::string ArchiveCommand(const Places& places) {
   return fmt::format("rsync -a %p {}/%f", ShellQuoteForServer(places.incoming.string()));
+}
+
+// Copies what lies uncompressed in the archive, which is quick; all else comes through Barman.
+std::string SegmentCommand(const Tool& tool, const Places& places, const Backup& backup) {
+  return fmt::format(
+      "s=%f; s={}/${{s%%????????}}/$s; "
+      "if [ \"$(stat -c %%s \"$s\" 2>/dev/null)\" = {} ]; then cp \"$s\" \"%p\"; else {}; fi",
+      ShellQuoteForServer(places.wals.string()), backup.segment_bytes, tool.RestoreLine());
 }
 
 base::Json Output(const base::Finished& finished, const std::string& command) {
@@ -122,7 +130,7 @@ void BarmanProvider::AwaitArchived(pg::Connection& source, const std::string& se
                source, segment, deadline);
 }
 
-Backup BarmanProvider::Checked(const Places& places, const Point& point) const {
+Backup BarmanProvider::Chosen(const Places& places, const Point& point) const {
   const std::vector<Backup> backups = ReadCatalog(places);
   Backup backup = ChooseBackup(backups, point);
   CheckComplete(backup, point, places.wals.string(), [&](const std::string& segment) -> std::string {
@@ -131,6 +139,11 @@ Backup BarmanProvider::Checked(const Places& places, const Point& point) const {
     if (error) return error.message();
     return size > 0 ? "" : "it is empty";  // its size says no more: it may be compressed
   });
+  return backup;
+}
+
+Backup BarmanProvider::Checked(const Places& places, const Point& point) const {
+  Backup backup = Chosen(places, point);
   const sandbox::Workspace workspace("point");
   for (const std::string& segment : SegmentsOfPoint(point, backup.segment_bytes)) {
     if (const std::optional<std::string> content = tool_.Segment(segment)) {
@@ -161,27 +174,45 @@ std::vector<std::string> BarmanProvider::Relocations(const Backup& backup, const
   return flags;
 }
 
+RecoveryJob BarmanProvider::JobFor(const Places& places, const Backup& backup, const RestoreRequest& request,
+                                   const std::vector<std::string>& recovery, const std::string& restore_command) const {
+  std::vector<std::string> flags = Relocations(backup, fs::absolute(request.directory).lexically_normal());
+  flags.insert(flags.end(), recovery.begin(), recovery.end());
+  return {.backup = backup,
+          .request = request,
+          .binaries = sandbox::FindBinaries(backup.server_major),
+          .account = sandbox::ServerAccount(places.home),
+          .restore_command = restore_command,
+          .copy = [tool = tool_, flags, id = backup.id, deadline = request.deadline](const fs::path& data) {
+            const base::Finished finished = tool.Run("recover", flags, {id, data.string()}, deadline);
+            if (finished.exit != 0) throw Failure(base::Code::kRestoreFailed, "recover", finished);
+          }};
+}
+
 std::unique_ptr<Restoration> BarmanProvider::StartRestore(const RestoreRequest& request) {
   const Places places = FindPlaces();
   const Backup backup = Checked(places, request.point);
   const Point& point = request.point;
-  std::vector<std::string> flags = Relocations(backup, fs::absolute(request.directory).lexically_normal());
-  flags.insert(flags.end(), {point.name.empty() ? "--target-lsn" : "--target-name",
-                             point.name.empty() ? point.lsn.Text() : point.name, "--target-tli",
-                             std::to_string(point.timeline), "--target-action", "promote", "--no-get-wal"});
+  std::vector<std::string> flags = {point.name.empty() ? "--target-lsn" : "--target-name",
+                                    point.name.empty() ? point.lsn.Text() : point.name,
+                                    "--target-tli",
+                                    std::to_string(point.timeline),
+                                    "--target-action",
+                                    "promote",
+                                    "--no-get-wal"};
   if (point.name.empty()) flags.emplace_back("--exclusive");
-  return BeginRecovery({.backup = backup,
-                        .request = request,
-                        .binaries = sandbox::FindBinaries(backup.server_major),
-                        .account = sandbox::ServerAccount(places.home),
-                        // Barman puts the segments there, beside the copy.
-                        .restore_command = "cp barman_wal/%f \"%p\"",
-                        .copy =
-                            [tool = tool_, flags, id = backup.id, deadline = request.deadline](const fs::path& data) {
-                              const base::Finished finished = tool.Run("recover", flags, {id, data.string()}, deadline);
-                              if (finished.exit != 0) throw Failure(base::Code::kRestoreFailed, "recover", finished);
-                            },
-                        .tidy = [](const fs::path& data) { fs::remove_all(data / "barman_wal"); }});
+  // Barman puts the segments there, beside the copy.
+  RecoveryJob job = JobFor(places, backup, request, flags, "cp barman_wal/%f \"%p\"");
+  job.tidy = [](const fs::path& data) { fs::remove_all(data / "barman_wal"); };
+  return BeginRecovery(std::move(job));
+}
+
+// With --get-wal no segment comes with the copy: those behind the point must not be there yet.
+std::unique_ptr<Follower> BarmanProvider::Follow(const RestoreRequest& request, const fs::path& source_wal) {
+  const Places places = FindPlaces();
+  const Backup backup = Chosen(places, request.point);
+  return Follower::Start(JobFor(places, backup, request, {"--get-wal"}, SegmentCommand(tool_, places, backup)),
+                         source_wal);
 }
 
 SegmentSource BarmanProvider::Segments() {

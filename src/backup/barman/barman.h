@@ -7,6 +7,7 @@
 #include "backup/barman/catalog.h"
 #include "backup/barman/tool.h"
 #include "backup/provider.h"
+#include "backup/recovery.h"
 
 namespace backup::barman {
 
@@ -29,17 +30,24 @@ class BarmanProvider : public BackupProvider {
   void AwaitArchived(pg::Connection& source, const std::string& segment, std::chrono::milliseconds deadline) override;
   void CheckRestorable(const Point& point) override;
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;
+  [[nodiscard]] bool Follows() const override { return true; }
+  std::unique_ptr<Follower> Follow(const RestoreRequest& request, const std::filesystem::path& source_wal) override;
   void Discard(const Restored& restored) override;
   SegmentSource Segments() override;
 
  private:
   Places FindPlaces() const;
-  // The backup to restore from, checked.
+  // The backup to restore from, with all WAL up to the point.
+  Backup Chosen(const Places& places, const Point& point) const;
+  // The same, and the point is there.
   Backup Checked(const Places& places, const Point& point) const;
   // The segment is in the catalogue; what has arrived is taken into it.
   bool Holds(const Places& places, const std::string& segment) const;
   // A place within `directory` for each tablespace of the backup.
   std::vector<std::string> Relocations(const Backup& backup, const std::filesystem::path& directory) const;
+  // `recovery`: flags that say where it ends, and where its WAL comes from.
+  RecoveryJob JobFor(const Places& places, const Backup& backup, const RestoreRequest& request,
+                     const std::vector<std::string>& recovery, const std::string& restore_command) const;
 
   Tool tool_;
 };

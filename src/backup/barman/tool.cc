@@ -50,6 +50,14 @@ std::optional<std::string> Tool::Segment(const std::string& segment) const {
   return std::move(finished.out);
 }
 
+std::string Tool::RestoreLine() const {
+  std::vector<std::string> words = Words();
+  words.insert(words.end(), {"get-wal", options_.server});
+  std::string line = "LC_ALL=C.UTF-8";
+  for (const std::string& word : words) line += " " + ShellQuoteForServer(word);
+  return line + " %f >\"%p\"";
+}
+
 base::Error Failure(base::Code code, const std::string& command, const base::Finished& finished) {
   const std::string said = Said(finished);
   const bool busy = said.find("Another backup process is running") != std::string::npos ||

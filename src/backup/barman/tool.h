@@ -27,6 +27,8 @@ class Tool {
                                    std::chrono::milliseconds deadline = std::chrono::minutes(10)) const;
   // One segment's content, whatever the archive's compression; nothing: it is not there.
   [[nodiscard]] std::optional<std::string> Segment(const std::string& segment) const;
+  // For a server's restore_command: brings %f to %p, as the account of Barman that the server runs as.
+  [[nodiscard]] std::string RestoreLine() const;
   [[nodiscard]] const Options& options() const { return options_; }
 
  private:

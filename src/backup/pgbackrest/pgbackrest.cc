@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "backup/archiver.h"
+#include "backup/follower.h"
 #include "backup/pgbackrest/archive.h"
 #include "backup/recovery.h"
 #include "base/digest.h"
@@ -23,16 +24,44 @@ std::vector<Backup> BackupsOf(const StanzaInfo& info) {
 }
 
 std::vector<std::string> RestoreArguments(const Backup& backup, const Point& point, const fs::path& data) {
-  std::vector<std::string> arguments = {
-      // Without its label the tool takes the newest backup for a point by name, be it younger than the point.
-      "--set=" + backup.id, "--pg1-path=" + data.string(), "--archive-mode=off",
-      // Nothing outside the new directory is written: what the source has elsewhere comes to lie in it.
-      "--no-link-all", "--tablespace-map-all=" + (data.parent_path() / "tablespaces").string(), "--no-delta",
-      point.name.empty() ? "--type=lsn" : "--type=name",
-      "--target=" + (point.name.empty() ? point.lsn.Text() : point.name),
-      fmt::format("--target-timeline={}", point.timeline), "--target-action=promote"};
+  return {// Without its label the tool takes the newest backup for a point by name, be it younger than the point.
+          "--set=" + backup.id, "--pg1-path=" + data.string(), "--archive-mode=off",
+          // Nothing outside the new directory is written: what the source has elsewhere comes to lie in it.
+          "--no-link-all", "--tablespace-map-all=" + (data.parent_path() / "tablespaces").string(), "--no-delta",
+          fmt::format("--target-timeline={}", point.timeline)};
+}
+
+std::vector<std::string> EndAt(const Point& point) {
+  std::vector<std::string> arguments = {point.name.empty() ? "--type=lsn" : "--type=name",
+                                        "--target=" + (point.name.empty() ? point.lsn.Text() : point.name),
+                                        "--target-action=promote"};
   if (point.name.empty()) arguments.emplace_back("--target-exclusive");
   return arguments;
+}
+
+// `end`: the tool's arguments that say where recovery ends.
+RecoveryJob JobFor(const Tool& tool, const Backup& backup, const RestoreRequest& request,
+                   const std::vector<std::string>& end) {
+  const fs::path data = fs::absolute(request.directory).lexically_normal() / "data";
+  return {.backup = backup,
+          .request = request,
+          .binaries = sandbox::FindBinaries(backup.server_major),
+          .account = tool.account(),
+          // Not asynchronously: its spool and lock would be those of the source's archive-push.
+          .restore_command =
+              tool.SettingLine("archive-get", {"--pg1-path=" + data.string(), "--no-archive-async"}, "%f \"%p\""),
+          .copy = [tool, backup, request, end](const fs::path& to) {
+            std::vector<std::string> arguments = RestoreArguments(backup, request.point, to);
+            arguments.insert(arguments.end(), end.begin(), end.end());
+            const base::Finished finished = tool.Run("restore", arguments, request.deadline);
+            if (finished.exit == 0) return;
+            const bool corrupt = finished.exit == kChecksum;
+            const bool gone = finished.exit == kBackupSetInvalid;
+            throw Failure(corrupt ? base::Code::kBackupCorrupt
+                          : gone  ? base::Code::kNoBackupForPoint
+                                  : base::Code::kRestoreFailed,
+                          "restore", finished);
+          }};
 }
 
 }  // namespace
@@ -101,43 +130,33 @@ void PgBackRestProvider::AwaitArchived(pg::Connection& source, const std::string
                source, segment, deadline);
 }
 
-BackupSet PgBackRestProvider::Checked(const Point& point) const {
+Backup PgBackRestProvider::Chosen(const Point& point) const {
   const StanzaInfo info = Info();
   const std::vector<Backup> backups = BackupsOf(info);
   const Backup& chosen = ChooseBackup(backups, point);
-  const BackupSet set = *std::ranges::find(info.sets, chosen.id,
-                                           [](const BackupSet& each) -> const std::string& { return each.backup.id; });
+  const BackupSet& set = *std::ranges::find(info.sets, chosen.id,
+                                            [](const BackupSet& each) -> const std::string& { return each.backup.id; });
   SegmentList segments(tool_, set.archive);
   CheckComplete(set.backup, point, segments.Name(), [&](const std::string& segment) -> std::string {
     return segments.Holds(segment) ? "" : "pgbackrest repo-ls does not show it";
   });
-  CheckPointInArchive(tool_, set.backup, point);
-  return set;
+  return set.backup;
+}
+
+Backup PgBackRestProvider::Checked(const Point& point) const {
+  Backup backup = Chosen(point);
+  CheckPointInArchive(tool_, backup, point);
+  return backup;
 }
 
 void PgBackRestProvider::CheckRestorable(const Point& point) { Checked(point); }
 
 std::unique_ptr<Restoration> PgBackRestProvider::StartRestore(const RestoreRequest& request) {
-  const Backup backup = Checked(request.point).backup;
-  const fs::path data = fs::absolute(request.directory).lexically_normal() / "data";
-  return BeginRecovery({.backup = backup,
-                        .request = request,
-                        .binaries = sandbox::FindBinaries(backup.server_major),
-                        .account = tool_.account(),
-                        // Not asynchronously: its spool and lock would be those of the source's archive-push.
-                        .restore_command = tool_.SettingLine(
-                            "archive-get", {"--pg1-path=" + data.string(), "--no-archive-async"}, "%f \"%p\""),
-                        .copy = [tool = tool_, backup, request](const fs::path& to) {
-                          const base::Finished finished =
-                              tool.Run("restore", RestoreArguments(backup, request.point, to), request.deadline);
-                          if (finished.exit == 0) return;
-                          const bool corrupt = finished.exit == kChecksum;
-                          const bool gone = finished.exit == kBackupSetInvalid;
-                          throw Failure(corrupt ? base::Code::kBackupCorrupt
-                                        : gone  ? base::Code::kNoBackupForPoint
-                                                : base::Code::kRestoreFailed,
-                                        "restore", finished);
-                        }});
+  return BeginRecovery(JobFor(tool_, Checked(request.point), request, EndAt(request.point)));
+}
+
+std::unique_ptr<Follower> PgBackRestProvider::Follow(const RestoreRequest& request, const fs::path& source_wal) {
+  return Follower::Start(JobFor(tool_, Chosen(request.point), request, {"--type=standby"}), source_wal);
 }
 
 SegmentSource PgBackRestProvider::Segments() {

@@ -33,13 +33,17 @@ class PgBackRestProvider : public BackupProvider {
   // they are there, and the restore itself finds out whether the point is in them.
   void CheckRestorable(const Point& point) override;
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;
+  [[nodiscard]] bool Follows() const override { return true; }
+  std::unique_ptr<Follower> Follow(const RestoreRequest& request, const std::filesystem::path& source_wal) override;
   void Discard(const Restored& restored) override;
   SegmentSource Segments() override;
 
  private:
   StanzaInfo Info() const;
-  // The set to restore from, checked.
-  BackupSet Checked(const Point& point) const;
+  // The backup to restore from, with all WAL up to the point.
+  Backup Chosen(const Point& point) const;
+  // The same, and the point is there.
+  Backup Checked(const Point& point) const;
   [[nodiscard]] std::string ArchiveCommand() const;
 
   Tool tool_;
