@@ -28,7 +28,7 @@ std::string Daily(const catalog::Table& table) {
   const bool known = table.counted_for >= kCountedLeast;
   const double days = known ? static_cast<double>(table.counted_for) / kDay : 1;
   std::string text = known ? fmt::format("the statistics count {:.0f} of them a day", rewritten / days)
-                           : fmt::format("the statistics count {} of them, but not since when", table.rewritten);
+                           : fmt::format("the statistics count {} of them, since when is not known", table.rewritten);
   if (table.row_bytes > 0) {
     text += fmt::format(": {} of log{}", Megabytes(rewritten * bytes / days), known ? " a day" : " in that time");
   }
