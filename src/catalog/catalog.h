@@ -48,6 +48,7 @@ struct Index {
   bool primary = false;
   bool valid = true;
   bool expression = false;      // has an expression or a predicate
+  bool identity = false;        // chosen by REPLICA IDENTITY USING INDEX; outside every digest
   std::string constraint = {};  // the constraint that owns it, or empty
 };
 
@@ -115,6 +116,10 @@ struct Table {
   bool owned = true;           // the connected role may do what its owner may
   bool all_rows_shown = true;  // no row security applies to it
   bool subscribed = false;     // rows arrive by logical replication
+  bool rows_whole = false;     // replica identity FULL where its rows are: the table itself, or each of its partitions
+  std::int64_t row_bytes = 0;  // of one row on average, values out of line included; 0: not known
+  std::int64_t rewritten = 0;  // updates and deletes that the statistics count
+  std::int64_t counted_for = 0;  // seconds; 0: nobody knows since when
 
   [[nodiscard]] const Column* FindColumn(const std::string& column) const;
   [[nodiscard]] const Constraint* FindConstraint(const std::string& constraint) const;

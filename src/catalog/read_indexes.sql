@@ -9,7 +9,7 @@ SELECT i.indrelid AS table_oid, n.nspname AS schema, c.relname AS name, pg_get_i
                               AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
                               AND d.refobjsubid = a.attnum))) AS columns,
        i.indisunique AS "unique", i.indisprimary AS "primary", i.indisvalid AS valid,
-       i.indexprs IS NOT NULL OR i.indpred IS NOT NULL AS expression,
+       i.indexprs IS NOT NULL OR i.indpred IS NOT NULL AS expression, i.indisreplident AS identity,
        (SELECT k.conname FROM pg_constraint k
          WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')) AS "constraint"
   FROM pg_index i

@@ -25,6 +25,10 @@ Table TableOf(const Row& row) {
   table.rows_estimate = row.Int("tuples");
   table.bytes = row.Int("bytes");
   table.relfilenode = row.Oid("filenode");
+  table.rows_whole = row.Bool("rows_whole");
+  table.row_bytes = row.Int("row_bytes");
+  table.rewritten = row.Int("rewritten");
+  table.counted_for = row.Int("counted_for");
   table.partition_key = row.Names("partition_key");
   table.set_in_partitions = row.Names("set_in_partitions");
   for (const auto& partition : row.Json("partitions")) table.partitions.push_back(NameIn(partition));
@@ -68,6 +72,7 @@ Index IndexOf(const Row& row) {
   index.primary = row.Bool("primary");
   index.valid = row.Bool("valid");
   index.expression = row.Bool("expression");
+  index.identity = row.Bool("identity");
   index.constraint = row.Text("constraint");
   return index;
 }

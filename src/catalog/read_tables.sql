@@ -7,6 +7,11 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpe
        (CASE WHEN c.relkind = 'p' THEN coalesce(leaves.tuples, 0) ELSE greatest(c.reltuples, 0) END)::bigint AS tuples,
        CASE WHEN c.relkind = 'p' THEN coalesce(leaves.bytes, 0) ELSE pg_total_relation_size(c.oid) END::bigint AS bytes,
        coalesce(pg_relation_filenode(c.oid), 0) AS filenode,
+       coalesce(stored.whole, c.relreplident = 'f') AS rows_whole,
+       coalesce(stored.row_bytes, 0)::bigint AS row_bytes,
+       coalesce(stored.rewritten, 0)::bigint AS rewritten,
+       (SELECT coalesce(extract(epoch FROM now() - d.stats_reset), 0)::bigint
+          FROM pg_stat_database d WHERE d.datname = current_database()) AS counted_for,
        coalesce(leaves.names, '[]') AS partitions,
        (WITH RECURSIVE below (oid) AS (
           SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
@@ -49,4 +54,18 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpe
       FROM tree
       JOIN pg_class l ON l.oid = tree.oid AND l.relkind <> 'p'
       JOIN pg_namespace ln ON ln.oid = l.relnamespace) AS leaves ON true
+  -- Where the rows are. A row is no larger than its share of the pages, which in a small table is too much.
+  LEFT JOIN LATERAL (
+    SELECT bool_and(s.relreplident = 'f') AS whole,
+           sum(pg_stat_get_tuples_updated(s.oid) + pg_stat_get_tuples_deleted(s.oid)) AS rewritten,
+           sum(least(pg_relation_size(s.oid), (28 + widths.bytes) * s.reltuples)
+               + coalesce(pg_relation_size(nullif(s.reltoastrelid, 0)), 0)) FILTER (WHERE s.reltuples > 0)
+             / sum(s.reltuples) FILTER (WHERE s.reltuples > 0) AS row_bytes
+      FROM (SELECT c.oid WHERE c.relkind <> 'p'
+            UNION ALL SELECT t.relid::oid FROM pg_partition_tree(c.oid) AS t WHERE c.relkind = 'p' AND t.isleaf) AS place
+      JOIN pg_class s ON s.oid = place.oid
+      JOIN pg_namespace sn ON sn.oid = s.relnamespace
+      LEFT JOIN LATERAL (SELECT sum(w.avg_width * (1 - w.null_frac)) AS bytes FROM pg_stats w
+                          WHERE w.schemaname = sn.nspname AND w.tablename = s.relname AND NOT w.inherited
+                        ) AS widths ON true) AS stored ON true
  WHERE c.oid = ANY ($1::oid[])

@@ -76,12 +76,6 @@ const plan::Step* StepOf(const plan::Plan& plan, const std::string& id) {
   return step == plan.steps.end() ? nullptr : &*step;
 }
 
-// The stream tells which columns an update changed only where it has the row as it was. A backfill sets its column and,
-// without triggers of the users, nothing else; a change of rows has its images.
-bool ColumnsEvident(const plan::Step* step) {
-  return step != nullptr && (step->data.has_value() || (step->backfill && step->backfill->triggers.empty()));
-}
-
 // Of an account by table, whatever it was counted from.
 template <typename Tables>
 void AddTables(const Tables& tables, gate::LossFact& loss) {
@@ -157,6 +151,7 @@ void Auditor::Compare(base::Json& body) {
   const proof::Audit audit = proof::AuditFootprint(reader, {.plan = work_.plan(),
                                                             .after = AuditedThrough(work_.journal(), *checkpoint_),
                                                             .roots = proof::RootsOf(now),
+                                                            .keys = proof::KeysOf(now),
                                                             .share = ShareOf(work_)});
   std::set<pg::QualifiedName> truncated;
   for (const proof::StepAudit& step : audit.steps) {
@@ -165,7 +160,8 @@ void Auditor::Compare(base::Json& body) {
     AddImages(body, step);
     for (const auto& [table, wrote] : step.wrote) {
       if (wrote.truncated) truncated.insert(table);
-      if (wrote.columns_unknown == 0 || ColumnsEvident(StepOf(work_.plan(), step.step))) continue;
+      const plan::Step* wrote_it = StepOf(work_.plan(), step.step);
+      if (wrote.columns_unknown == 0 || (wrote_it != nullptr && plan::ColumnsEvident(*wrote_it))) continue;
       body["not_evidenced"].push_back(fmt::format(
           "which columns of {} step {} changed: its replica identity is only the key", table.Text(), step.step));
     }

@@ -137,7 +137,7 @@ std::string ShowPlan(const plan::Plan& plan) {
   }
   out += fmt::format("\nplan {}, {} step{}", plan.digest, plan.steps.size(), plan.steps.size() == 1 ? "" : "s");
   out += ShowTables(plan) + ShowSteps(plan) + ShowPointOfNoReturn(plan);
-  if (!plan.notices.empty()) out += "\n\nwhat applications may notice";
+  if (!plan.notices.empty()) out += "\n\nwhat to expect";
   for (const plan::Notice& notice : plan.notices)
     out += fmt::format("\n  from {} on: {}", Name(notice.phase), notice.text);
   return out;

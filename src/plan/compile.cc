@@ -12,6 +12,7 @@
 #include "plan/new_column.h"
 #include "plan/plan.h"
 #include "plan/replacement.h"
+#include "plan/replica_identity.h"
 #include "plan/rules.h"
 
 namespace plan {
@@ -135,6 +136,8 @@ void CompileAction(Builder& builder, const sql::Action& action, const std::vecto
       return CreateIndex(builder, action, changes);
     case sql::Kind::kDropIndex:
       return DropIndex(builder, action);
+    case sql::Kind::kSetReplica:
+      return SetReplicaIdentity(builder, action, changes);
     case sql::Kind::kCreateTable:
       return CreateTable(builder, action);
     case sql::Kind::kDropTable:
@@ -197,7 +200,12 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
   CompileColumns(builder, changes, replaced_functions);
   const bool alone =
       std::all_of(actions.begin(), actions.end(), [](const sql::Action& action) { return ChangesData(action.kind); });
+  std::set<pg::QualifiedName> identified;
   for (const sql::Action& action : actions) {
+    if (action.kind == sql::Kind::kSetReplica && !identified.insert(Resolve(catalog, action.relation)).second) {
+      builder.Block(Resolve(catalog, action.relation).Text(), "its replica identity is set twice",
+                    "leave the first one out", action.at);
+    }
     if (const catalog::Table* table = Altered(catalog, action)) {
       builder.MustMaster(*table, action.at);
       if (action.only && !table->partitions.empty()) {
@@ -209,7 +217,9 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
   }
   if (actions.empty())
     builder.Block(release.change_path.string(), "it has no statement", "write the change as ordinary SQL", {});
-  return builder.Finish();
+  Plan plan = builder.Finish();
+  NoticeWhatTheLogKeeps(catalog, actions, changes, plan);
+  return plan;
 }
 
 }  // namespace plan

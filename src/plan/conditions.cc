@@ -57,6 +57,17 @@ std::string IndexIsValid(const pg::QualifiedName& table, const pg::QualifiedName
       Regclass(index), Regclass(table));
 }
 
+std::string ReplicaIdentityIs(const pg::QualifiedName& table, char identity, const std::string& index) {
+  const std::string of_index =
+      identity != 'i' ? ""
+                      : fmt::format(
+                            " AND EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = {} AND indexrelid = {} AND "
+                            "indisreplident)",
+                            Regclass(table), Regclass({table.schema, index}));
+  return fmt::format("SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = {} AND relreplident = '{}'{})",
+                     Regclass(table), identity, of_index);
+}
+
 std::string TriggerExists(const pg::QualifiedName& table, const std::string& trigger) {
   return fmt::format("SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = {} AND tgname = {})",
                      Regclass(table), pg::Literal(trigger));

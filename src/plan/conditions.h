@@ -15,6 +15,8 @@ std::string ColumnHasDefault(const pg::QualifiedName& table, const std::string& 
 std::string ConstraintExists(const pg::QualifiedName& table, const std::string& constraint);
 std::string ConstraintIsValid(const pg::QualifiedName& table, const std::string& constraint);
 std::string IndexIsValid(const pg::QualifiedName& table, const pg::QualifiedName& index);
+// `identity` as in pg_class.relreplident; `index` for 'i' only.
+std::string ReplicaIdentityIs(const pg::QualifiedName& table, char identity, const std::string& index);
 std::string TriggerExists(const pg::QualifiedName& table, const std::string& trigger);
 // SELECT NOT (...): of one of the above.
 std::string Not(const std::string& condition);

@@ -13,7 +13,8 @@
 
 namespace plan {
 
-// Something that applications may notice, from the beginning of `phase` on.
+// Something that applications may notice, or that will not be evidenced, from the beginning of `phase` on. Outside the
+// digest: it may have figures in it.
 struct Notice {
   Phase phase = Phase::kExpand;
   std::string text;

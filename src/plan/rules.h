@@ -26,6 +26,10 @@ void DropConstraint(Builder& builder, const sql::Action& action);
 void CreateIndex(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);
 void DropIndex(Builder& builder, const sql::Action& action);
 
+// ALTER TABLE ... REPLICA IDENTITY, with what it costs. Blocks where applications' updates would fail from then on. Of
+// a table that the release itself makes: opaque.
+void SetReplicaIdentity(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);
+
 void CreateTable(Builder& builder, const sql::Action& action);
 void DropTable(Builder& builder, const sql::Action& action);
 

@@ -90,6 +90,10 @@ DataChange DataOf(const Json& json) {
 
 }  // namespace
 
+bool ColumnsEvident(const Step& step) {
+  return step.data.has_value() || (step.backfill && step.backfill->triggers.empty());
+}
+
 std::string_view Name(StepKind kind) {
   for (const auto& [value, text] : kKinds) {
     if (value == kind) return text;

@@ -99,6 +99,10 @@ struct Step {
   std::string index;  // kConcurrent: qualified SQL name of the index, dropped concurrently when found INVALID
 };
 
+// Whether it is known which columns the step's updates change, also where the stream has no row as it was: a backfill
+// sets its column and, without triggers of the users, nothing else; a change of rows has its images.
+bool ColumnsEvident(const Step& step);
+
 std::string_view Name(StepKind kind);
 std::string_view Name(LockWork work);  // "none", "scan", "rewrite"
 base::Json ToJson(const Step& step);

@@ -42,11 +42,16 @@ bool Same(const stream::Value& old, const stream::Value& now) {
   return old.kind == now.kind && old.text == now.text;
 }
 
-base::Json Shown(const Change& change, bool values) {
+// `keys` as in AuditRequest. Of a row that is kept whole and has no key nothing is shown: it would be its values.
+base::Json Shown(const Change& change, const std::map<std::int64_t, std::set<std::string>>& keys, bool values) {
   const stream::Relation& relation = *change.relation;
   const bool has_row = change.kind != Change::Kind::kDelete;
   const stream::Row& identified = change.old && !has_row ? *change.old : change.row;
-  const auto is_key = [&](std::size_t i) { return relation.columns[i].key; };
+  const auto own = keys.find(relation.id);
+  const auto is_key = [&](std::size_t i) {
+    if (relation.identity != 'f') return relation.columns[i].key;
+    return own != keys.end() && own->second.count(NameOfColumn(relation, i)) > 0;
+  };
   base::Json shown = {{"key", RowJson(relation, identified, is_key)}};
   if (!values) return shown;
   const auto all = [](std::size_t) { return true; };
@@ -159,7 +164,7 @@ class Auditor {
     }
     if (change.kind == Change::Kind::kTruncate) return;
     ++outside->rows;
-    if (outside->first.size() < kFirstRows) outside->first.push_back(Shown(change, request_.values));
+    if (outside->first.size() < kFirstRows) outside->first.push_back(Shown(change, request_.keys, request_.values));
   }
 
   const AuditRequest& request_;

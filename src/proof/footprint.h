@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,8 +62,10 @@ struct AuditRequest {
   const plan::Plan& plan;
   pg::Lsn after = {};  // transactions that committed up to here were looked at before
   std::map<pg::QualifiedName, pg::QualifiedName> roots = {};  // of partitions: the stream names the leaves
-  bool values = false;                                        // before and after values too, not the keys alone
-  double share = 1;                                           // of the time in which it looks: above 0
+  // Of primary keys, by OID: where rows are kept whole, all columns are a key to the stream.
+  std::map<std::int64_t, std::set<std::string>> keys = {};
+  bool values = false;  // before and after values too, not the keys alone
+  double share = 1;     // of the time in which it looks: above 0
 };
 
 // Reads the transactions behind `after`. A step that declares only some columns of a table may update these and nothing

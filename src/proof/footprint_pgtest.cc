@@ -67,10 +67,9 @@ class FootprintTest : public test::PostgresTest {
   std::vector<std::string> Outsides(bool values = false) {
     EXPECT_EQ(stream::Drain(request_).not_evidenced, "");
     stream::Reader reader(request_.state, request_.slot, {.own = "secret"});
-    audit_ = AuditFootprint(reader, {.plan = plan_,
-                                     .after = {},
-                                     .roots = RootsOf(ReadStored(*connection_, request_.publications)),
-                                     .values = values});
+    const StoredTables stored = ReadStored(*connection_, request_.publications);
+    audit_ = AuditFootprint(
+        reader, {.plan = plan_, .after = {}, .roots = RootsOf(stored), .keys = KeysOf(stored), .values = values});
     std::vector<std::string> lines;
     for (const StepAudit& step : audit_.steps) {
       for (const Outside& outside : step.outside) {
@@ -137,6 +136,7 @@ TEST_F(FootprintTest, FindsWhatNoStepDeclares) {
   EXPECT_EQ(named.at("after").at("name"), "n1x");
   Outsides();
   EXPECT_FALSE(audit_.steps[0].outside[0].first[0].contains("after")) << "values are not shown unless asked for";
+  EXPECT_EQ(audit_.steps[1].outside[1].first[0].at("key"), (base::Json{{"id", "1"}})) << "nor as a part of the key";
 }
 
 TEST_F(FootprintTest, ToldWhoPretendsToBeTheRelease) {

@@ -7,7 +7,11 @@ SELECT c.oid::bigint,
        coalesce(pg_relation_filenode(c.oid), 0)::bigint,
        c.relpersistence = 'u' AS unlogged,
        coalesce(sent.anything, false),
-       coalesce(sent.everything, false)
+       coalesce(sent.everything, false),
+       (SELECT coalesce(json_agg(a.attname), '[]')
+          FROM pg_index AS i
+          JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+         WHERE i.indrelid = c.oid AND i.indisprimary) AS key
   FROM pg_class AS c
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_class AS r ON r.oid = CASE WHEN c.relispartition THEN pg_partition_root(c.oid) ELSE c.oid END

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "base/json.h"
 #include "proof/sql_text.h"
 
 namespace proof {
@@ -15,6 +16,7 @@ StoredTables ReadStored(pg::Connection& connection, const std::vector<std::strin
     Stored table{.name = {rows.Text(i, 1), rows.Text(i, 2)},
                  .root = {rows.Text(i, 3), rows.Text(i, 4)},
                  .filenode = rows.Int(i, 5),
+                 .key = base::ParseJson(rows.Text(i, 9), "the server's answer").get<std::set<std::string>>(),
                  .uncovered = ""};
     const std::string name = table.name.Text();
     if (rows.Bool(i, 6)) {
@@ -55,6 +57,12 @@ std::map<pg::QualifiedName, pg::QualifiedName> RootsOf(const StoredTables& table
     if (table.root != table.name) roots.emplace(table.name, table.root);
   }
   return roots;
+}
+
+std::map<std::int64_t, std::set<std::string>> KeysOf(const StoredTables& tables) {
+  std::map<std::int64_t, std::set<std::string>> keys;
+  for (const auto& [oid, table] : tables) keys.emplace(oid, table.key);
+  return keys;
 }
 
 }  // namespace proof

@@ -84,6 +84,10 @@ const Rule kRules[] = {
     {"Defaults", "CREATE TABLE t (id int PRIMARY KEY, a int, b int DEFAULT 2)",
      "ALTER TABLE t ALTER COLUMN a SET DEFAULT 1, ALTER COLUMN b DROP DEFAULT",
      "INSERT INTO t (id) SELECT max(id) + 1 FROM t", "INSERT INTO t (id, b) SELECT max(id) + 1, 1 FROM t"},
+    {"ReplicaIdentity",
+     "CREATE TABLE t (id int PRIMARY KEY, n serial); CREATE UNIQUE INDEX by_n ON t (n); ALTER TABLE t REPLICA IDENTITY "
+     "USING INDEX by_n",
+     "ALTER TABLE t REPLICA IDENTITY FULL", "UPDATE t SET n = -n", "INSERT INTO t (id) SELECT max(id) + 1 FROM t"},
     {"AddCheck", "CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 1)",
      "ALTER TABLE t ADD CONSTRAINT positive CHECK (n > 0)", "INSERT INTO t (id, n) SELECT max(id) + 1, 1 FROM t",
      "INSERT INTO t (id, n) SELECT max(id) + 1, 1 FROM t"},

@@ -93,11 +93,24 @@ Action AlterDefault(const Statement& statement, Range part, const Json& command)
   return action;
 }
 
+Action ReplicaIdentity(const Statement& statement, const Json& command) {
+  static const std::map<std::string, std::string> kWritten = {
+      {"d", "DEFAULT"}, {"f", "FULL"}, {"n", "NOTHING"}, {"i", "USING INDEX"}};
+  const auto& definition = As(At(command, "def"), "ReplicaIdentityStmt");
+  const auto found = kWritten.find(Str(definition, "identity_type"));
+  if (found == kWritten.end()) return Unknown(statement, command);
+  auto action = statement.Make(Kind::kSetReplica);
+  action.definition = found->second;
+  action.using_index = Str(definition, "name");
+  return action;
+}
+
 Action ReadSubcommand(const Statement& statement, Range part, const Json& command) {
   const auto subtype = Str(command, "subtype");
   Action action;
   if (subtype == "AT_AddColumn") return AddColumn(statement, part, command);
   if (subtype == "AT_AddConstraint") return ReadConstraint(statement, part, As(At(command, "def"), "Constraint"));
+  if (subtype == "AT_ReplicaIdentity") return ReplicaIdentity(statement, command);
   if (subtype == "AT_DropConstraint") {
     action = statement.Make(Kind::kDropConstraint);
     action.constraint = Str(command, "name");

@@ -44,6 +44,7 @@ enum class Kind {
                     // kOther
   kDropTable,       // relation, cascade
   kRenameTable,     // relation, new_name
+  kSetReplica,      // relation, definition = DEFAULT, FULL, NOTHING or USING INDEX, using_index: REPLICA IDENTITY
   kUpdate,          // relation, columns (the SET targets), reads, writes
   kDelete,          // relation, reads, writes
   kInsertSelect,    // relation, columns, reads, writes: INSERT of any source

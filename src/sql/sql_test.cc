@@ -96,6 +96,7 @@ TEST(Parse, TellsWhatEachStatementIs) {
        "ALTER TABLE ... ATTACH PARTITION"},
       {"ALTER TABLE t ADD EXCLUDE USING gist (c WITH =)", Kind::kOther, "ALTER TABLE ... ADD EXCLUDE constraint"},
       {"ALTER TABLE t ALTER c TYPE text COLLATE \"C\"", Kind::kOther, "ALTER TABLE ... ALTER COLUMN TYPE ... COLLATE"},
+      {"ALTER TABLE t REPLICA IDENTITY USING INDEX i", Kind::kSetReplica, ""},
       {"ALTER TABLE t RENAME CONSTRAINT a TO b", Kind::kOther, "ALTER TABLE ... RENAME CONSTRAINT"},
       {"ALTER TABLE t SET SCHEMA s", Kind::kOther, "ALTER TABLE ... SET SCHEMA", "t"},
       {"ALTER INDEX i RENAME TO j", Kind::kOther, "ALTER INDEX", "i"},
@@ -193,8 +194,8 @@ TEST(Parse, CutsTheSubcommandsOfAnAlterTableFromTheSource) {
   EXPECT_TRUE(actions[5].cascade);
   EXPECT_EQ(actions[6].constraint, "k k");
   EXPECT_FALSE(actions[6].cascade);
-  EXPECT_EQ(actions[7].object_kind, "ALTER TABLE ... REPLICA IDENTITY");
-  EXPECT_EQ(actions[7].definition, "REPLICA IDENTITY FULL");
+  EXPECT_EQ(actions[7].kind, Kind::kSetReplica);
+  EXPECT_EQ(actions[7].definition, "FULL");
 }
 
 TEST(Parse, ReadsTheClausesOfANewColumn) {

@@ -106,7 +106,9 @@ TEST_F(Footprint, WhatIsDeclaredIsQuietAndALostSlotIsSaid) {
                   base::ReadFile(directory / "release.yaml") +
                       "opaque:\n  - {statement: 1, down: \"SELECT 1\", writes: {orders: [total], audit: ['*']}}\n");
   EXPECT_THAT(project_.Say({"plan", "declared"}).out,
-              HasSubstr("writes: public.audit (id, what), public.orders (total)"));
+              AllOf(HasSubstr("writes: public.audit (id, what), public.orders (total)"),
+                    HasSubstr("public.orders: which of its columns migrate.1 will change is not evidenced"),
+                    Not(HasSubstr("on: public.audit: "))));
   On({"run", "declared"}, 0);
   EXPECT_THAT(Status("declared"), AllOf(Not(HasSubstr("alarm")), HasSubstr("which columns of public.orders")));
   auto connection = project_.Connect();
@@ -121,6 +123,33 @@ TEST_F(Footprint, WhatIsDeclaredIsQuietAndALostSlotIsSaid) {
   const base::Json loss = On({"restore", "declared", "--dry-run"}, 0)["result"]["loss"];
   EXPECT_EQ(loss["applications"], 1) << loss.dump(2);
   EXPECT_THAT(loss["evidenced_by"].get<std::string>(), AnyOf("pg_waldump", "archive stream"));
+}
+
+TEST_F(Footprint, RowsKeptWholeTellWhichColumnsWereWritten) {
+  project_.Connect().Exec(
+      "ALTER TABLE public.orders ADD note text; CREATE TABLE public.bare(n int); INSERT INTO public.bare VALUES (1);"
+      "ALTER TABLE public.orders REPLICA IDENTITY FULL; ALTER TABLE public.bare REPLICA IDENTITY FULL");
+  const auto directory = project_.MakeRelease("whole",
+                                              "DO $$ BEGIN UPDATE public.orders SET total = 0, note = CASE WHEN id = 4 "
+                                              "THEN 'spoiled' END; END $$;\nUPDATE public.bare SET n = 2;\n");
+  base::WriteFile(directory / "release.yaml", base::ReadFile(directory / "release.yaml") +
+                                                  "opaque:\n"
+                                                  "  - {statement: 1, down: \"SELECT 1\", writes: {orders: [total]}}\n"
+                                                  "  - {statement: 2, down: \"SELECT 1\"}\n");
+  EXPECT_THAT(
+      project_.Say({"plan", "whole"}).out,
+      AllOf(Not(HasSubstr("not evidenced")), HasSubstr("public.orders: REPLICA IDENTITY FULL: each UPDATE and DELETE"),
+            HasSubstr("public.bare: REPLICA IDENTITY FULL: each UPDATE and DELETE")));
+  On({"checkpoint", "whole"}, 0);
+  project_.Connect().Exec("UPDATE public.bare SET n = 7; DELETE FROM public.bare");
+  EXPECT_THAT(
+      project_.Say({"restore", "whole", "--dry-run"}).out,
+      AllOf(HasSubstr("public.bare: 0 inserted, 1 updated, 1 deleted"), Not(HasSubstr("public.bare has no key"))));
+  project_.Connect().Exec("INSERT INTO public.bare VALUES (1)");
+  EXPECT_THAT(On({"run", "whole"}, 10)["error"]["detail"].get<std::string>(),
+              HasSubstr("migrate.1: public.orders: column note was changed, 1 row, the first {\"id\":\"4\"}"));
+  On({"run", "whole", "--accept-alarms"}, 0);
+  EXPECT_THAT(Status("whole"), Not(HasSubstr("which columns of")));
 }
 
 }  // namespace
