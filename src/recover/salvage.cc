@@ -93,11 +93,12 @@ Source Read(const SalvageOptions& options) {
   return source;
 }
 
-salvage::Options RequestOf(const SalvageOptions& options, const Source& source, const std::string& restored) {
+salvage::Options RequestOf(const SalvageOptions& options, Source& source, const std::string& restored) {
   return {.restored = restored,
           .open = [&options, &source] { return source.Open(options.state); },
           .from = source.checkpoint.point.lsn,
           .plan = options.plan,
+          .old_server = source.server ? &*source.server : nullptr,
           .conflicts = options.state / "conflicts.json",
           .tell = options.tell};
 }
@@ -157,16 +158,19 @@ SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std
     const proof::StoredTables now = proof::ReadStored(*source.server, source.checkpoint.publications);
     for (const auto& [oid, table] : now) {
       const auto before = was.find(oid);
-      if (before != was.end() && before->second.filenode != table.filenode) rewritten.insert(oid);
+      if (before == was.end() || before->second.filenode == table.filenode) continue;
+      rewritten.insert(oid);
+      done.uncovered.push_back(
+          fmt::format("{} was rewritten: what became of its rows is not in the stream", table.name.Text()));
     }
-    done.uncovered = proof::Uncovered(*source.server, now);
+    for (std::string& sentence : proof::Uncovered(*source.server, now)) done.uncovered.push_back(std::move(sentence));
     done.unrepeated = Unrepeated({server, was}, {*source.server, now}, options.plan, journal);
   } else {
     done.uncovered = proof::Uncovered(server, was);
-    done.unrepeated = {"what DDL came since is not known: the old server does not answer"};
+    done.unrepeated = {
+        "what DDL came since, and sequences that no column owns, are not known: the old server does not answer"};
   }
   salvage::Options request = RequestOf(options, source, restored);
-  request.old_server = source.server ? &*source.server : nullptr;
   request.rewritten = std::move(rewritten);
   done.conflicts = request.conflicts;
   done.report = salvage::Salvage(request);
@@ -261,7 +265,7 @@ std::int64_t LiftFence(const std::string& conninfo, const salvage::Patience& pat
 
 salvage::Resolved Resolve(const SalvageOptions& options, const std::string& restored, const std::filesystem::path& file,
                           journal::Journal& journal) {
-  const salvage::Resolved resolved = salvage::Resolve(restored, options.plan, file);
+  const salvage::Resolved resolved = salvage::Resolve(restored, options.plan, file, options.state / "conflicts.json");
   base::Failpoint(base::FailpointId::kSalvageResolved);
   base::Json told = salvage::ToJson(resolved);
   told["url"] = restored;

@@ -1,7 +1,7 @@
 -- What the applications' schemas have that is no part of a table, by a name for people, with a digest of what it is.
 WITH app AS (
   SELECT oid, nspname FROM pg_catalog.pg_namespace
-   WHERE nspname <> 'information_schema' AND nspname !~ '^(pg_|switchback$|switchback_)'
+   WHERE nspname <> 'information_schema' AND nspname !~ '^(pg_|switchback$|switchback_retired$|switchback_salvage$)'
 ), of_extensions AS (
   SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
 )

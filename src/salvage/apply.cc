@@ -12,16 +12,18 @@
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/conflict.h"
+#include "salvage/exchange.h"
 #include "salvage/image.h"
 #include "salvage/merge.h"
+#include "salvage/quiet.h"
 #include "salvage/refusals.h"
 #include "salvage/results.h"
 
 namespace salvage {
 namespace {
 
-// Fields: identity, application, op, image, before, whether there is a restored row, its columns, then of each pair
-// whether it follows and agrees.
+// Fields: identity, application, op, image, before, where the restored row is (NULL: there is none), its columns, then
+// of each pair whether it follows and agrees.
 std::string ReadSql(const Table& table) {
   std::vector<std::string> columns;
   for (const Column& column : table.columns) columns.push_back("t." + pg::Ident(column.name));
@@ -39,8 +41,8 @@ std::string ReadSql(const Table& table) {
   return fmt::format(
       "SET work_mem = '32MB'; SET jit = off; SET parallel_tuple_cost = 0; SET parallel_setup_cost = 0; COPY (SELECT "
       "c.identity, c.application, c.op, c.image, c.before, "
-      "t.tableoid IS NOT NULL, {} FROM switchback_salvage.change_{} AS c LEFT JOIN {} AS t ON {} "
-      "ORDER BY c.identity COLLATE \"C\", c.seq) TO STDOUT",
+      "t.tableoid || ' ' || t.ctid, {} FROM switchback_salvage.change_{} AS c LEFT JOIN {} AS t ON {} "
+      "ORDER BY t.tableoid, t.ctid, c.identity COLLATE \"C\", c.seq) TO STDOUT",
       fmt::join(columns, ", "), table.oid, table.From(), KeyIs(table, "c.key"));
 }
 
@@ -57,7 +59,7 @@ class Merger {
     std::int64_t rows = 0;
     while (const auto* fields = out_.Next()) {
       if (++rows % 4096 == 0) base::StopIfInterrupted();
-      if (!merge_ || *fields->at(0) != identity_) Begin(*fields);
+      if (!merge_ || !IsOfSameRow(*fields)) Begin(*fields);
       Take(*fields);
     }
     if (merge_) End();
@@ -74,11 +76,17 @@ class Merger {
   using Fields = std::vector<std::optional<std::string>>;
   static std::size_t Place(char op) { return op == 'D' ? 0 : op == 'U' ? 1 : 2; }
 
+  // Keys that are equal may be written in more than one way: 1.0 and 1.00.
+  [[nodiscard]] bool IsOfSameRow(const Fields& fields) const {
+    return fields.at(5) == place_ && (place_ || *fields.at(0) == identity_);
+  }
+
   void Begin(const Fields& fields) {
     if (merge_) End();
     identity_ = *fields.at(0);
+    place_ = fields.at(5);
     restored_.reset();
-    if (fields.at(5) == "t") {
+    if (place_) {
       restored_ = Row(fields.begin() + 6, fields.begin() + 6 + static_cast<std::ptrdiff_t>(table_.columns.size()));
     }
     merge_.emplace(restored_, table_.columns.size(), table_.unseen);
@@ -115,7 +123,12 @@ class Merger {
 
   void End() {
     const std::optional<Row>& row = merge_->row();
-    const std::vector<Value> key = identity_[0] == '#' ? std::vector<Value>() : KeyOf(identity_);
+    std::vector<Value> key;
+    if (restored_) {
+      for (const std::size_t column : table_.key) key.push_back((*restored_)[column]);
+    } else if (identity_[0] != '#') {
+      key = KeyOf(identity_);
+    }
     if (row && !restored_) Put('I', key, std::string(table_.columns.size(), '1'), *row, std::nullopt);
     if (!row && restored_) Put('D', key, "", {}, restored_);
     if (row && restored_ && *row != *restored_) {
@@ -153,7 +166,8 @@ class Merger {
   pg::CopyOut out_;
   pg::CopyIn results_;
   pg::CopyIn found_;
-  std::string identity_;
+  std::string identity_;  // the first one of the row
+  std::optional<std::string> place_;
   std::optional<Row> restored_;
   std::optional<Merge> merge_;
   std::int64_t changes_ = 0;  // applied ones of the row
@@ -173,6 +187,15 @@ class Merger {
           "the old one, and carries over all of them.");
 }
 
+void RefuseDecided(pg::Connection& restored, const Table& table) {
+  const std::int64_t decided =
+      restored
+          .Query("SELECT count(*) FROM switchback_salvage.conflict WHERE relation = $1 AND taken IS NOT NULL",
+                 {std::to_string(table.oid)})
+          .Int(0, 0);
+  if (decided > 0) CannotBeDoneAnew(table, fmt::format("{} of its conflicts were decided", decided));
+}
+
 }  // namespace
 
 TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through) {
@@ -183,6 +206,8 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
   Merger merger(restored, table);
   TableOutcome outcome = merger.Run();
   pg::Transaction transaction(restored);
+  Quiet quiet(restored);
+  quiet.Add(table);
   restored.Exec(fmt::format("SET LOCAL work_mem = '32MB'; ANALYZE {} (op, n)", ResultsOf(table)));
   // Rows leave before others take their place.
   for (const auto& [op, rows] :
@@ -197,7 +222,8 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
                                                              table.name.Text(), last - first + 1));
       }
     };
-    const auto refused = RunAllBut(restored, count, run);
+    auto refused = RunAllBut(restored, count, run);
+    if (op == 'U') Exchange(restored, table, "r.v", KeyIs(table, "r.key"), refused);
     // A row that the server refuses stays as it was restored.
     for (const auto& [number, said] : refused) {
       const Withdrawn row = Withdraw(restored, table, op, number, ConflictKind::kRefused, said);
@@ -214,28 +240,30 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
       {std::to_string(table.oid)});
   restored.Query("INSERT INTO switchback_salvage.done (relation, through, report) VALUES ($1, $2, $3)",
                  {std::to_string(table.oid), through.Text(), ToJson(outcome).dump()});
+  quiet.End();
   base::Failpoint(base::FailpointId::kSalvageBeforeTable);
   transaction.Commit();
   return outcome;
 }
 
-void RefuseDecided(pg::Connection& restored, const Table& table) {
-  const std::int64_t decided =
-      restored
-          .Query("SELECT count(*) FROM switchback_salvage.conflict WHERE relation = $1 AND taken IS NOT NULL",
-                 {std::to_string(table.oid)})
-          .Int(0, 0);
-  if (decided > 0) CannotBeDoneAnew(table, fmt::format("{} of its conflicts were decided", decided));
+void RefuseDecided(pg::Connection& restored, const std::vector<const Table*>& tables) {
+  for (const Table* table : tables) RefuseDecided(restored, *table);
 }
 
-void Reopen(pg::Connection& restored, const Table& table) {
+void Reopen(pg::Connection& restored, const std::vector<const Table*>& tables) {
+  if (tables.empty()) return;
   pg::Transaction transaction(restored);
-  RefuseDecided(restored, table);
-  if (!UndoResults(restored, table)) CannotBeDoneAnew(table, "the server does not take all rows as they were");
-  for (const char* kept : {"conflict", "done"}) {
-    restored.Query(fmt::format("DELETE FROM switchback_salvage.{} WHERE relation = $1", kept),
-                   {std::to_string(table.oid)});
+  RefuseDecided(restored, tables);
+  Quiet quiet(restored);
+  for (const Table* table : tables) {
+    quiet.Add(*table);
+    if (!UndoResults(restored, *table)) CannotBeDoneAnew(*table, "the server does not take all rows as they were");
+    for (const char* kept : {"conflict", "done"}) {
+      restored.Query(fmt::format("DELETE FROM switchback_salvage.{} WHERE relation = $1", kept),
+                     {std::to_string(table->oid)});
+    }
   }
+  quiet.End();
   base::Failpoint(base::FailpointId::kSalvageBeforeReopen);
   transaction.Commit();
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <vector>
 
 #include "base/json.h"
 #include "pg/connection.h"
@@ -27,10 +27,11 @@ TableOutcome OutcomeFromJson(const base::Json& json);
 // `through`: all that committed before it is staged.
 TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through);
 
-// Puts the table back as it was restored, with no conflict left of it, for another Apply with more changes: one
-// transaction. Throws kSalvageDone where decisions of a person are part of it, or the server refuses a row as it was.
-void Reopen(pg::Connection& restored, const Table& table);
+// Puts the tables back as they were restored, with no conflict left of them, for another Apply with more changes: one
+// transaction for all. Throws kSalvageDone where decisions of a person are part of one, or the server refuses a row as
+// it was.
+void Reopen(pg::Connection& restored, const std::vector<const Table*>& tables);
 // The first half of that.
-void RefuseDecided(pg::Connection& restored, const Table& table);
+void RefuseDecided(pg::Connection& restored, const std::vector<const Table*>& tables);
 
 }  // namespace salvage

@@ -9,6 +9,7 @@
 #include "base/failpoint.h"
 #include "pg/transaction.h"
 #include "salvage/orphans.h"
+#include "salvage/quiet.h"
 
 namespace salvage {
 namespace {
@@ -20,6 +21,14 @@ base::Json RowJson(const Table& table, const std::optional<Row>& row) {
   base::Json json = base::Json::object();
   for (std::size_t i = 0; i < row->size(); ++i) json[table.columns[i].name] = ValueJson((*row)[i]);
   return json;
+}
+
+std::string Why(const Table& table, ConflictKind kind, const std::string& said) {
+  std::string why = Explain(kind);
+  if (table.unseen && (kind == ConflictKind::kColumn || kind == ConflictKind::kChangedRow)) {
+    why += ", or somebody whom the stream does not show: the table was rewritten";
+  }
+  return said.empty() ? why : why + ": " + said;
 }
 
 [[noreturn]] void Bad(const base::Json& entry, const char* what) {
@@ -97,6 +106,18 @@ void Take(pg::Connection& restored, const Table& table, const base::Json& body, 
   statement.Run(restored, fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
 }
 
+void TakeOrSay(pg::Connection& restored, const Table& table, const base::Json& body, const base::Json& take) {
+  try {
+    Take(restored, table, body, take);
+  } catch (const base::Error& error) {
+    if (restored.Broken() || error.code() == base::Code::kBadResolutions) throw;
+    throw base::Error(base::Code::kBadResolutions, fmt::format("the restored server refuses what was decided of {} {}",
+                                                               table.name.Text(), body.at("key").dump()))
+        .Detail(error.message() + (error.detail().empty() ? "" : "\n" + error.detail()))
+        .Hint("Nothing of the file was applied. Correct this decision, or leave the conflict as restored.");
+  }
+}
+
 bool IsDecision(const base::Json& take, const base::Json& body) {
   if (take == "restored" || take == "application") return true;
   if (!body.contains("column") || !take.is_object() || take.size() != 1 || !take.contains("value")) return false;
@@ -105,12 +126,20 @@ bool IsDecision(const base::Json& take, const base::Json& body) {
 
 }  // namespace
 
+std::string ContentOf(base::Json conflict) {
+  if (!conflict.is_object()) return "";
+  conflict.erase("id");
+  conflict.erase("take");
+  return conflict.dump(-1, ' ', false, base::Json::error_handler_t::replace);
+}
+
 Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, const base::Json& file) {
   Resolved resolved;
-  if (!file.is_object() || file.value("version", 0) != 1 || !file.contains("conflicts")) {
+  if (!file.is_object() || !file.contains("version") || file.at("version") != 1 || !file.contains("conflicts")) {
     Bad(file, "this is no file of conflicts of version 1");
   }
   pg::Transaction transaction(restored);
+  Quiet quiet(restored);
   std::vector<std::int64_t> tables;
   for (const base::Json& entry : file.at("conflicts")) {
     if (!entry.is_object() || !entry.contains("id") || !entry.at("id").is_number_integer() || !entry.contains("take")) {
@@ -121,6 +150,9 @@ Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, cons
         {entry.at("id").dump()});
     if (found.rows() == 0) Bad(entry, "the restored server knows no such conflict");
     const base::Json body = base::Json::parse(found.Text(0, 1));
+    if (ContentOf(entry) != ContentOf(body)) {
+      Bad(entry, "the restored server has another conflict under this `id`: the file is not of its last salvage");
+    }
     const base::Json& take = entry.at("take");
     if (!IsDecision(take, body))
       Bad(entry, "`take` is neither restored nor application nor, of a column, {value: ...}");
@@ -133,13 +165,15 @@ Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, cons
       ++resolved.left;
       continue;
     }
-    Take(restored, *table, body, take);
+    quiet.Add(*table);
+    TakeOrSay(restored, *table, body, take);
     tables.push_back(table->oid);
     restored.Query("UPDATE switchback_salvage.conflict SET taken = $1 WHERE id = $2",
                    {take.dump(), entry.at("id").dump()});
     ++resolved.applied;
   }
   RefuseOrphans(restored, targets, tables);
+  quiet.End();
   base::Failpoint(base::FailpointId::kSalvageBeforeResolved);
   transaction.Commit();
   return resolved;
@@ -160,7 +194,7 @@ base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const
   base::Json json = {{"table", base::Json::array({table.name.schema, table.name.name})},
                      {"key", keys},
                      {"kind", Name(conflict.kind)},
-                     {"why", Explain(conflict.kind) + (said.empty() ? "" : ": " + said)},
+                     {"why", Why(table, conflict.kind, said)},
                      {"take", "restored"}};
   if (conflict.column) {
     json["column"] = table.columns[*conflict.column].name;

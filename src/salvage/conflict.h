@@ -17,10 +17,13 @@ namespace salvage {
 base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const std::optional<Row>& restored,
                         const Conflict& conflict, const std::string& said = "");
 
+// A conflict without its number and what a person decides of it.
+std::string ContentOf(base::Json conflict);
+
 // Applies what a person decided in the file of conflicts: `take` is "restored", "application" or, of a column,
-// {"value": text or null}; the rest of the file is not read. Each conflict is applied once, however often the file is
-// given. Throws kBadResolutions, and what the server says of a value that it refuses; then nothing is changed. So does
-// a crash: all of the file is one transaction.
+// {"value": text or null}; all else must be as the restored server has it, or the file is of another one. Each conflict
+// is applied once, however often the file is given. Throws kBadResolutions, and what the server says of a value that it
+// refuses; then nothing is changed. So does a crash: all of the file is one transaction.
 struct Resolved {
   std::int64_t applied = 0;
   std::int64_t before = 0;  // by an earlier call; what it took stays

@@ -10,44 +10,48 @@ namespace salvage {
 namespace {
 
 struct Sequence {
-  std::string name;
-  std::int64_t last = 0;
+  std::string name;  // quoted
   std::int64_t increment = 1;
+  bool cycles = false;
+  std::int64_t last = 0;
+  bool called = false;  // else `last` is the next value
+
+  [[nodiscard]] bool IsBeyond(const Sequence& other) const {
+    const std::int64_t next = called ? last + increment : last;
+    const std::int64_t others_next = other.called ? other.last + increment : other.last;
+    if (cycles) return next != others_next;
+    return increment > 0 ? next > others_next : next < others_next;
+  }
 };
 
 std::map<std::int64_t, Sequence> ReadSequences(pg::Connection& connection) {
   std::map<std::int64_t, Sequence> sequences;
   const pg::Result rows = connection.Query(std::string(sql_text::kReadSequences));
   for (int row = 0; row < rows.rows(); ++row) {
-    sequences[rows.Int(row, 0)] = {rows.Text(row, 1), rows.Int(row, 2), rows.Int(row, 3)};
+    Sequence sequence{.name = rows.Text(row, 1), .increment = rows.Int(row, 2), .cycles = rows.Bool(row, 3)};
+    const pg::Result state = connection.Query(fmt::format("SELECT last_value, is_called FROM {}", sequence.name));
+    sequence.last = state.Int(0, 0);
+    sequence.called = state.Bool(0, 1);
+    sequences.emplace(rows.Int(row, 0), std::move(sequence));
   }
   return sequences;
 }
 
-bool IsBeyond(const Sequence& one, const std::optional<Sequence>& other) {
-  if (!other) return true;
-  return one.increment > 0 ? one.last > other->last : one.last < other->last;
-}
-
+// By OID: a sequence may be called otherwise on the old server by now.
 std::int64_t CarryFromOld(pg::Connection& restored, pg::Connection& old_server) {
-  const std::map<std::int64_t, Sequence> here = ReadSequences(restored);
+  const std::map<std::int64_t, Sequence> old = ReadSequences(old_server);
   std::int64_t carried = 0;
-  for (const auto& [oid, sequence] : ReadSequences(old_server)) {
-    const auto known = here.find(oid);
-    if (!IsBeyond(sequence, known == here.end() ? std::nullopt : std::optional(known->second))) continue;
-    // Its name on the restored server: it may be called otherwise on the old one by now.
-    const pg::Result name = restored.Query(
-        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = "
-        "c.relnamespace "
-        "WHERE c.oid = $1::int8::oid AND c.relkind = 'S'",
-        {std::to_string(oid)});
-    if (name.rows() == 0) continue;
-    restored.Query("SELECT setval($1::text::regclass, $2::int8)", {name.Text(0, 0), std::to_string(sequence.last)});
+  for (const auto& [oid, here] : ReadSequences(restored)) {
+    const auto there = old.find(oid);
+    if (there == old.end() || !there->second.IsBeyond(here)) continue;
+    restored.Query("SELECT setval($1::text::regclass, $2::int8, $3::bool)",
+                   {here.name, std::to_string(there->second.last), there->second.called ? "t" : "f"});
     ++carried;
   }
   return carried;
 }
 
+// Beyond all values of the columns that own them.
 std::int64_t CarryFromColumns(pg::Connection& restored, const Targets& targets,
                               const std::vector<std::int64_t>& tables) {
   std::int64_t carried = 0;
@@ -58,8 +62,11 @@ std::int64_t CarryFromColumns(pg::Connection& restored, const Targets& targets,
       if (column.sequence.empty()) continue;
       const pg::Result set = restored.Query(
           fmt::format(
-              "SELECT setval($1::text::regclass, m.most) FROM (SELECT max({})::int8 AS most FROM {}) AS m, {} AS s "
-              "WHERE m.most > s.last_value OR m.most = s.last_value AND NOT s.is_called",
+              "SELECT setval($1::text::regclass, m.most) FROM (SELECT CASE WHEN p.seqincrement > 0 THEN max(t.{0}) "
+              "ELSE min(t.{0}) END::int8 AS most, p.seqincrement > 0 AS up FROM {1} AS t, pg_sequence AS p "
+              "WHERE p.seqrelid = $1::text::regclass GROUP BY p.seqincrement) AS m, {2} AS s "
+              "WHERE CASE WHEN m.up THEN m.most > s.last_value ELSE m.most < s.last_value END "
+              "OR m.most = s.last_value AND NOT s.is_called",
               pg::Ident(column.name), table->From(), column.sequence),
           {column.sequence});
       carried += set.rows();

@@ -11,6 +11,7 @@
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/conflict.h"
+#include "salvage/quiet.h"
 #include "salvage/results.h"
 #include "salvage/sql_text.h"
 
@@ -103,7 +104,8 @@ std::string ReferredTo(const ForeignKey& key) {
 
 class TakingBack {
  public:
-  TakingBack(pg::Connection& restored, std::map<std::int64_t, TableOutcome>& done) : restored_(restored), done_(done) {}
+  TakingBack(pg::Connection& restored, std::map<std::int64_t, TableOutcome>& done)
+      : restored_(restored), done_(done), quiet_(restored) {}
 
   // True: something was taken back, which may have left others behind.
   bool Round(const std::vector<ForeignKey>& keys) {
@@ -115,6 +117,8 @@ class TakingBack {
     }
     return taken_ > before;
   }
+
+  void End() { quiet_.End(); }
 
   void Record(const ForeignKey& key, const Table& table, const base::Json& conflict) {
     restored_.Query("INSERT INTO switchback_salvage.conflict (relation, identity, body) VALUES ($1, $2, $3)",
@@ -132,6 +136,7 @@ class TakingBack {
   }
 
   void TakeBack(const ForeignKey& key, const Table& table, char op, std::int64_t n) {
+    quiet_.Add(table);
     if (!UndoResult(restored_, table, op, n)) return;
     const Withdrawn row = Withdraw(restored_, table, op, n, ConflictKind::kForeignKey, key.name);
     Record(key, table, row.conflict);
@@ -146,6 +151,7 @@ class TakingBack {
 
   pg::Connection& restored_;
   std::map<std::int64_t, TableOutcome>& done_;
+  Quiet quiet_;
   std::int64_t taken_ = 0;
 };
 
@@ -168,6 +174,7 @@ std::int64_t TakeBackOrphans(pg::Connection& restored, const Targets& targets, c
           .Query(
               "SELECT count(*) FROM switchback_salvage.conflict WHERE starts_with(identity, 'key ') AND taken IS NULL")
           .Int(0, 0);
+  taking.End();
   base::Failpoint(base::FailpointId::kSalvageBeforeKeys);
   transaction.Commit();
   return left;

@@ -9,7 +9,8 @@ SELECT c.oid::int8 AS relation,
        COALESCE(pg_catalog.array_position((k.indkey::int2[])[0:k.indnkeyatts - 1], a.attnum), 0)::int8 AS key_place,
        EXISTS (SELECT FROM pg_catalog.pg_index AS u
                 WHERE u.indrelid = c.oid AND u.indisunique AND a.attnum = ANY (u.indkey)) AS in_unique,
-       pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname) AS sequence
+       pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname) AS sequence,
+       COALESCE(k.indnkeyatts, 0)::int8 AS key_size
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -19,6 +20,6 @@ SELECT c.oid::int8 AS relation,
        AND (i.indisreplident OR i.indisprimary AND c.relreplident <> 'i')
      LIMIT 1) AS k ON true
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
-   AND n.nspname <> 'information_schema' AND n.nspname !~ '^(pg_|switchback$|switchback_)'
+   AND n.nspname <> 'information_schema' AND n.nspname !~ '^(pg_|switchback$|switchback_retired$|switchback_salvage$)'
    AND a.attgenerated = ''
  ORDER BY c.oid, a.attnum

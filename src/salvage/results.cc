@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "pg/copy.h"
 #include "salvage/conflict.h"
+#include "salvage/exchange.h"
 #include "salvage/refusals.h"
 
 namespace salvage {
@@ -23,17 +24,12 @@ std::vector<std::string> Elements(const std::string& array, std::size_t count) {
   return elements;
 }
 
-// Of an array of texts that is a whole row: `column` as a value of its type.
-std::string Cast(const Table& table, const std::string& row, std::size_t column) {
-  return fmt::format("({}[{}])::{}", row, column + 1, table.columns[column].type);
-}
-
 std::string InsertFrom(const Table& table, const std::string& row, const std::string& from) {
   std::vector<std::string> names;
   std::vector<std::string> values;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     names.push_back(pg::Ident(table.columns[i].name));
-    values.push_back(Cast(table, row, i));
+    values.push_back(CastOf(table, row, i));
   }
   return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}", table.name.Sql(), Joined(names),
                      Joined(values), from);
@@ -45,7 +41,7 @@ std::string UpdateFrom(const Table& table, const std::set<std::size_t>& columns,
   std::vector<std::string> parts;
   for (const std::size_t i : columns) {
     parts.push_back(fmt::format("{0} = CASE substr(r.changed, {1}, 1) WHEN '1' THEN {2} ELSE t.{0} END",
-                                pg::Ident(table.columns[i].name), i + 1, Cast(table, row, i)));
+                                pg::Ident(table.columns[i].name), i + 1, CastOf(table, row, i)));
   }
   return fmt::format("UPDATE {} AS t SET {} FROM {} AND {}", table.From(), Joined(parts), from, key);
 }
@@ -109,7 +105,7 @@ std::string UndoInsertsSql(const Table& table) {
   std::vector<std::string> wanted;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     here.push_back("t." + pg::Ident(table.columns[i].name));
-    wanted.push_back(Cast(table, "r.v", i));
+    wanted.push_back(CastOf(table, "r.v", i));
   }
   return fmt::format(
       "WITH wanted AS (SELECT ROW({0})::text AS image, count(*) AS n FROM {1} AS r GROUP BY 1), "
@@ -123,6 +119,10 @@ std::string UndoInsertsSql(const Table& table) {
 }  // namespace
 
 std::string ResultsOf(const Table& table) { return fmt::format("switchback_salvage.result_{}", table.oid); }
+
+std::string CastOf(const Table& table, const std::string& row, std::size_t column) {
+  return fmt::format("({}[{}])::{}", row, column + 1, table.columns[column].type);
+}
 
 void MakeResults(pg::Connection& restored, const Table& table) {
   restored.Exec(fmt::format(
@@ -143,7 +143,7 @@ std::string KeyIs(const Table& table, const std::string& key) {
 std::string KeyIsIn(const Table& table, const std::string& row) {
   std::vector<std::string> parts;
   for (const std::size_t place : table.key) {
-    parts.push_back(fmt::format("t.{} = {}", pg::Ident(table.columns[place].name), Cast(table, row, place)));
+    parts.push_back(fmt::format("t.{} = {}", pg::Ident(table.columns[place].name), CastOf(table, row, place)));
   }
   return parts.empty() ? "false" : Joined(parts, " AND ");
 }
@@ -182,10 +182,12 @@ bool UndoResults(pg::Connection& restored, const Table& table) {
     if (most.Int(0, 1) == 0) continue;
     const std::string sql = UndoSql(table, op, ChangedIn(restored, table, 1, most.Int(0, 0)));
     std::int64_t done = 0;
-    const auto refused = RunAllBut(restored, most.Int(0, 0), [&](std::int64_t first, std::int64_t last) {
+    auto refused = RunAllBut(restored, most.Int(0, 0), [&](std::int64_t first, std::int64_t last) {
       done += restored.Query(sql, {std::to_string(first), std::to_string(last)}).affected();
     });
-    if (!refused.empty() || done != most.Int(0, 1)) return false;
+    const auto alone = static_cast<std::int64_t>(refused.size());
+    if (op == 'U') Exchange(restored, table, "r.restored", KeyIsIn(table, "r.v"), refused);
+    if (!refused.empty() || done + alone != most.Int(0, 1)) return false;
   }
   return true;
 }

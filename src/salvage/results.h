@@ -24,6 +24,9 @@ void MakeResults(pg::Connection& restored, const Table& table);
 std::string KeyIs(const Table& table, const std::string& key);
 std::string KeyIsIn(const Table& table, const std::string& row);
 
+// Of an array of texts that is a whole row: `column` as a value of its type.
+std::string CastOf(const Table& table, const std::string& row, std::size_t column);
+
 // Does the results from $1 to $2 of an `op`; `changed`: the columns that any of them writes.
 std::string DoResults(const Table& table, char op, const std::set<std::size_t>& changed);
 

@@ -36,6 +36,12 @@ pg::Connection Open(const std::string& restored) {
   return connection;
 }
 
+Targets TargetsOf(pg::Connection& restored, const Options& options) {
+  Targets targets = ReadTargets(restored, options.plan, options.rewritten);
+  if (options.old_server != nullptr) AddPartitions(targets, *options.old_server);
+  return targets;
+}
+
 // Pairs live in functions of schema switchback, which the restored server does not have yet.
 void MakeTransforms(pg::Connection& restored, const plan::Plan& plan) {
   restored.Exec("CREATE SCHEMA IF NOT EXISTS switchback");
@@ -78,12 +84,14 @@ Account StageAll(pg::Connection& restored, const Options& options, const Targets
     return *std::move(staged);
   }
   std::map<std::int64_t, pg::Lsn> done = DoneThrough(restored);
+  std::vector<const Table*> again;
   stream::Reader reader = options.open();
   for (const std::int64_t oid : WrittenSince(reader, targets, done)) {
-    Tell(options, "putting back " + targets.Find(oid)->name.Text());
-    Reopen(restored, *targets.Find(oid));
+    again.push_back(targets.Find(oid));
+    Tell(options, "putting back " + again.back()->name.Text());
     done.erase(oid);
   }
+  Reopen(restored, again);
   StageRequest request{.open = options.open, .from = options.from, .targets = targets};
   for (const auto& [oid, through] : done) request.keep.insert(oid);
   request.progress = [&](std::int64_t changes) { Tell(options, fmt::format("staged {}", changes)); };
@@ -107,14 +115,6 @@ std::map<std::int64_t, TableOutcome> Done(pg::Connection& restored) {
     done[rows.Int(row, 0)] = OutcomeFromJson(base::Json::parse(rows.Text(row, 1)));
   }
   return done;
-}
-
-// A conflict without what a person decides of it.
-std::string ContentOf(base::Json conflict) {
-  if (!conflict.is_object()) return "";
-  conflict.erase("id");
-  conflict.erase("take");
-  return conflict.dump(-1, ' ', false, base::Json::error_handler_t::replace);
 }
 
 base::Json FormerConflicts(const std::filesystem::path& file) {
@@ -167,7 +167,7 @@ std::int64_t Report::Skipped() const {
 
 Report Salvage(const Options& options) {
   pg::Connection restored = Open(options.restored);
-  const Targets targets = ReadTargets(restored, options.plan, options.rewritten);
+  const Targets targets = TargetsOf(restored, options);
   Report report;
   const auto began = Clock::now();
   report.account = StageAll(restored, options, targets);
@@ -199,14 +199,16 @@ Report Salvage(const Options& options) {
 
 void RequireOpen(const Options& options) {
   pg::Connection restored = Open(options.restored);
-  const Targets targets = ReadTargets(restored, options.plan, {});
+  const Targets targets = TargetsOf(restored, options);
   stream::Reader reader = options.open();
-  for (const std::int64_t oid : WrittenSince(reader, targets, DoneThrough(restored))) {
-    RefuseDecided(restored, *targets.Find(oid));
-  }
+  std::vector<const Table*> again;
+  for (const std::int64_t oid : WrittenSince(reader, targets, DoneThrough(restored)))
+    again.push_back(targets.Find(oid));
+  RefuseDecided(restored, again);
 }
 
-Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file) {
+Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file,
+                 const std::filesystem::path& conflicts) {
   pg::Connection connection = Open(restored);
   base::Json decisions;
   try {
@@ -214,7 +216,9 @@ Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std:
   } catch (const base::Json::exception& error) {
     throw base::Error(base::Code::kBadResolutions, fmt::format("{} is no JSON", file.string())).Detail(error.what());
   }
-  return ApplyResolutions(connection, ReadTargets(connection, plan, {}), decisions);
+  const Resolved resolved = ApplyResolutions(connection, ReadTargets(connection, plan, {}), decisions);
+  WriteConflicts(connection, conflicts);
+  return resolved;
 }
 
 base::Json ToJson(const Report& report) {

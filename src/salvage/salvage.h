@@ -59,7 +59,9 @@ Report Salvage(const Options& options);
 // Throws kSalvageDone where Salvage would for a table's decisions.
 void RequireOpen(const Options& options);
 
-// See salvage::ApplyResolutions in conflict.h; `file` is the one that Salvage wrote.
-Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file);
+// See salvage::ApplyResolutions in conflict.h; `file` is a copy of the one that Salvage wrote, or itself: then
+// `conflicts`, which keeps only those that are not decided.
+Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file,
+                 const std::filesystem::path& conflicts);
 
 }  // namespace salvage

@@ -61,6 +61,7 @@ const Table* Targets::Find(std::int64_t oid) const {
 Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std::set<std::int64_t>& unseen) {
   Targets targets;
   std::map<std::int64_t, std::map<std::int64_t, std::size_t>> keys;
+  std::map<std::int64_t, std::int64_t> key_sizes;
   const pg::Result rows = restored.Query(std::string(sql_text::kReadColumns));
   for (int row = 0; row < rows.rows(); ++row) {
     std::shared_ptr<Table>& table = targets.tables[rows.Int(row, 0)];
@@ -77,6 +78,7 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
       }
     }
     if (const std::int64_t place = rows.Int(row, 7); place > 0) keys[table->oid][place] = table->columns.size();
+    key_sizes[table->oid] = rows.Int(row, 10);
     table->columns.push_back({.name = rows.Text(row, 4),
                               .type = rows.Text(row, 5),
                               .type_oid = static_cast<std::uint32_t>(rows.Int(row, 6)),
@@ -84,6 +86,8 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
                               .sequence = rows.Text(row, 9)});
   }
   for (const auto& [oid, places] : keys) {
+    // A column that is generated is no value of its own, and the stream does not have it.
+    if (static_cast<std::int64_t>(places.size()) != key_sizes[oid]) continue;
     for (const auto& [place, column] : places) targets.tables[oid]->key.push_back(column);
   }
   const pg::Result partitions = restored.Query(std::string(sql_text::kReadPartitions));
@@ -94,6 +98,14 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     targets.tables[partitions.Int(row, 0)] = root->second;
   }
   return targets;
+}
+
+void AddPartitions(Targets& targets, pg::Connection& old_server) {
+  const pg::Result partitions = old_server.Query(std::string(sql_text::kReadPartitions));
+  for (int row = 0; row < partitions.rows(); ++row) {
+    const auto root = targets.tables.find(partitions.Int(row, 1));
+    if (root != targets.tables.end()) targets.tables.try_emplace(partitions.Int(row, 0), root->second);
+  }
 }
 
 bool HasTypes(pg::Connection& restored, const plan::Pair& pair) {

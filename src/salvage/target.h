@@ -48,6 +48,9 @@ struct Targets {
 // `unseen`: OIDs of tables that were rewritten on the old server since.
 Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std::set<std::int64_t>& unseen);
 
+// Partitions that were made since, whose rows belong to a root that the restored server has.
+void AddPartitions(Targets& targets, pg::Connection& old_server);
+
 // Where a table's description in the stream has what is needed.
 struct Shape {
   static constexpr int kNowhere = -1;

@@ -1,0 +1,159 @@
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "recover/salvage_story.h"
+
+// What a session that fires no triggers would get wrong, and what has no plain key.
+namespace recover {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+constexpr const char* kCorners = R"(
+CREATE SCHEMA switchback_app;
+CREATE TABLE switchback_app.setting(id int PRIMARY KEY, v text);
+INSERT INTO switchback_app.setting VALUES (1, 'old');
+CREATE TABLE public.amount(k numeric PRIMARY KEY, v text);
+INSERT INTO public.amount VALUES (1.0, 'old'), (2.50, 'old');
+CREATE TABLE public.seat(id int PRIMARY KEY, place int UNIQUE, later int UNIQUE DEFERRABLE INITIALLY DEFERRED,
+                         hours int4range, EXCLUDE USING gist (hours WITH &&) DEFERRABLE);
+INSERT INTO public.seat SELECT g, g, g, int4range(g * 10, g * 10 + 5) FROM generate_series(1, 10) AS g;
+CREATE TABLE public.half(a int, g int GENERATED ALWAYS AS (a + 1) STORED, v text, PRIMARY KEY (a, g));
+INSERT INTO public.half (a, v) VALUES (1, 'old');
+CREATE TABLE public.seen(id serial PRIMARY KEY, what text);
+CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO public.seen (what) VALUES (TG_TABLE_NAME || ' ' || NEW.id); RETURN NEW; END $$;
+CREATE TRIGGER see AFTER UPDATE ON public.seat FOR EACH ROW EXECUTE FUNCTION public.see();
+ALTER TABLE public.seat ENABLE ALWAYS TRIGGER see;
+CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.line := 'touched'; RETURN NEW; END $$;
+CREATE TRIGGER touch BEFORE UPDATE ON public.entry_1 FOR EACH ROW EXECUTE FUNCTION public.touch();
+ALTER TABLE public.entry_1 ENABLE REPLICA TRIGGER touch;
+CREATE SEQUENCE public.round CYCLE MAXVALUE 10;
+CREATE SEQUENCE public.down INCREMENT -1 MINVALUE -1000 START -1;
+SELECT setval('public.round', 8);
+)";
+
+class CornersTest : public SalvageStory {
+ protected:
+  void SetUp() override {
+    source_.Exec(kCorners);
+    SalvageStory::SetUp();
+  }
+
+  static std::string Ask(pg::Connection& server, const std::string& sql) { return server.Query(sql).Text(0, 0); }
+
+  // The kinds of conflicts by table and key.
+  static std::string Kinds(const fs::path& file) {
+    std::string kinds;
+    const base::Json conflicts = base::Json::parse(base::ReadFile(file));
+    for (const base::Json& conflict : conflicts.at("conflicts")) {
+      kinds += fmt::format("{} {} {}\n", conflict.at("table")[1].get<std::string>(), conflict.at("key").dump(),
+                           conflict.at("kind").get<std::string>());
+    }
+    return kinds;
+  }
+};
+
+TEST_F(CornersTest, CarriesOverWhatConstraintsAndTriggersMakeHard) {
+  Migration("UPDATE public.seat SET later = 100 WHERE id = 1; UPDATE public.seat SET hours = '[200,205)' WHERE id = 4");
+  source_.Exec("UPDATE switchback_app.setting SET v = 'new'");
+  source_.Exec("BEGIN; DELETE FROM public.amount WHERE k = 1; INSERT INTO public.amount VALUES (1.000, 'new'); COMMIT");
+  source_.Exec("UPDATE public.amount SET k = 2.5, v = 'new' WHERE k = 2.5");
+  source_.Exec("UPDATE public.half SET v = 'new'");
+  // Rows change places: through another value, and at the end of a transaction.
+  source_.Exec(
+      "BEGIN; UPDATE public.seat SET place = -1 WHERE id = 2; UPDATE public.seat SET place = 2 WHERE id = 3;"
+      "UPDATE public.seat SET place = 3 WHERE id = 2; COMMIT");
+  source_.Exec(
+      "BEGIN; UPDATE public.seat SET id = -1 WHERE id = 5; UPDATE public.seat SET id = 5 WHERE id = 6;"
+      "UPDATE public.seat SET id = 6 WHERE id = -1; COMMIT");
+  source_.Exec(
+      "BEGIN; UPDATE public.seat SET later = 8 WHERE id = 7; UPDATE public.seat SET later = 7 WHERE id = 8; COMMIT");
+  // As restored, row 1 has the first of these values and row 4 the other.
+  source_.Exec("UPDATE public.seat SET later = 1 WHERE id = 9; UPDATE public.seat SET hours = '[41,42)' WHERE id = 10");
+  // A partition that the restored server does not have, and a table of which nobody knows what was done to its rows.
+  source_.Exec(
+      "CREATE TABLE public.entry_2 PARTITION OF public.entry FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');"
+      "INSERT INTO public.entry VALUES ('2027-05-05', 1, 'far')");
+  source_.Exec("UPDATE public.entry SET line = 'changed' WHERE id = 2");
+  source_.Exec("VACUUM FULL public.orders");
+  source_.Exec("UPDATE public.orders SET total = 11 WHERE id = 11");
+  source_.Exec(
+      "SELECT setval('public.orders_id_seq', 500, false), setval('public.round', 3), nextval('public.down'), "
+      "nextval('public.down')");
+
+  const SalvageReport done = Salvage(Restore());
+  auto restored = made_.Connect(done.restored);
+  EXPECT_EQ(Kinds(done.conflicts),
+            "orders {\"id\":\"11\"} column\n"
+            "entry {\"at\":\"2027-05-05\",\"id\":\"1\"} refused\n"
+            "seat {\"id\":\"9\"} refused\n"
+            "seat {\"id\":\"10\"} refused\n");
+  EXPECT_THAT(done.uncovered, testing::Contains(HasSubstr("public.orders was rewritten")));
+  EXPECT_EQ(done.report.Applied() + done.report.InConflict() + done.report.Skipped(), done.report.account.Changes());
+  EXPECT_EQ(done.report.account.tables.at({"public", "half"}).Skipped(), 1) << "half of its key is generated";
+  EXPECT_EQ(done.report.Skipped(), 1);
+  for (const char* sql :
+       {"SELECT v FROM switchback_app.setting", "SELECT string_agg(k || v, ' ') FROM public.amount",
+        "SELECT string_agg(place::text, ' ' ORDER BY hours) FROM public.seat WHERE id NOT IN (1, 4, 10)",
+        "SELECT string_agg(id::text, ' ' ORDER BY lower(hours)) FROM public.seat WHERE id IN (5, 6)",
+        "SELECT string_agg(what, ' ' ORDER BY id) FROM public.seen WHERE what NOT IN ('seat 1', 'seat 4')",
+        "SELECT line FROM public.entry WHERE id = 2", "SELECT last_value || ' ' || is_called FROM public.orders_id_seq",
+        "SELECT last_value || ' ' || is_called FROM public.round",
+        "SELECT last_value || ' ' || is_called FROM public.down",
+        "SELECT string_agg(tgenabled, '' ORDER BY tgname) FROM pg_trigger WHERE tgname IN ('see', 'touch')"}) {
+    EXPECT_EQ(Ask(restored, sql), Ask(source_, sql)) << sql;
+  }
+  EXPECT_EQ(Ask(restored, "SELECT string_agg(later::text, ' ' ORDER BY id) FROM public.seat WHERE id IN (1, 7, 9)"),
+            "1 8 9");
+}
+
+// Tables are done anew together or not at all; and what was decided counts for the conflicts that it was made of.
+TEST_F(CornersTest, RefusesDecisionsThatAreOfSomethingElse) {
+  Migration("UPDATE public.customer SET balance = 7 WHERE id < 4");
+  source_.Exec("UPDATE public.customer SET balance = 8 WHERE id = 2; UPDATE public.orders SET total = 8 WHERE id = 2");
+  const std::string url = Restore();
+  SalvageReport done = Salvage(url);
+  ASSERT_EQ(Kinds(done.conflicts), "customer {\"id\":\"2\"} column\n");
+  journal::Journal journal = journal::Journal::Open(state_);
+  const fs::path decided = made_.workspace.path() / "decided.json";
+  base::Json file = base::Json::parse(base::ReadFile(done.conflicts));
+  const auto resolve = [&](const base::Json& with) {
+    base::WriteFile(decided, with.dump());
+    try {
+      return fmt::format("{} applied", Resolve(Options(), url, decided, journal).applied);
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::Code::kBadResolutions);
+      return error.message() + " " + error.detail();
+    }
+  };
+  for (const base::Json& wrong : {base::Json("1"), base::Json(2)}) {
+    base::Json other = file;
+    other["version"] = wrong;
+    EXPECT_THAT(resolve(other), HasSubstr("version"));
+  }
+  base::Json another = file;
+  another["conflicts"][0]["application"] = "9";
+  EXPECT_THAT(resolve(another), HasSubstr("not of its last salvage"));
+  file["conflicts"][0]["take"] = {{"value", "many"}};
+  EXPECT_THAT(resolve(file), testing::AllOf(HasSubstr(R"(public.customer {"id":"2"})"), HasSubstr("many")));
+  file["conflicts"][0]["take"] = "application";
+  EXPECT_EQ(resolve(file), "1 applied");
+  EXPECT_EQ(Kinds(done.conflicts), "") << "only what is left to decide stays in the file";
+
+  source_.Exec("UPDATE public.orders SET total = 9 WHERE id = 2; UPDATE public.customer SET balance = 9 WHERE id = 2");
+  try {
+    Salvage(url);
+    ADD_FAILURE();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Code::kSalvageDone);
+  }
+  auto restored = made_.Connect(url);
+  EXPECT_EQ(Ask(restored, "SELECT total FROM public.orders WHERE id = 2"), "8") << "not put back";
+}
+
+}  // namespace
+}  // namespace recover
