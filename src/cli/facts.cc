@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
+#include "cli/aftermath.h"
 #include "cli/audit.h"
 #include "cli/plan_file.h"
 #include "cli/provider.h"
@@ -85,6 +86,13 @@ gate::StreamFact StreamFact(Work& work, const backup::BackupProvider* provider) 
   return fact;
 }
 
+gate::FenceFact FenceFact(Work& work) {
+  gate::FenceFact fact{.tables = salvage::LookAtFence(work.connection()).tables};
+  const std::optional<Aftermath::Moment> cut_over = ReadAftermath(work.journal()).cut_over;
+  if (fact.tables > 0 && cut_over) fact.new_server = cut_over->url;
+  return fact;
+}
+
 // True where a step of the run ever ended, be it taken back since: undo leaves retired columns behind, so the release
 // no longer compiles to the plan that it was opened with.
 bool EverMoved(const journal::Journal& journal) {
@@ -147,6 +155,7 @@ gate::Facts CollectFacts(Context& context, Work& work) {
   facts.footprint =
       gate::FootprintFact{.steps = audits.steps, .alarms = audits.alarms, .not_evidenced = audits.not_evidenced};
   facts.loss = auditor.Loss(provider.get());
+  facts.fence = FenceFact(work);
   return facts;
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "cli/aftermath.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/forward.h"
@@ -193,12 +194,34 @@ Outcome LiftFence(Context& context, journal::Journal& journal) {
                               : fmt::format("applications can write to {} tables of the old server again", tables)};
 }
 
+// The old server is fenced, and what it has is on this restored one.
+bool IsCutOver(const recover::SalvageOptions& options, const std::string& restored, const journal::Journal& journal) {
+  const std::optional<Aftermath::Moment> cut_over = ReadAftermath(journal).cut_over;
+  if (!cut_over || cut_over->url != pg::Redacted(restored)) return false;
+  pg::Connection server = pg::Connection::Open({.conninfo = *options.conninfo});
+  return salvage::LookAtFence(server).tables > 0;
+}
+
+// Tables that somebody made behind the fence: what applications write to them is on the old server alone.
+void AddMadeSince(const recover::SalvageOptions& options, const salvage::Fence& fence, Outcome& outcome) {
+  base::Json made = base::Json::array();
+  pg::Connection server = pg::Connection::Open({.conninfo = *options.conninfo});
+  for (const std::string& table : salvage::LookAtFence(server).open) {
+    if (std::find(fence.open.begin(), fence.open.end(), table) != fence.open.end()) continue;
+    made.push_back(table);
+    outcome.text += fmt::format("\n  not read-only: {}, made since; `switchback restore {} --cut-over` fences it too",
+                                table, options.plan.release);
+  }
+  outcome.result["cut_over"]["made_since"] = made;
+}
+
 void AddCutOver(Context& context, const recover::SalvageOptions& options, const std::string& restored,
                 journal::Journal& journal, Outcome& outcome) {
   const recover::CutOverReport done = recover::CutOver(options, PatienceOf(context), restored, journal);
   outcome.result["salvage"] = recover::ToJson(done.salvaged);
   outcome.result["cut_over"] = recover::ToJson(done);
   outcome.text += (outcome.text.empty() ? "" : "\n") + Show(done);
+  AddMadeSince(options, done.fence, outcome);
   outcome.next = NextOf(done.salvaged, fmt::format("move the applications to {}, with the code of that time",
                                                    pg::Redacted(done.salvaged.restored)));
 }
@@ -211,7 +234,8 @@ void AddSalvage(Context& context, const std::string& restored, journal::Journal&
   const recover::SalvageReport salvaged = recover::Salvage(options, restored, journal);
   outcome.result["salvage"] = recover::ToJson(salvaged);
   outcome.text += (outcome.text.empty() ? "" : "\n") + Show(salvaged);
-  outcome.next = salvaged.old_server_answered
+  const bool to_fence = salvaged.old_server_answered && !IsCutOver(options, restored, journal);
+  outcome.next = to_fence
                      ? fmt::format(
                            "switchback restore {} --cut-over: it ends the applications' writes to the old server and "
                            "carries over the last",

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/unfinished.h"
+#include "cli/aftermath.h"
 #include "cli/audit.h"
 #include "cli/commands.h"
 #include "cli/context.h"
@@ -139,6 +140,18 @@ void AddAudits(pg::Connection& connection, const journal::Journal& journal, cons
   if (!slot->soon_lost.empty()) standing.detail += "\n  stream: soon lost: " + slot->soon_lost;
 }
 
+// What came of a restore. Behind a fence nothing of the release is next.
+void AddAftermath(pg::Connection& connection, const std::string& release, const journal::Journal& journal,
+                  Standing& standing) {
+  const Aftermath aftermath = ReadAftermath(journal);
+  const salvage::FenceNow fence = salvage::LookAtFence(connection);
+  standing.facts.update(AftermathFacts(aftermath, fence));
+  standing.detail += ShowAftermath(aftermath, fence);
+  if (fence.tables == 0) return;
+  standing.line += "; applications cannot write here";
+  standing.next = NextBehindFence(release, aftermath);
+}
+
 // What only a look at the backups and at this machine can tell.
 void AddCheckpointState(Context& context, const std::filesystem::path& state, Standing& standing) {
   std::error_code ignored;
@@ -186,6 +199,7 @@ Standing Look(const release::Project& project, const release::Release& release, 
             ArchiveServes(directory, ProviderIfAny(project.environment).get()), standing);
   standing.next = NextCommand(release, *plan, journal, position);
   AddDrift(*connection, *plan, position, standing);
+  AddAftermath(*connection, release.name, journal, standing);
   return standing;
 }
 

@@ -295,13 +295,31 @@ Check LossCheck(const Policy&, const Facts& facts, Phase) {
   return {id, Result::kSkipped, fmt::format("{}{} Not evidenced: {}.", text, takes, Listed(open)), ""};
 }
 
+// A server that its applications leave is not changed any more.
+Check FenceCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "fence";
+  if (!facts.fence) {
+    return {id, Result::kMissing, "It is not known whether the fence of a cut-over stands.",
+            "See that the database answers."};
+  }
+  if (facts.fence->tables == 0) return Pass(id, "No fence of a cut-over stands.");
+  const std::string read_only = fmt::format("{} tables are read-only", facts.fence->tables);
+  return {id, Result::kFail,
+          facts.fence->new_server.empty()
+              ? read_only + ": the fence of a cut-over stands."
+              : fmt::format("{}: their applications move to {}.", read_only, facts.fence->new_server),
+          fmt::format("Where applications are to stay on this server, and did not write to the new one, `switchback "
+                      "restore {} --lift-fence` lets them write again.",
+                      facts.release)};
+}
+
 constexpr std::array kTable = {
     CheckRow{Phase::kExpand, CheckpointCheck}, CheckRow{Phase::kExpand, PlanCheck},
     CheckRow{Phase::kExpand, TargetCheck},     CheckRow{Phase::kExpand, ObjectsCheck},
     CheckRow{Phase::kExpand, OwnerCheck},      CheckRow{Phase::kExpand, ReturnCheck},
     CheckRow{Phase::kExpand, InvariantsCheck}, CheckRow{Phase::kContract, UnconvertedCheck},
     CheckRow{Phase::kExpand, StreamCheck},     CheckRow{Phase::kExpand, FootprintCheck},
-    CheckRow{Phase::kExpand, LossCheck},
+    CheckRow{Phase::kExpand, LossCheck},       CheckRow{Phase::kExpand, FenceCheck},
 };
 
 }  // namespace

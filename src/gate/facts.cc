@@ -44,6 +44,7 @@ Json Of(const StreamFact& value) {
 Json Of(const FootprintFact& value) {
   return {{"steps", value.steps}, {"alarms", value.alarms}, {"not_evidenced", value.not_evidenced}};
 }
+Json Of(const FenceFact& value) { return {{"tables", value.tables}, {"new_server", value.new_server}}; }
 Json Of(const LossFact& value) {
   const auto time = [](const std::optional<base::Time>& at) { return at ? Json(base::FormatTime(*at)) : Json(); };
   Json tables = Json::array();
@@ -119,6 +120,10 @@ void Read(const Json& json, FootprintFact& value) {
   json.at("alarms").get_to(value.alarms);
   json.at("not_evidenced").get_to(value.not_evidenced);
 }
+void Read(const Json& json, FenceFact& value) {
+  json.at("tables").get_to(value.tables);
+  json.at("new_server").get_to(value.new_server);
+}
 void Read(const Json& json, LossFact& value) {
   const auto time = [&json](const char* key) {
     return json.at(key).is_null() ? std::optional<base::Time>() : base::ParseTime(json.at(key).get<std::string>());
@@ -169,6 +174,7 @@ void EachFact(FactsType& facts, const Visit& visit) {
   visit("stream", facts.stream);
   visit("footprint", facts.footprint);
   visit("loss", facts.loss);
+  visit("fence", facts.fence);
 }
 
 }  // namespace

@@ -92,6 +92,12 @@ struct LossFact {
   std::optional<std::chrono::milliseconds> restore_takes = {};  // as it was measured; nothing: it was not
 };
 
+// The fence of a cut-over, which refuses every write to the applications' tables.
+struct FenceFact {
+  std::int64_t tables = 0;      // that are fenced; 0: none stands
+  std::string new_server = {};  // to which was cut over, as a URL without a password; empty: that did not end
+};
+
 // What is known at one moment. What is absent was not found out; it never counts as good.
 struct Facts {
   base::Time now;
@@ -122,6 +128,7 @@ struct Facts {
   std::optional<StreamFact> stream;
   std::optional<FootprintFact> footprint;
   std::optional<LossFact> loss;
+  std::optional<FenceFact> fence;
 };
 
 base::Json ToJson(const Policy& policy);

@@ -40,6 +40,7 @@ Facts Good() {
   facts.invariants = {InvariantFact{"orders", "0", true, "0", ""}};
   facts.unconverted = UnconvertedFact{};
   facts.stream = StreamFact{.has_slot = true};
+  facts.fence = FenceFact{};
   facts.footprint = FootprintFact{.steps = 3, .alarms = {}, .not_evidenced = {}};
   facts.loss = LossFact{.transactions = 12,
                         .first = facts.now - minutes(9),
@@ -225,7 +226,17 @@ const States kLoss = {
     {"in part", Result::kSkipped, [](Facts& f) { f.loss->uncovered = {"public.log has no key"}; }},
     {"not evidenced", Result::kSkipped, [](Facts& f) { *f.loss = {.not_evidenced = "the slot is lost"}; }},
 };
+const States kFence = {
+    {"good", Result::kPass, [](Facts&) {}},
+    {"not looked at", Result::kMissing, [](Facts& f) { f.fence.reset(); }},
+    {"stands", Result::kFail, [](Facts& f) { f.fence->tables = 3; }},
+    {"cut over", Result::kFail,
+     [](Facts& f) {
+       *f.fence = {3, "postgresql://new/shop"};
+     }},
+};
 const std::map<std::string, States> kAll = {
+    {"fence", kFence},
     {"loss", kLoss},
     {"stream", kStream},
     {"footprint", kFootprint},
@@ -293,6 +304,15 @@ TEST(Gate, SaysWhatTheAccountIsEvidencedByAndHowFar) {
               AllOf(HasSubstr("from the archive instead"), HasSubstr("not evidenced before")));
   EXPECT_TRUE(FactsFromJson(ToJson(facts)).stream->archive);
   EXPECT_EQ(FactsFromJson(ToJson(facts)).loss->note, facts.loss->note);
+}
+
+TEST(Gate, SaysWhereTheApplicationsOfAFencedServerMoveTo) {
+  Facts facts = GoodMidway();
+  *facts.fence = {3, "postgresql://new/shop"};
+  const Verdict verdict = Decide(kPolicy, facts, Phase::kContract);
+  EXPECT_EQ(verdict.exit, base::Exit::kNoGo);
+  EXPECT_THAT(Find(verdict, "fence")->reason, HasSubstr("postgresql://new/shop"));
+  EXPECT_THAT(Refusal(verdict).hint(), HasSubstr("switchback restore 20261122-names --lift-fence"));
 }
 
 TEST(Gate, EveryCheckOfTheTableIsCovered) {

@@ -73,8 +73,10 @@ std::string BlockerText(const base::Json& blocker) {
   const auto user = blocker.at("user").get<std::string>();
   if (blocker.at("gid").is_string()) {
     const auto gid = blocker.at("gid").get<std::string>();
-    return fmt::format("the prepared transaction {} (user {}, prepared {} ago)\n  ROLLBACK PREPARED {};", gid, user,
-                       how_long, Literal(gid));
+    return fmt::format(
+        "the prepared transaction {} (user {}, prepared {} ago); who knows its outcome ends it\n"
+        "  COMMIT PREPARED {};\n  ROLLBACK PREPARED {};",
+        gid, user, how_long, Literal(gid), Literal(gid));
   }
   const auto pid = blocker.at("pid").get<std::int64_t>();
   const auto state = blocker.at("state").get<std::string>();

@@ -131,7 +131,7 @@ TEST_F(Locks, APreparedTransactionIsNamedWhenTheStepGivesUp) {
   connection.Exec("ROLLBACK PREPARED 'gid'");
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code(), Code::kLockGivenUp);
-  EXPECT_THAT(error->detail(), HasSubstr("ROLLBACK PREPARED 'gid';"));
+  EXPECT_THAT(error->detail(), HasSubstr("COMMIT PREPARED 'gid';\n  ROLLBACK PREPARED 'gid';"));
   EXPECT_TRUE(Last("ended").is_null());
 }
 

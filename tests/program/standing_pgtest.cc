@@ -2,7 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <thread>
+
 #include "base/file.h"
+#include "base/process.h"
 #include "needs_programs.h"
 #include "served_project.h"
 
@@ -38,6 +42,14 @@ class Standing : public testing::Test {
     const base::Json said = project_.On(words);
     EXPECT_EQ(said["exit"], exit) << words.front() << "\n" << said.dump(2);
     return said;
+  }
+  static void AwaitStop(int pid) {
+    for (int i = 0; i < 6000; ++i) {
+      const std::string text = base::ReadFileIfExists("/proc/" + std::to_string(pid) + "/stat").value_or("");
+      if (text.find(") T") != std::string::npos) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ADD_FAILURE() << "it did not stop";
   }
   std::string Status() { return project_.Say({"status", "spoil"}).out; }
   std::int64_t Streams() {
@@ -80,6 +92,52 @@ TEST_F(Standing, PurgeEndsTheWindowOfAReleaseThatHasNothingToPurge) {
   EXPECT_EQ(Streams(), 0);
   EXPECT_FALSE(std::filesystem::exists(project_.State("spoil") / "stream"));
   EXPECT_THAT(Status(), AllOf(HasSubstr("rollback window: closed"), Not(HasSubstr("stream:"))));
+}
+
+// `status` and the gate know what came of a restore: from the salvage to the fence, its end, and the decisions.
+TEST_F(Standing, ARestoreIsFollowedToTheEndOfItsCutOver) {
+  const base::Json restored = On({"restore", "spoil", "--salvage"}, 0);
+  EXPECT_THAT(restored["next"].get<std::string>(), HasSubstr("--cut-over"));
+  base::Json status = On({"status", "spoil"}, 0);
+  EXPECT_EQ(status["result"]["restored"]["url"], pg::Redacted(restored["result"]["url"].get<std::string>()));
+  EXPECT_EQ(status["result"]["salvaged"]["as_restored"], 1) << status.dump(2);
+  EXPECT_TRUE(status["result"]["fence"].is_null());
+  EXPECT_THAT(Status(), HasSubstr("1 conflicts, not decided"));
+
+  // Stopped behind the fence, while somebody makes a table.
+  base::Child cut_over =
+      base::Child::Start({.argv = {SB_PROGRAM, "restore", "spoil", "--cut-over"},
+                          .env = {{"DATABASE_URL", project_.url()}, {"SWITCHBACK_FAILPOINT", "fence.raised=stop"}},
+                          .cwd = project_.path()},
+                         project_.path() / "log");
+  AwaitStop(cut_over.pid());
+  EXPECT_THAT(Status(), AllOf(HasSubstr("read-only: 1 tables, by the fence of a cut-over that did not end"),
+                              HasSubstr("`switchback restore spoil --cut-over` goes on")));
+  project_.Connect().Exec("CREATE TABLE public.late(id int PRIMARY KEY)");
+  cut_over.Signal(SIGCONT);
+  EXPECT_EQ(cut_over.Wait(std::chrono::minutes(1)), 0);
+  EXPECT_THAT(base::ReadFile(project_.path() / "log"), HasSubstr("not read-only: public.late, made since"));
+  EXPECT_THAT(Status(), AllOf(HasSubstr("cut over: "), HasSubstr("not read-only: public.late"),
+                              HasSubstr("next: decide the conflicts")));
+  for (const char* release : {"spoil", "other"}) {
+    EXPECT_THAT(On({"gate", release}, 10)["result"]["checks"].dump(), HasSubstr("1 tables are read-only"));
+  }
+  EXPECT_THAT(On({"restore", "spoil", "--go-on"}, 0)["next"].get<std::string>(), Not(HasSubstr("--cut-over")));
+
+  const std::filesystem::path file = project_.path() / "decided.json";
+  base::Json conflicts = base::ReadJsonFile(project_.State("spoil") / "conflicts.json");
+  conflicts["conflicts"][0]["take"] = "application";
+  base::WriteFile(file, conflicts.dump());
+  On({"restore", "spoil", "--apply-resolutions", file.string()}, 0);
+  status = On({"status", "spoil"}, 0);
+  EXPECT_EQ(status["result"]["salvaged"]["as_restored"], 0);
+  EXPECT_THAT(status["next"].get<std::string>(), testing::StartsWith("move the applications to "));
+
+  On({"restore", "spoil", "--lift-fence"}, 0);
+  status = On({"status", "spoil"}, 0);
+  EXPECT_TRUE(status["result"]["fence"].is_null());
+  EXPECT_EQ(status["next"], "switchback evidence build spoil");
+  EXPECT_THAT(On({"gate", "spoil", "--for", "contract"}, 0)["result"].dump(), HasSubstr("No fence"));
 }
 
 }  // namespace
