@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 constexpr const char* kGate = "gate";
 // "GATE SEGMENT": what it asked for last and did not get, and where the gate stood then.
 constexpr const char* kAsked = "asked";
+constexpr std::chrono::seconds kSlotPatience{10};
 
 // Names of segments, and of history files, sort as the log goes on. Who asks for a segment behind the gate has replayed
 // all before it, because nothing is read ahead. A segment of the source's pg_wal is given once: it may end early, and
@@ -81,6 +82,7 @@ struct Follower::State {
   // Waits until it needs more than the gate lets through. False: it lacks the gate's own segment, or the end of it.
   bool AwaitGate() {
     const std::string open = Gate();
+    auto look = std::chrono::steady_clock::now() + kSlotPatience;
     while (true) {
       const std::string asked = base::ReadFileIfExists(job.request.directory / kAsked).value_or("");
       if (asked.starts_with(open + " ")) {
@@ -91,15 +93,39 @@ struct Follower::State {
         throw base::Error(base::Code::kRestoreFailed, "the server that replays the archive ended")
             .Detail(base::ReadFileIfExists(server->log()).value_or(""));
       }
+      if (std::chrono::steady_clock::now() >= look) {
+        RefuseDoomedSlot();
+        look += kSlotPatience;
+      }
       base::StopIfInterrupted();
       std::this_thread::sleep_for(milliseconds(2));
     }
   }
 
-  Lsn Replayed() {
-    if (!connection) connection = pg::Connection::Open({.conninfo = server->Url()});
-    return Lsn::Parse(connection->Query("SELECT pg_last_wal_replay_lsn()").Text(0, 0));
+  // The replay waits for a slot that cannot stay to be let go, and who reads from it waits for more to be replayed.
+  void RefuseDoomedSlot() {
+    bool doomed = false;
+    try {
+      doomed = Connected()
+                   .Query(
+                       "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND "
+                       "wait_event = 'ReplicationSlotDrop')")
+                   .Bool(0, 0);
+    } catch (const base::Error& error) {
+      if (error.code() == base::Code::kInterrupted) throw;
+      connection.reset();  // it takes none yet
+    }
+    if (!doomed) return;
+    throw base::Error(base::Code::kRestoreFailed, "the archive cannot be decoded to its end")
+        .Detail("the old server removed rows of its catalog that decoding needs, which it may where its slot is gone");
   }
+
+  pg::Connection& Connected() {
+    if (!connection) connection = pg::Connection::Open({.conninfo = server->Url()});
+    return *connection;
+  }
+
+  Lsn Replayed() { return Lsn::Parse(Connected().Query("SELECT pg_last_wal_replay_lsn()").Text(0, 0)); }
 
   RecoveryJob job;
   bool made = false;

@@ -118,6 +118,9 @@ std::string Show(const recover::SalvageReport& salvaged) {
   if (report.orphans > 0)
     text += fmt::format("\n  {} of them would leave a row that refers to nothing", report.orphans);
   text += fmt::format("\n  {} sequences set\n  {}{}", report.sequences, salvaged.note, Cannot(salvaged.uncovered));
+  for (const std::string& sequence : report.unread_sequences) {
+    text += fmt::format("\n  not carried over: the sequence {}, which this role may not read", sequence);
+  }
   text += NotRepeated(salvaged.unrepeated);
   if (report.later > 0) text += fmt::format("\n  {} transactions came later and are not in it", report.later);
   return text;

@@ -42,6 +42,12 @@ std::vector<std::string> Uncovered(pg::Connection& connection, const StoredTable
   return sentences;
 }
 
+Seen See(pg::Connection& connection, const std::vector<std::string>& publications) {
+  Seen seen{.tables = ReadStored(connection, publications), .uncovered = {}};
+  seen.uncovered = Uncovered(connection, seen.tables);
+  return seen;
+}
+
 std::vector<pg::QualifiedName> Rewritten(const StoredTables& before, const StoredTables& now) {
   std::vector<pg::QualifiedName> names;
   for (const auto& [oid, table] : now) {

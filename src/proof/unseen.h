@@ -27,6 +27,13 @@ StoredTables ReadStored(pg::Connection& connection, const std::vector<std::strin
 // Why the stream does not show all of them, a sentence each; and one where the server has large objects.
 std::vector<std::string> Uncovered(pg::Connection& connection, const StoredTables& tables);
 
+// What a server tells of it.
+struct Seen {
+  StoredTables tables;
+  std::vector<std::string> uncovered;
+};
+Seen See(pg::Connection& connection, const std::vector<std::string>& publications);
+
 // Tables whose rows are kept in another file than before, by the names that they have now.
 std::vector<pg::QualifiedName> Rewritten(const StoredTables& before, const StoredTables& now);
 

@@ -80,6 +80,10 @@ class Reading {
     }
     if (const std::string why = MakeSlot(); !why.empty()) return NotEvidenced(why);
     const stream::Drained drained = Drain();
+    if (request_.seen != nullptr && drained.not_evidenced.empty()) {
+      pg::Connection standby = pg::Connection::Open({.conninfo = follower_->Url()});
+      *request_.seen = proof::See(standby, checkpoint.publications);
+    }
     if (!drained.not_evidenced.empty() || drained.through >= end) return drained;
     return NotEvidenced(
         fmt::format("what the archive has ends at {}, the old server's log at {}", drained.through.Text(), end.Text()));

@@ -2,11 +2,13 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "backup/provider.h"
 #include "checkpoint/checkpoint.h"
 #include "pg/connection.h"
+#include "proof/unseen.h"
 #include "stream/drain.h"
 
 namespace recover {
@@ -21,6 +23,7 @@ struct ArchiveRequest {
   std::filesystem::path source_wal = {};              // the old server's pg_wal on this machine; may be empty
   pg::Connection* old_server = nullptr;               // where it answers, it is asked to archive what it has
   std::function<void(const std::string&)> tell = {};  // what it is doing, for people; may be empty
+  std::optional<proof::Seen>* seen = nullptr;         // set at the end of what was read; may be null
 };
 
 // Reads the stream without the checkpoint's slot, for when the old server is gone or has lost it: a standby is made

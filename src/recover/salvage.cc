@@ -22,6 +22,7 @@ namespace {
 struct Source {
   checkpoint::Checkpoint checkpoint;
   std::optional<pg::Connection> server;  // the old one
+  std::optional<proof::Seen> seen;       // on it, or on a standby in its place
   std::string note;
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   Evidence evidence = Evidence::kSlot;
@@ -55,6 +56,7 @@ std::string DrainSlot(const SalvageOptions& options, Source& source) {
                                                  .stop = &base::InterruptFlag()});
   if (!drained.not_evidenced.empty() && !drained.lost) NotEvidenced(drained.not_evidenced);
   source.note = "counted to the end of the old server's log";
+  source.seen = proof::See(*source.server, source.checkpoint.publications);
   return drained.not_evidenced;
 }
 
@@ -66,7 +68,8 @@ std::string ReadArchive(const SalvageOptions& options, Source& source, const std
                                                 .provider = *options.provider,
                                                 .source_wal = options.source_wal,
                                                 .old_server = source.server ? &*source.server : nullptr,
-                                                .tell = options.tell});
+                                                .tell = options.tell,
+                                                .seen = source.server ? nullptr : &source.seen});
   source.evidence = Evidence::kArchiveStream;
   source.note = source.server ? fmt::format("{}: counted to the end of the old server's log, from the archive", why)
                               : fmt::format(
@@ -152,21 +155,21 @@ SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std
   done.note = source.note;
   done.old_server_answered = source.server.has_value();
   pg::Connection server = pg::Connection::Open({.conninfo = restored});
-  const proof::StoredTables was = proof::ReadStored(server, source.checkpoint.publications);
+  const proof::Seen before = proof::See(server, source.checkpoint.publications);
+  const proof::Seen& now = source.seen ? *source.seen : before;
+  done.uncovered = now.uncovered;
   std::set<std::int64_t> rewritten;
+  for (const auto& [oid, table] : now.tables) {
+    const auto was = before.tables.find(oid);
+    if (was == before.tables.end() || was->second.filenode == table.filenode) continue;
+    rewritten.insert(oid);
+    done.uncovered.push_back(
+        fmt::format("{} was rewritten or emptied: what became of its rows is not in the stream", table.name.Text()));
+  }
+  if (!source.seen) done.uncovered.emplace_back("which tables were rewritten since is not known: no server tells it");
   if (source.server) {
-    const proof::StoredTables now = proof::ReadStored(*source.server, source.checkpoint.publications);
-    for (const auto& [oid, table] : now) {
-      const auto before = was.find(oid);
-      if (before == was.end() || before->second.filenode == table.filenode) continue;
-      rewritten.insert(oid);
-      done.uncovered.push_back(
-          fmt::format("{} was rewritten: what became of its rows is not in the stream", table.name.Text()));
-    }
-    for (std::string& sentence : proof::Uncovered(*source.server, now)) done.uncovered.push_back(std::move(sentence));
-    done.unrepeated = Unrepeated({server, was}, {*source.server, now}, options.plan, journal);
+    done.unrepeated = Unrepeated({server, before.tables}, {*source.server, now.tables}, options.plan, journal);
   } else {
-    done.uncovered = proof::Uncovered(server, was);
     done.unrepeated = {
         "what DDL came since, and sequences that no column owns, are not known: the old server does not answer"};
   }
@@ -190,9 +193,7 @@ Loss CountLoss(const SalvageOptions& options) {
             .uncovered = {},
             .restore_takes = RestoreTakes(source.checkpoint),
             .evidence = source.evidence};
-  if (source.server)
-    loss.uncovered =
-        proof::Uncovered(*source.server, proof::ReadStored(*source.server, source.checkpoint.publications));
+  if (source.seen) loss.uncovered = source.seen->uncovered;
   return loss;
 }
 

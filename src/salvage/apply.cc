@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/interrupt.h"
@@ -24,7 +25,7 @@ namespace {
 
 // Fields: identity, application, op, image, before, where the restored row is (NULL: there is none), its columns, then
 // of each pair whether it follows and agrees.
-std::string ReadSql(const Table& table) {
+std::string ReadSql(const Table& table, const std::string& path, const Cast& cast) {
   std::vector<std::string> columns;
   for (const Column& column : table.columns) columns.push_back("t." + pg::Ident(column.name));
   std::size_t before = 0;
@@ -34,28 +35,38 @@ std::string ReadSql(const Table& table) {
     const std::size_t first = before + 1;
     before += count;
     if (!table.comparable[i]) continue;
-    const InStep in_step = InStepOf(pair, "c.arguments", first);
+    const InStep in_step = InStepOf(pair, "c.arguments", first, cast);
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.follows));
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.agrees));
   }
   return fmt::format(
-      "SET work_mem = '32MB'; SET jit = off; SET parallel_tuple_cost = 0; SET parallel_setup_cost = 0; COPY (SELECT "
+      "SELECT pg_catalog.set_config('search_path', {}, false); SET work_mem = '32MB'; SET jit = off; SET "
+      "parallel_tuple_cost = 0; SET parallel_setup_cost = 0; COPY (SELECT "
       "c.identity, c.application, c.op, c.image, c.before, "
       "t.tableoid || ' ' || t.ctid, {} FROM switchback_salvage.change_{} AS c LEFT JOIN {} AS t ON {} "
       "ORDER BY t.tableoid, t.ctid, c.identity COLLATE \"C\", c.seq) TO STDOUT",
-      fmt::join(columns, ", "), table.oid, table.From(), KeyIs(table, "c.key"));
+      pg::Literal(path), fmt::join(columns, ", "), table.oid, table.From(), KeyIs(table, "c.key", cast));
 }
+
+std::size_t Place(char op) { return op == 'D' ? 0 : op == 'U' ? 1 : 2; }
+
+// What there is to do in a table.
+struct Merged {
+  TableOutcome outcome;
+  std::array<std::int64_t, 3> counts{};  // of results, by Place
+  std::set<std::size_t> changed;         // columns that any U writes
+};
 
 // Reads what is staged of a table in the order of its rows, merges each, and writes down what is to be done.
 class Merger {
  public:
-  Merger(pg::Connection& restored, const Table& table)
+  Merger(pg::Connection& restored, const Table& table, const Cast& cast)
       : table_(table),
-        out_(restored.options(), ReadSql(table)),
+        out_(restored.options(), ReadSql(table, restored.Query("SHOW search_path").Text(0, 0), cast)),
         results_(restored.options(), fmt::format("COPY {} FROM STDIN", ResultsOf(table))),
         found_(restored.options(), "COPY switchback_salvage.found FROM STDIN") {}
 
-  TableOutcome Run() {
+  Merged Run() {
     std::int64_t rows = 0;
     while (const auto* fields = out_.Next()) {
       if (++rows % 4096 == 0) base::StopIfInterrupted();
@@ -65,16 +76,11 @@ class Merger {
     if (merge_) End();
     results_.End();
     found_.End();
-    return outcome_;
+    return merged_;
   }
-
-  [[nodiscard]] std::int64_t Count(char op) const { return counts_.at(Place(op)); }
-  // Columns that any UPDATE changes.
-  [[nodiscard]] const std::set<std::size_t>& changed() const { return changed_; }
 
  private:
   using Fields = std::vector<std::optional<std::string>>;
-  static std::size_t Place(char op) { return op == 'D' ? 0 : op == 'U' ? 1 : 2; }
 
   // Keys that are equal may be written in more than one way: 1.0 and 1.00.
   [[nodiscard]] bool IsOfSameRow(const Fields& fields) const {
@@ -105,7 +111,7 @@ class Merger {
     const bool good = merge_->Add(change);
     if (!change.application) return;
     if (good) ++changes_;
-    ++(good ? outcome_.applied : outcome_.conflicts);
+    ++(good ? merged_.outcome.applied : merged_.outcome.conflicts);
   }
 
   void TakeOthers(const Fields& fields, Change& change) {
@@ -135,7 +141,7 @@ class Merger {
       std::string changed;
       for (std::size_t i = 0; i < row->size(); ++i) changed += (*row)[i] == (*restored_)[i] ? '0' : '1';
       for (std::size_t i = 0; i < changed.size(); ++i) {
-        if (changed[i] == '1') changed_.insert(i);
+        if (changed[i] == '1') merged_.changed.insert(i);
       }
       Put('U', key, changed, Narrow(*row, changed), Narrow(*restored_, changed));
     }
@@ -156,7 +162,7 @@ class Merger {
 
   void Put(char op, const std::vector<Value>& key, const std::string& changed, const Row& row,
            const std::optional<Row>& restored) {
-    results_.Field(std::string(1, op)).Field(std::to_string(++counts_.at(Place(op)))).Field(identity_);
+    results_.Field(std::string(1, op)).Field(std::to_string(++merged_.counts.at(Place(op)))).Field(identity_);
     results_.Field(pg::ArrayText(key)).Field(std::to_string(changes_)).Field(changed).Field(pg::ArrayText(row));
     results_.Field(restored ? std::optional<std::string>(pg::ArrayText(*restored)) : std::nullopt);
     results_.Row();
@@ -171,10 +177,34 @@ class Merger {
   std::optional<Row> restored_;
   std::optional<Merge> merge_;
   std::int64_t changes_ = 0;  // applied ones of the row
-  TableOutcome outcome_;
-  std::array<std::int64_t, 3> counts_{};
-  std::set<std::size_t> changed_;
+  Merged merged_;
 };
+
+// Values that the restored server's types do not take, of an enum or a domain that was changed since, are none there.
+std::string GuardedCast(pg::Connection& restored, const std::string& text, const std::string& type) {
+  const std::string function = "switchback_salvage." + pg::Ident("as " + base::Sha256Hex(type).substr(0, 16));
+  restored.Exec(fmt::format(
+      "CREATE OR REPLACE FUNCTION {0}(text) RETURNS {1} LANGUAGE plpgsql AS $switchback$ BEGIN RETURN $1::{1}; "
+      "EXCEPTION WHEN OTHERS THEN RETURN NULL; END $switchback$",
+      function, type));
+  return fmt::format("{}({})", function, text);
+}
+
+Merged MergeAnyhow(pg::Connection& restored, const Table& table) {
+  const auto merge = [&](const Cast& cast) {
+    MakeResults(restored, table);
+    restored.Exec(
+        "DROP TABLE IF EXISTS switchback_salvage.found;"
+        "CREATE UNLOGGED TABLE switchback_salvage.found (identity text, body text)");
+    return Merger(restored, table, cast).Run();
+  };
+  try {
+    return merge(PlainCast);
+  } catch (const base::Error& error) {
+    if (!error.sqlstate().starts_with("22") && !error.sqlstate().starts_with("23")) throw;
+  }
+  return merge([&](const std::string& text, const std::string& type) { return GuardedCast(restored, text, type); });
+}
 
 [[noreturn]] void CannotBeDoneAnew(const Table& table, const std::string& why) {
   throw base::Error(base::Code::kSalvageDone,
@@ -199,12 +229,8 @@ void RefuseDecided(pg::Connection& restored, const Table& table) {
 }  // namespace
 
 TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through) {
-  MakeResults(restored, table);
-  restored.Exec(
-      "DROP TABLE IF EXISTS switchback_salvage.found;"
-      "CREATE UNLOGGED TABLE switchback_salvage.found (identity text, body text)");
-  Merger merger(restored, table);
-  TableOutcome outcome = merger.Run();
+  const Merged merged = MergeAnyhow(restored, table);
+  TableOutcome outcome = merged.outcome;
   pg::Transaction transaction(restored);
   Quiet quiet(restored);
   quiet.Add(table);
@@ -212,9 +238,9 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
   // Rows leave before others take their place.
   for (const auto& [op, rows] :
        {std::pair{'D', &outcome.deleted}, std::pair{'U', &outcome.updated}, std::pair{'I', &outcome.inserted}}) {
-    const std::int64_t count = merger.Count(op);
+    const std::int64_t count = merged.counts.at(Place(op));
     if (count == 0) continue;
-    const std::string statement = DoResults(table, op, merger.changed());
+    const std::string statement = DoResults(table, op, merged.changed);
     const auto run = [&](std::int64_t first, std::int64_t last) {
       const std::int64_t done = restored.Query(statement, {std::to_string(first), std::to_string(last)}).affected();
       if (done != last - first + 1) {

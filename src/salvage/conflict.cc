@@ -16,10 +16,13 @@ namespace {
 
 base::Json ValueJson(const Value& value) { return value ? base::Json(*value) : base::Json(); }
 
-base::Json RowJson(const Table& table, const std::optional<Row>& row) {
+// Without values that are not known.
+base::Json RowJson(const Table& table, const std::optional<Row>& row, const std::set<std::size_t>& unsent = {}) {
   if (!row) return {};
   base::Json json = base::Json::object();
-  for (std::size_t i = 0; i < row->size(); ++i) json[table.columns[i].name] = ValueJson((*row)[i]);
+  for (std::size_t i = 0; i < row->size(); ++i) {
+    if (unsent.count(i) == 0) json[table.columns[i].name] = ValueJson((*row)[i]);
+  }
   return json;
 }
 
@@ -97,6 +100,9 @@ void Take(pg::Connection& restored, const Table& table, const base::Json& body, 
   if (application.is_null()) {
     const std::string where = statement.Where(body.at("key"));
     return statement.Run(restored, fmt::format("DELETE FROM {} WHERE {}", table.From(), where), body);
+  }
+  if (before.is_null() && application.size() < table.columns.size()) {
+    Bad(body, "the stream does not have all values of the row: insert it by hand, and leave the conflict as restored");
   }
   for (const auto& [column, value] : application.items()) {
     if (before.is_null() || before.at(column) != value) statement.Write(column, value);
@@ -203,7 +209,7 @@ base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const
     if (conflict.kind == ConflictKind::kOutOfStep) json["new_column"] = ValueJson(conflict.other);
   } else {
     json["restored"] = RowJson(table, restored);
-    json["application"] = RowJson(table, conflict.application_row);
+    json["application"] = RowJson(table, conflict.application_row, conflict.unsent);
     for (const auto& [place, value] : conflict.others) {
       json["new_columns"][table.columns[place].name] = ValueJson(value);
     }

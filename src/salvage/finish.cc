@@ -24,11 +24,15 @@ struct Sequence {
   }
 };
 
-std::map<std::int64_t, Sequence> ReadSequences(pg::Connection& connection) {
+std::map<std::int64_t, Sequence> ReadSequences(pg::Connection& connection, std::vector<std::string>& unread) {
   std::map<std::int64_t, Sequence> sequences;
   const pg::Result rows = connection.Query(std::string(sql_text::kReadSequences));
   for (int row = 0; row < rows.rows(); ++row) {
     Sequence sequence{.name = rows.Text(row, 1), .increment = rows.Int(row, 2), .cycles = rows.Bool(row, 3)};
+    if (!rows.Bool(row, 4)) {
+      unread.push_back(sequence.name);
+      continue;
+    }
     const pg::Result state = connection.Query(fmt::format("SELECT last_value, is_called FROM {}", sequence.name));
     sequence.last = state.Int(0, 0);
     sequence.called = state.Bool(0, 1);
@@ -38,10 +42,10 @@ std::map<std::int64_t, Sequence> ReadSequences(pg::Connection& connection) {
 }
 
 // By OID: a sequence may be called otherwise on the old server by now.
-std::int64_t CarryFromOld(pg::Connection& restored, pg::Connection& old_server) {
-  const std::map<std::int64_t, Sequence> old = ReadSequences(old_server);
+std::int64_t CarryFromOld(pg::Connection& restored, pg::Connection& old_server, std::vector<std::string>& unread) {
+  const std::map<std::int64_t, Sequence> old = ReadSequences(old_server, unread);
   std::int64_t carried = 0;
-  for (const auto& [oid, here] : ReadSequences(restored)) {
+  for (const auto& [oid, here] : ReadSequences(restored, unread)) {
     const auto there = old.find(oid);
     if (there == old.end() || !there->second.IsBeyond(here)) continue;
     restored.Query("SELECT setval($1::text::regclass, $2::int8, $3::bool)",
@@ -78,8 +82,9 @@ std::int64_t CarryFromColumns(pg::Connection& restored, const Targets& targets,
 }  // namespace
 
 std::int64_t CarrySequences(pg::Connection& restored, pg::Connection* old_server, const Targets& targets,
-                            const std::vector<std::int64_t>& tables) {
-  return old_server != nullptr ? CarryFromOld(restored, *old_server) : CarryFromColumns(restored, targets, tables);
+                            const std::vector<std::int64_t>& tables, std::vector<std::string>& unread) {
+  return old_server != nullptr ? CarryFromOld(restored, *old_server, unread)
+                               : CarryFromColumns(restored, targets, tables);
 }
 
 }  // namespace salvage

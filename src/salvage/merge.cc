@@ -158,12 +158,18 @@ void Merge::AddMigrations(const Change& change) {
 void Merge::Remember(const Change& change) {
   if (change.op == Change::Op::kDelete) {
     base_.reset();
+    unsent_.clear();
     others_.clear();
     return;
   }
-  if (!base_ || change.op == Change::Op::kInsert) base_ = Row(columns_);
+  if (!base_ || change.op == Change::Op::kInsert) {
+    base_ = Row(columns_);
+    for (std::size_t i = 0; i < columns_; ++i) unsent_.insert(i);
+  }
   for (std::size_t i = 0; i < columns_; ++i) {
-    if (change.cells[i].kind == Cell::Kind::kValue) (*base_)[i] = change.cells[i].value;
+    if (change.cells[i].kind != Cell::Kind::kValue) continue;
+    (*base_)[i] = change.cells[i].value;
+    unsent_.erase(i);
   }
   for (const auto& [column, other] : change.others) {
     if (other.cell.kind == Cell::Kind::kValue) others_[column] = other.cell.value;
@@ -172,7 +178,7 @@ void Merge::Remember(const Change& change) {
 
 std::vector<Conflict> Merge::Conflicts() const {
   std::vector<Conflict> conflicts;
-  if (of_row_) conflicts.push_back({.kind = *of_row_, .application_row = base_});
+  if (of_row_) conflicts.push_back({.kind = *of_row_, .application_row = base_, .unsent = unsent_});
   if (of_row_ == ConflictKind::kOutOfStep) conflicts.back().others = others_;
   for (const auto& [column, conflict] : of_columns_) {
     conflicts.push_back(conflict);

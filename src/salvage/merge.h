@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,7 @@ struct Conflict {
   Value other = {};                          // kOutOfStep: the new column
   std::optional<Row> application_row = {};   // about the whole row: as the applications left it; nothing: deleted
   std::map<std::size_t, Value> others = {};  // kOutOfStep of the whole row: the new columns, by the old ones
+  std::set<std::size_t> unsent = {};         // of application_row: the stream does not have the value
   bool operator==(const Conflict&) const = default;
 };
 
@@ -100,6 +102,7 @@ class Merge {
   std::size_t columns_;
   std::optional<Row> row_;               // restored, with what applications did
   std::optional<Row> base_;              // the latest image
+  std::set<std::size_t> unsent_;         // of base_: nothing that the stream has tells the value
   std::vector<bool> foreign_;            // by column: the latest image has a value that no application gave it
   std::map<std::size_t, Value> others_;  // the latest image of the new columns
   std::map<std::size_t, Conflict> of_columns_;

@@ -178,6 +178,14 @@ TEST(MergeTest, ARewrittenTableHasNoBase) {
   EXPECT_EQ(inserted.row(), R({"1", "x", "b"}));
 }
 
+TEST(MergeTest, TellsWhatTheStreamNeverHad) {
+  Merge merge(std::nullopt, 3);
+  EXPECT_EQ(AddAll(merge, {AppUpdate({"1", "-", "b"})}), "C");
+  EXPECT_THAT(
+      merge.Conflicts(),
+      ElementsAre(Conflict{.kind = ConflictKind::kMissing, .application_row = R({"1", "!", "b"}), .unsent = {1}}));
+}
+
 TEST(MergeTest, ColumnsInStep) {
   Merge merge(R({"1", "a", "b"}), 3);
   EXPECT_EQ(AddAll(merge, {InStep(AppUpdate({"1", "x", "b"}), "X", true, true)}), "A");

@@ -187,7 +187,9 @@ void RefuseOrphans(pg::Connection& restored, const Targets& targets, const std::
       throw base::Error(base::Code::kBadResolutions,
                         fmt::format("a row of {} would refer to nothing", key.from->name.Text()))
           .Detail(fmt::format("{}: {}", key.name, conflict.at("key").dump()))
-          .Hint("Take the row that it refers to as well, or leave both as restored.");
+          .Hint(
+              "Take the row that it refers to as well, or leave both as restored; where that one was the migration's, "
+              "insert it into the restored server first.");
     });
   }
 }

@@ -1,5 +1,6 @@
 -- The sequences of the applications.
-SELECT c.oid::int8 AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, s.seqincrement, s.seqcycle
+SELECT c.oid::int8 AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, s.seqincrement, s.seqcycle,
+       pg_catalog.has_sequence_privilege(c.oid, 'SELECT') AS readable
   FROM pg_catalog.pg_sequence AS s
   JOIN pg_catalog.pg_class AS c ON c.oid = s.seqrelid
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

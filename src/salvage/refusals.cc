@@ -1,6 +1,7 @@
 #include "salvage/refusals.h"
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -9,9 +10,16 @@
 namespace salvage {
 namespace {
 
+// Constraints and domains may call functions of users, which raise what they like; but for what is about the server,
+// the session or its rights.
 bool IsRefusal(const base::Error& error) {
   const std::string& state = error.sqlstate();
-  return state.starts_with("22") || state.starts_with("23") || state == "428C9";
+  if (state.empty() || state == "42501") return false;
+  const std::string_view kind = std::string_view(state).substr(0, 2);
+  for (const std::string_view other : {"08", "25", "40", "53", "55", "57", "58", "XX"}) {
+    if (kind == other) return false;
+  }
+  return true;
 }
 
 class Attempts {

@@ -131,11 +131,12 @@ void MakeResults(pg::Connection& restored, const Table& table) {
       ResultsOf(table)));
 }
 
-std::string KeyIs(const Table& table, const std::string& key) {
+std::string KeyIs(const Table& table, const std::string& key, const Cast& cast) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < table.key.size(); ++i) {
     const Column& column = table.columns[table.key[i]];
-    parts.push_back(fmt::format("t.{} = ({}[{}])::{}", pg::Ident(column.name), key, i + 1, column.type));
+    parts.push_back(
+        fmt::format("t.{} = {}", pg::Ident(column.name), cast(fmt::format("{}[{}]", key, i + 1), column.type)));
   }
   return parts.empty() ? "false" : Joined(parts, " AND ");
 }

@@ -21,7 +21,7 @@ std::string ResultsOf(const Table& table);
 void MakeResults(pg::Connection& restored, const Table& table);
 
 // Table t has the key that stands in the array of texts `key`, or in `row`, a whole row as one.
-std::string KeyIs(const Table& table, const std::string& key);
+std::string KeyIs(const Table& table, const std::string& key, const Cast& cast = PlainCast);
 std::string KeyIsIn(const Table& table, const std::string& row);
 
 // Of an array of texts that is a whole row: `column` as a value of its type.

@@ -36,6 +36,17 @@ pg::Connection Open(const std::string& restored) {
   return connection;
 }
 
+// Constraints and types of users look for functions and operators as in a session of theirs; pg_catalog comes first.
+// What prints names of types must come before.
+void UsePath(pg::Connection& restored) {
+  restored.Exec(
+      "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog', s.reset_val, e.schemas), "
+      "false) FROM pg_catalog.pg_settings AS s, (SELECT pg_catalog.string_agg(DISTINCT "
+      "pg_catalog.quote_ident(n.nspname), "
+      "', ') AS schemas FROM pg_catalog.pg_extension AS x JOIN pg_catalog.pg_namespace AS n ON n.oid = x.extnamespace "
+      "WHERE n.nspname <> 'pg_catalog') AS e WHERE s.name = 'search_path'");
+}
+
 Targets TargetsOf(pg::Connection& restored, const Options& options) {
   Targets targets = ReadTargets(restored, options.plan, options.rewritten);
   if (options.old_server != nullptr) AddPartitions(targets, *options.old_server);
@@ -168,6 +179,7 @@ std::int64_t Report::Skipped() const {
 Report Salvage(const Options& options) {
   pg::Connection restored = Open(options.restored);
   const Targets targets = TargetsOf(restored, options);
+  UsePath(restored);
   Report report;
   const auto began = Clock::now();
   report.account = StageAll(restored, options, targets);
@@ -186,7 +198,7 @@ Report Salvage(const Options& options) {
     }
   }
   DropTransforms(restored, options.plan);
-  report.sequences = CarrySequences(restored, options.old_server, targets, tables);
+  report.sequences = CarrySequences(restored, options.old_server, targets, tables, report.unread_sequences);
   base::Failpoint(base::FailpointId::kSalvageSequences);
   report.orphans = TakeBackOrphans(restored, targets, tables, done);
   for (const auto& [oid, outcome] : done) report.tables[targets.Find(oid)->name] = outcome;
@@ -216,7 +228,9 @@ Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std:
   } catch (const base::Json::exception& error) {
     throw base::Error(base::Code::kBadResolutions, fmt::format("{} is no JSON", file.string())).Detail(error.what());
   }
-  const Resolved resolved = ApplyResolutions(connection, ReadTargets(connection, plan, {}), decisions);
+  const Targets targets = ReadTargets(connection, plan, {});
+  UsePath(connection);
+  const Resolved resolved = ApplyResolutions(connection, targets, decisions);
   WriteConflicts(connection, conflicts);
   return resolved;
 }
@@ -228,12 +242,19 @@ base::Json ToJson(const Report& report) {
     table["table"] = base::Json::array({name.schema, name.name});
     tables.push_back(std::move(table));
   }
-  return {{"wrote", ToJson(report.account)},     {"tables", tables},
-          {"changes", report.account.Changes()}, {"applied", report.Applied()},
-          {"in_conflict", report.InConflict()},  {"skipped", report.Skipped()},
-          {"conflicts", report.conflicts},       {"orphans", report.orphans},
-          {"sequences", report.sequences},       {"later", report.later},
-          {"stage_ms", report.stage.count()},    {"merge_ms", report.merge.count()}};
+  return {{"wrote", ToJson(report.account)},
+          {"tables", tables},
+          {"changes", report.account.Changes()},
+          {"applied", report.Applied()},
+          {"in_conflict", report.InConflict()},
+          {"skipped", report.Skipped()},
+          {"conflicts", report.conflicts},
+          {"orphans", report.orphans},
+          {"sequences", report.sequences},
+          {"unread_sequences", report.unread_sequences},
+          {"later", report.later},
+          {"stage_ms", report.stage.count()},
+          {"merge_ms", report.merge.count()}};
 }
 
 }  // namespace salvage

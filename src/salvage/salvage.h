@@ -39,7 +39,8 @@ struct Report {
   std::map<pg::QualifiedName, TableOutcome> tables;  // by their names at the restore point
   std::int64_t conflicts = 0;                        // in the file
   std::int64_t sequences = 0;
-  std::int64_t orphans = 0;            // of them, those of foreign keys
+  std::vector<std::string> unread_sequences = {};  // that this role may not read, by name: as restored
+  std::int64_t orphans = 0;                        // of them, those of foreign keys
   std::int64_t later = 0;              // transactions of applications that came after what was staged: not in it
   std::chrono::milliseconds stage{0};  // how long it took to put the changes on the restored server
   std::chrono::milliseconds merge{0};  // and to do the rest

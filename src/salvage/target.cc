@@ -157,11 +157,13 @@ Shape ShapeOf(const Table& table, const stream::Relation& relation) {
   return shape;
 }
 
-InStep InStepOf(const plan::Pair& pair, const std::string& arguments, std::size_t first) {
+std::string PlainCast(const std::string& text, const std::string& type) { return fmt::format("({})::{}", text, type); }
+
+InStep InStepOf(const plan::Pair& pair, const std::string& arguments, std::size_t first, const Cast& cast) {
   const plan::Stage stage{kOld, kNew, false};
   std::size_t place = first;
   const auto argument = [&](const std::string& type, const std::string& name) {
-    return fmt::format("({}[{}])::{} AS {}", arguments, place++, type, pg::Ident(name));
+    return fmt::format("{} AS {}", cast(fmt::format("{}[{}]", arguments, place++), type), pg::Ident(name));
   };
   std::string sides = argument(pair.old_type, kOld);
   sides += ", " + argument(pair.new_type, kNew);

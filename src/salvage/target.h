@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -72,6 +73,10 @@ struct InStep {
   std::string follows;
   std::string agrees;
 };
-InStep InStepOf(const plan::Pair& pair, const std::string& arguments, std::size_t first = 1);
+// `cast` writes a text as a value of a type.
+using Cast = std::function<std::string(const std::string& text, const std::string& type)>;
+std::string PlainCast(const std::string& text, const std::string& type);
+InStep InStepOf(const plan::Pair& pair, const std::string& arguments, std::size_t first = 1,
+                const Cast& cast = PlainCast);
 
 }  // namespace salvage
