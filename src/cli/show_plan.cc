@@ -10,7 +10,7 @@
 namespace cli {
 namespace {
 
-std::string_view Work(plan::LockWork work) {
+std::string_view WorkName(plan::LockWork work) {
   switch (work) {
     case plan::LockWork::kNone:
       return "none";
@@ -101,7 +101,7 @@ base::Json StepFacts(const plan::Step& step) {
                       {"writes", base::Json::object()},
                       {"way_back", step.reverse ? base::Json(WayBack(step)) : base::Json(nullptr)}};
   for (const plan::Lock& lock : step.locks) {
-    facts["locks"].push_back({{"relation", lock.relation.Text()}, {"mode", lock.mode}, {"work", Work(lock.work)}});
+    facts["locks"].push_back({{"relation", lock.relation.Text()}, {"mode", lock.mode}, {"work", WorkName(lock.work)}});
   }
   for (const plan::Written& written : step.footprint) facts["writes"][written.table.Text()] = written.columns;
   return facts;
