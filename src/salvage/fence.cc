@@ -47,6 +47,19 @@ void RefuseSubscriptions(pg::Connection& server) {
       .Detail(fmt::format("ALTER SUBSCRIPTION {} DISABLE;", rows.Text(0, 0)));
 }
 
+// It waits for a person. Attempts at its locks would fail one after another, with the other tables fenced meanwhile.
+void RefusePrepared(pg::Connection& server, const Patience& patience) {
+  std::vector<pg::QualifiedName> tables;
+  for (const Fenceable& table : ReadFence(server)) {
+    if (table.Wanting()) tables.push_back(table.name);
+  }
+  for (const pg::Obstacle& obstacle : pg::Obstacles(server, tables)) {
+    if (obstacle.kind != "prepared" || obstacle.age <= patience.lock_timeout) continue;
+    throw base::Error(base::Code::kLockTimeout, "a prepared transaction stands in the way of the fence")
+        .Detail(obstacle.Text());
+  }
+}
+
 bool IsTransient(const base::Error& error) {
   return error.code() == base::Code::kLockTimeout || error.code() == base::Code::kDeadlock;
 }
@@ -120,6 +133,7 @@ std::vector<Fenceable> MakeTriggers(pg::Connection& server, Turns& turns) {
 
 Fence RaiseFence(pg::Connection& old_server, const Patience& patience) {
   RefuseSubscriptions(old_server);
+  RefusePrepared(old_server, patience);
   journal::InstallSchema(old_server);
   old_server.Exec(std::string(sql_text::kFence));
   Turns turns(old_server, patience);

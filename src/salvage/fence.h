@@ -42,7 +42,8 @@ base::Json ToJson(const Fence& fence);
 // Needs no more than the role that makes releases has: it acts for the owners of the tables. Where it fails, what it
 // made is lifted again, or the error's context says so; a crash leaves a part of the fence, or the whole one, until it
 // is raised again or lifted. Throws kStepRefused where a subscription writes (its workers fire no such triggers),
-// kLockTimeout and kDeadlock with who stands in the way, kPrivilege.
+// kLockTimeout and kDeadlock with who stands in the way (a prepared transaction that is older than lock_timeout: before
+// anything is fenced), kPrivilege.
 Fence RaiseFence(pg::Connection& old_server, const Patience& patience);
 
 // How a fence stands at this moment, whoever raised it; without one, all is empty.

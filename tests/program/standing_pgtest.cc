@@ -140,4 +140,20 @@ TEST_F(Standing, ARestoreIsFollowedToTheEndOfItsCutOver) {
   EXPECT_THAT(On({"gate", "spoil", "--for", "contract"}, 0)["result"].dump(), HasSubstr("No fence"));
 }
 
+// Its owner may well want it committed.
+TEST_F(Standing, APreparedTransactionStopsACutOverBeforeTheFence) {
+  project_.Connect().Exec("ALTER SYSTEM SET max_prepared_transactions = 2");
+  project_.Restart();
+  auto connection = project_.Connect();
+  connection.Exec("BEGIN; INSERT INTO public.orders VALUES (11, 1); PREPARE TRANSACTION 'paid'");
+  const std::string url = On({"restore", "spoil", "--salvage"}, 0)["result"]["url"];
+  connection.Exec("SELECT pg_sleep_until(prepared + interval '2.1 s') FROM pg_prepared_xacts");
+  EXPECT_THAT(On({"restore", "spoil", "--cut-over"}, 20)["error"].dump(),
+              AllOf(HasSubstr("COMMIT PREPARED 'paid'"), HasSubstr("ROLLBACK PREPARED 'paid'")));
+  EXPECT_EQ(connection.Exec("SELECT count(*) FROM pg_trigger WHERE tgname = 'switchback_fence'").Int(0, 0), 0);
+  connection.Exec("COMMIT PREPARED 'paid'");
+  On({"restore", "spoil", "--cut-over"}, 0);
+  EXPECT_EQ(pg::Connection::Open({.conninfo = url}).Exec("SELECT count(*) FROM public.orders").Int(0, 0), 11);
+}
+
 }  // namespace
