@@ -38,6 +38,10 @@ std::string Show(const recover::RestoreReport& report) {
       fmt::format("restored to {} in {}\n  server: {}\n  stop it: {}\n  schema: {}\n  contents: {}",
                   report.restored.reached.Text(), base::FormatDuration(report.took), pg::Redacted(report.restored.url),
                   report.restored.stop, verification.value("schema", ""), verification.value("contents", ""));
+  if (report.restored.directory) {
+    text += fmt::format("\n  settings: {}; it takes connections on its socket only, and archives nothing",
+                        (*report.restored.directory / "data/switchback.conf").string());
+  }
   if (report.left_behind) {
     text += fmt::format("\n  left behind: {} transactions of applications, {} of the release",
                         report.left_behind->applications, report.left_behind->own);

@@ -44,7 +44,7 @@ std::string ReadSql(const Table& table, const std::string& path, const Cast& cas
       "parallel_tuple_cost = 0; SET parallel_setup_cost = 0; COPY (SELECT "
       "c.identity, c.application, c.op, c.image, c.before, "
       "t.tableoid || ' ' || t.ctid, {} FROM switchback_salvage.change_{} AS c LEFT JOIN {} AS t ON {} "
-      "ORDER BY t.tableoid, t.ctid, c.identity COLLATE \"C\", c.seq) TO STDOUT",
+      "ORDER BY t.tableoid, t.ctid, CASE WHEN t.tableoid IS NULL THEN c.identity END COLLATE \"C\", c.seq) TO STDOUT",
       pg::Literal(path), fmt::join(columns, ", "), table.oid, table.From(), KeyIs(table, "c.key", cast));
 }
 
@@ -201,7 +201,7 @@ Merged MergeAnyhow(pg::Connection& restored, const Table& table) {
   try {
     return merge(PlainCast);
   } catch (const base::Error& error) {
-    if (!error.sqlstate().starts_with("22") && !error.sqlstate().starts_with("23")) throw;
+    if (!IsRefusal(error)) throw;
   }
   return merge([&](const std::string& text, const std::string& type) { return GuardedCast(restored, text, type); });
 }

@@ -10,18 +10,6 @@
 namespace salvage {
 namespace {
 
-// Constraints and domains may call functions of users, which raise what they like; but for what is about the server,
-// the session or its rights.
-bool IsRefusal(const base::Error& error) {
-  const std::string& state = error.sqlstate();
-  if (state.empty() || state == "42501") return false;
-  const std::string_view kind = std::string_view(state).substr(0, 2);
-  for (const std::string_view other : {"08", "25", "40", "53", "55", "57", "58", "XX"}) {
-    if (kind == other) return false;
-  }
-  return true;
-}
-
 class Attempts {
  public:
   Attempts(pg::Connection& connection, const std::function<void(std::int64_t, std::int64_t)>& run)
@@ -73,6 +61,16 @@ class Attempts {
 };
 
 }  // namespace
+
+bool IsRefusal(const base::Error& error) {
+  const std::string& state = error.sqlstate();
+  if (state.empty() || state == "42501") return false;
+  const std::string_view kind = std::string_view(state).substr(0, 2);
+  for (const std::string_view other : {"08", "25", "40", "53", "55", "57", "58", "XX"}) {
+    if (kind == other) return false;
+  }
+  return true;
+}
 
 std::map<std::int64_t, std::string> RunAllBut(pg::Connection& connection, std::int64_t count,
                                               const std::function<void(std::int64_t first, std::int64_t last)>& run) {
