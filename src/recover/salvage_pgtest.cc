@@ -3,7 +3,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -21,13 +23,22 @@ using testing::UnorderedElementsAre;
 
 class SalvageTest : public SalvageStory {};
 
-// A restored server in `directory`, which comes up again.
-void Crash(const fs::path& directory) {
+// A restored server in `directory`, which comes up again: pg_ctl takes one that recovers for ready.
+void Crash(const fs::path& directory, const std::string& url) {
   const base::Finished restarted =
       base::Run({.argv = {sandbox::FindBinaries().Program("pg_ctl"), "-D", (directory / "data").string(), "-m",
                           "immediate", "-w", "-l", (directory / "data/restart.log").string(), "restart"},
                  .account = sandbox::ServerAccount()});
   ASSERT_EQ(restarted.exit, 0) << restarted.err;
+  for (int attempt = 0; attempt < 300; ++attempt) {
+    try {
+      pg::Connection::Open({.conninfo = url});
+      return;
+    } catch (const base::Error&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+  FAIL() << "the restored server stays away";
 }
 
 // The kinds of the conflicts in a file, by table and key.
@@ -169,7 +180,7 @@ TEST_F(SalvageTest, GoesOnAfterAKill) {
     ::waitpid(child, &status, 0);
     ASSERT_TRUE(WIFSIGNALED(status)) << where;
   }
-  Crash(made_.workspace.path() / "restored");
+  Crash(made_.workspace.path() / "restored", url);
   const SalvageReport done = Salvage(url);
   auto restored = made_.Connect(url);
   EXPECT_EQ(restored.Query("SELECT min(balance), max(balance) FROM public.customer").Text(0, 0), "101");

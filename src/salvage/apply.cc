@@ -57,6 +57,14 @@ struct Merged {
   std::set<std::size_t> changed;         // columns that any U writes
 };
 
+// A row whose changes are merged. Keys that are equal may be written in more than one way: 1.0 and 1.00.
+struct Merging {
+  std::vector<std::string> identities;  // the first one is its own
+  std::optional<Row> restored;
+  Merge merge;
+  std::int64_t changes = 0;  // applied ones
+};
+
 // Reads what is staged of a table in the order of its rows, merges each, and writes down what is to be done.
 class Merger {
  public:
@@ -70,10 +78,10 @@ class Merger {
     std::int64_t rows = 0;
     while (const auto* fields = out_.Next()) {
       if (++rows % 4096 == 0) base::StopIfInterrupted();
-      if (!merge_ || !IsOfSameRow(*fields)) Begin(*fields);
+      if (rows_.empty() || !IsAtSamePlace(*fields)) Begin(*fields);
       Take(*fields);
     }
-    if (merge_) End();
+    End();
     results_.End();
     found_.End();
     return merged_;
@@ -82,21 +90,34 @@ class Merger {
  private:
   using Fields = std::vector<std::optional<std::string>>;
 
-  // Keys that are equal may be written in more than one way: 1.0 and 1.00.
-  [[nodiscard]] bool IsOfSameRow(const Fields& fields) const {
-    return fields.at(5) == place_ && (place_ || *fields.at(0) == identity_);
+  [[nodiscard]] bool IsAtSamePlace(const Fields& fields) const {
+    return fields.at(5) == place_ && (place_ || *fields.at(0) == rows_.front().identities.front());
   }
 
   void Begin(const Fields& fields) {
-    if (merge_) End();
-    identity_ = *fields.at(0);
+    End();
     place_ = fields.at(5);
-    restored_.reset();
+    std::optional<Row> restored;
     if (place_) {
-      restored_ = Row(fields.begin() + 6, fields.begin() + 6 + static_cast<std::ptrdiff_t>(table_.columns.size()));
+      restored = Row(fields.begin() + 6, fields.begin() + 6 + static_cast<std::ptrdiff_t>(table_.columns.size()));
     }
-    merge_.emplace(restored_, table_.columns.size(), table_.unseen);
-    changes_ = 0;
+    Open(*fields.at(0), std::move(restored));
+  }
+
+  Merging& Open(const std::string& identity, std::optional<Row> restored) {
+    Merge merge(restored, table_.columns.size(), table_.unseen);
+    return rows_.emplace_back(
+        Merging{.identities = {identity}, .restored = std::move(restored), .merge = std::move(merge)});
+  }
+
+  // A row that is inserted while the one with an equal key stands, which then has another key by now, is a new one.
+  Merging& RowOf(const std::string& identity, Change::Op op) {
+    for (Merging& row : rows_) {
+      if (std::find(row.identities.begin(), row.identities.end(), identity) != row.identities.end()) return row;
+    }
+    if (op == Change::Op::kInsert && rows_.back().merge.row()) return Open(identity, std::nullopt);
+    rows_.back().identities.push_back(identity);
+    return rows_.back();
   }
 
   void Take(const Fields& fields) {
@@ -108,9 +129,10 @@ class Merger {
     change.cells = CellsOf(*fields.at(3));
     change.before = CellsOf(*fields.at(4));
     if (change.op != Change::Op::kDelete) TakeOthers(fields, change);
-    const bool good = merge_->Add(change);
+    Merging& row = RowOf(*fields.at(0), change.op);
+    const bool good = row.merge.Add(change);
     if (!change.application) return;
-    if (good) ++changes_;
+    if (good) ++row.changes;
     ++(good ? merged_.outcome.applied : merged_.outcome.conflicts);
   }
 
@@ -128,25 +150,32 @@ class Merger {
   }
 
   void End() {
-    const std::optional<Row>& row = merge_->row();
+    for (const Merging& row : rows_) End(row);
+    rows_.clear();
+  }
+
+  void End(const Merging& merging) {
+    const std::optional<Row>& row = merging.merge.row();
+    const std::optional<Row>& restored = merging.restored;
+    const std::string& identity = merging.identities.front();
     std::vector<Value> key;
-    if (restored_) {
-      for (const std::size_t column : table_.key) key.push_back((*restored_)[column]);
-    } else if (identity_[0] != '#') {
-      key = KeyOf(identity_);
+    if (restored) {
+      for (const std::size_t column : table_.key) key.push_back((*restored)[column]);
+    } else if (identity[0] != '#') {
+      key = KeyOf(identity);
     }
-    if (row && !restored_) Put('I', key, std::string(table_.columns.size(), '1'), *row, std::nullopt);
-    if (!row && restored_) Put('D', key, "", {}, restored_);
-    if (row && restored_ && *row != *restored_) {
+    if (row && !restored) Put('I', merging, key, std::string(table_.columns.size(), '1'), *row, std::nullopt);
+    if (!row && restored) Put('D', merging, key, "", {}, restored);
+    if (row && restored && *row != *restored) {
       std::string changed;
-      for (std::size_t i = 0; i < row->size(); ++i) changed += (*row)[i] == (*restored_)[i] ? '0' : '1';
+      for (std::size_t i = 0; i < row->size(); ++i) changed += (*row)[i] == (*restored)[i] ? '0' : '1';
       for (std::size_t i = 0; i < changed.size(); ++i) {
         if (changed[i] == '1') merged_.changed.insert(i);
       }
-      Put('U', key, changed, Narrow(*row, changed), Narrow(*restored_, changed));
+      Put('U', merging, key, changed, Narrow(*row, changed), Narrow(*restored, changed));
     }
-    for (const Conflict& conflict : merge_->Conflicts()) {
-      found_.Field(identity_).Field(ConflictJson(table_, key, row, conflict).dump());
+    for (const Conflict& conflict : merging.merge.Conflicts()) {
+      found_.Field(identity).Field(ConflictJson(table_, key, row, conflict).dump());
       found_.Row();
     }
   }
@@ -160,10 +189,11 @@ class Merger {
     return narrow;
   }
 
-  void Put(char op, const std::vector<Value>& key, const std::string& changed, const Row& row,
+  void Put(char op, const Merging& merging, const std::vector<Value>& key, const std::string& changed, const Row& row,
            const std::optional<Row>& restored) {
-    results_.Field(std::string(1, op)).Field(std::to_string(++merged_.counts.at(Place(op)))).Field(identity_);
-    results_.Field(pg::ArrayText(key)).Field(std::to_string(changes_)).Field(changed).Field(pg::ArrayText(row));
+    results_.Field(std::string(1, op)).Field(std::to_string(++merged_.counts.at(Place(op))));
+    results_.Field(merging.identities.front()).Field(pg::ArrayText(key)).Field(std::to_string(merging.changes));
+    results_.Field(changed).Field(pg::ArrayText(row));
     results_.Field(restored ? std::optional<std::string>(pg::ArrayText(*restored)) : std::nullopt);
     results_.Row();
   }
@@ -172,11 +202,8 @@ class Merger {
   pg::CopyOut out_;
   pg::CopyIn results_;
   pg::CopyIn found_;
-  std::string identity_;  // the first one of the row
-  std::optional<std::string> place_;
-  std::optional<Row> restored_;
-  std::optional<Merge> merge_;
-  std::int64_t changes_ = 0;  // applied ones of the row
+  std::optional<std::string> place_;  // of the restored row
+  std::vector<Merging> rows_;         // at that place; without one, one row
   Merged merged_;
 };
 

@@ -12,8 +12,9 @@
 namespace salvage {
 namespace {
 
-// Each time fewer rows take part: those that were refused stay where they are, and may be in others' way.
-constexpr int kTimes = 20;
+// Each time fewer rows take part: those that were refused stay where they are, and may be in others' way. So many are
+// tried in all.
+constexpr std::size_t kMost = 200'000;
 
 class Exchanging {
  public:
@@ -78,7 +79,7 @@ void Exchange(pg::Connection& restored, const Table& table, const std::string& t
   std::vector<std::int64_t> numbers;
   for (const auto& [number, said] : refused) numbers.push_back(number);
   Exchanging exchanging(restored, table, to, found);
-  for (int time = 0; time < kTimes && numbers.size() > 1; ++time) {
+  for (std::size_t tried = 0; tried < kMost && numbers.size() > 1; tried += numbers.size()) {
     if (!exchanging.Try(numbers)) continue;
     for (const std::int64_t number : numbers) refused.erase(number);
     return;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "salvage/sql_text.h"
@@ -17,10 +18,9 @@ struct Sequence {
   bool called = false;  // else `last` is the next value
 
   [[nodiscard]] bool IsBeyond(const Sequence& other) const {
-    const std::int64_t next = called ? last + increment : last;
-    const std::int64_t others_next = other.called ? other.last + increment : other.last;
-    if (cycles) return next != others_next;
-    return increment > 0 ? next > others_next : next < others_next;
+    if (cycles) return last != other.last || called != other.called;
+    if (last == other.last) return called && !other.called;
+    return increment > 0 ? last > other.last : last < other.last;
   }
 };
 
@@ -41,12 +41,15 @@ std::map<std::int64_t, Sequence> ReadSequences(pg::Connection& connection, std::
   return sequences;
 }
 
-// By OID: a sequence may be called otherwise on the old server by now.
+// By OID, because a sequence may be called otherwise on the old server by now; one that was made anew by its name.
 std::int64_t CarryFromOld(pg::Connection& restored, pg::Connection& old_server, std::vector<std::string>& unread) {
   const std::map<std::int64_t, Sequence> old = ReadSequences(old_server, unread);
   std::int64_t carried = 0;
   for (const auto& [oid, here] : ReadSequences(restored, unread)) {
-    const auto there = old.find(oid);
+    auto there = old.find(oid);
+    if (there == old.end()) {
+      there = std::ranges::find(old, here.name, [](const auto& entry) { return entry.second.name; });
+    }
     if (there == old.end() || !there->second.IsBeyond(here)) continue;
     restored.Query("SELECT setval($1::text::regclass, $2::int8, $3::bool)",
                    {here.name, std::to_string(there->second.last), there->second.called ? "t" : "f"});

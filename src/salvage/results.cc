@@ -127,7 +127,7 @@ std::string CastOf(const Table& table, const std::string& row, std::size_t colum
 void MakeResults(pg::Connection& restored, const Table& table) {
   restored.Exec(fmt::format(
       "DROP TABLE IF EXISTS {0}; CREATE TABLE {0} (op text, n int8, identity text, key text[], changes int8, "
-      "changed text, v text[], restored text[])",
+      "changed text, v text[], restored text[]); ALTER TABLE {0} REPLICA IDENTITY FULL",
       ResultsOf(table)));
 }
 

@@ -17,7 +17,8 @@ namespace salvage {
 // written), v (the row as it is to be), restored (as it was; NULL: there was none). A U has NULL in both for columns
 // that are not written, nor part of a unique index.
 std::string ResultsOf(const Table& table);
-// Empty; those of an attempt that did not come to its end are gone.
+// Empty; those of an attempt that did not come to its end are gone. It has a replica identity, for a publication of all
+// tables.
 void MakeResults(pg::Connection& restored, const Table& table);
 
 // Table t has the key that stands in the array of texts `key`, or in `row`, a whole row as one.
