@@ -23,17 +23,18 @@ Objects ReadObjects(pg::Connection& server) {
   return objects;
 }
 
-void CompareObjects(const Objects& before, const Objects& now, std::vector<std::string>& sentences) {
+void CompareObjects(const Objects& before, const Objects& now, const std::string& by,
+                    std::vector<std::string>& sentences) {
   for (const auto& [name, digest] : before) {
     const auto found = now.find(name);
     if (found == now.end()) {
-      sentences.push_back(name + " is gone");
+      sentences.push_back(name + " is gone" + by);
     } else if (found->second != digest) {
-      sentences.push_back(name + " is another one");
+      sentences.push_back(name + " is another one" + by);
     }
   }
   for (const auto& [name, digest] : now) {
-    if (before.count(name) == 0) sentences.push_back(name + " is new");
+    if (before.count(name) == 0) sentences.push_back(name + " is new" + by);
   }
 }
 
@@ -61,7 +62,7 @@ std::vector<std::string> Unrepeated(const SchemaOf& restored, const SchemaOf& ol
                                     const journal::Journal& journal) {
   const journal::Position position = run::WhereItStands(old_server.server, plan, journal);
   const bool open = position.in_flight || position.half;
-  const bool begun = position.done > 0 || open;
+  const bool begun = journal.Last("intent") != nullptr;
   std::set<pg::QualifiedName> releases;
   if (begun) releases.insert(plan.tables.begin(), plan.tables.end());
   const std::vector<pg::QualifiedName> tables = Names(restored.tables, old_server.tables, releases);
@@ -69,8 +70,12 @@ std::vector<std::string> Unrepeated(const SchemaOf& restored, const SchemaOf& ol
     return catalog::Describe(catalog::Read(server, {.relations = tables}), tables);
   };
   std::vector<std::string> sentences = catalog::Differences(describe(restored.server), describe(old_server.server));
-  CompareObjects(ReadObjects(restored.server), ReadObjects(old_server.server), sentences);
-  if (begun && !open && position.done < plan.steps.size()) {
+  // Nobody knows what a statement of the release's that was not understood made.
+  const bool opaque =
+      std::ranges::any_of(plan.steps, [](const plan::Step& step) { return step.kind == plan::StepKind::kOpaque; });
+  CompareObjects(ReadObjects(restored.server), ReadObjects(old_server.server),
+                 begun && opaque ? ", if not by the release itself" : "", sentences);
+  if (position.done > 0 && !open && position.done < plan.steps.size()) {
     for (std::string& sentence : Drift(old_server.server, plan)) sentences.push_back(std::move(sentence));
   }
   return sentences;

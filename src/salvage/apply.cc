@@ -208,12 +208,14 @@ class Merger {
 };
 
 // Values that the restored server's types do not take, of an enum or a domain that was changed since, are none there.
+// Immutable, or a join on it would be a nested loop.
 std::string GuardedCast(pg::Connection& restored, const std::string& text, const std::string& type) {
   const std::string function = "switchback_salvage." + pg::Ident("as " + base::Sha256Hex(type).substr(0, 16));
-  restored.Exec(fmt::format(
-      "CREATE OR REPLACE FUNCTION {0}(text) RETURNS {1} LANGUAGE plpgsql AS $switchback$ BEGIN RETURN $1::{1}; "
-      "EXCEPTION WHEN OTHERS THEN RETURN NULL; END $switchback$",
-      function, type));
+  restored.Exec(
+      fmt::format("CREATE OR REPLACE FUNCTION {0}(text) RETURNS {1} LANGUAGE plpgsql IMMUTABLE AS $switchback$ BEGIN "
+                  "RETURN $1::{1}; "
+                  "EXCEPTION WHEN OTHERS THEN RETURN NULL; END $switchback$",
+                  function, type));
   return fmt::format("{}({})", function, text);
 }
 

@@ -40,7 +40,8 @@ pg::Connection Open(const std::string& restored) {
 // What prints names of types must come before.
 void UsePath(pg::Connection& restored) {
   restored.Exec(
-      "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog', s.reset_val, e.schemas), "
+      "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog', NULLIF(s.reset_val, ''), "
+      "e.schemas), "
       "false) FROM pg_catalog.pg_settings AS s, (SELECT pg_catalog.string_agg(DISTINCT "
       "pg_catalog.quote_ident(n.nspname), "
       "', ') AS schemas FROM pg_catalog.pg_extension AS x JOIN pg_catalog.pg_namespace AS n ON n.oid = x.extnamespace "
@@ -89,6 +90,13 @@ std::int64_t Later(const Options& options, pg::Lsn through) {
   return CountSince(reader, through).applications;
 }
 
+// Of a table that was staged or done.
+const Table& Require(const Targets& targets, std::int64_t oid) {
+  if (const Table* table = targets.Find(oid)) return *table;
+  throw base::Error(base::Code::kSalvageDone, "a table that was carried over is not on the restored server any more")
+      .Hint("Somebody dropped it there. `switchback restore RELEASE --salvage` makes another server.");
+}
+
 // What came since the last call is staged as well; tables that are done and that it concerns are done anew.
 Account StageAll(pg::Connection& restored, const Options& options, const Targets& targets) {
   if (std::optional<Account> staged = Staged(restored); staged && Later(options, staged->through) == 0) {
@@ -112,7 +120,8 @@ Account StageAll(pg::Connection& restored, const Options& options, const Targets
 
 std::vector<std::int64_t> StagedTables(pg::Connection& restored) {
   const pg::Result rows = restored.Query(
-      "SELECT substr(c.relname, 8)::int8 FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid "
+      "SELECT pg_catalog.substr(c.relname::text, 8)::int8 FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = "
+      "i.inhrelid "
       "WHERE i.inhparent = 'switchback_salvage.change'::regclass ORDER BY 1");
   std::vector<std::int64_t> oids;
   for (int row = 0; row < rows.rows(); ++row) oids.push_back(rows.Int(row, 0));
@@ -190,7 +199,7 @@ Report Salvage(const Options& options) {
   MakeTransforms(restored, options.plan);
   for (const std::int64_t oid : tables) {
     base::StopIfInterrupted();
-    const Table& table = *targets.Find(oid);
+    const Table& table = Require(targets, oid);
     if (done.count(oid) == 0) {
       Tell(options, "carrying over " + table.name.Text());
       done[oid] = Apply(restored, table, report.account.through);
@@ -201,7 +210,7 @@ Report Salvage(const Options& options) {
   report.sequences = CarrySequences(restored, options.old_server, targets, tables, report.unread_sequences);
   base::Failpoint(base::FailpointId::kSalvageSequences);
   report.orphans = TakeBackOrphans(restored, targets, tables, done);
-  for (const auto& [oid, outcome] : done) report.tables[targets.Find(oid)->name] = outcome;
+  for (const auto& [oid, outcome] : done) report.tables[Require(targets, oid).name] = outcome;
   report.conflicts = WriteConflicts(restored, options.conflicts);
   report.later = Later(options, report.account.through);
   report.stage = std::chrono::duration_cast<std::chrono::milliseconds>(staged - began);
