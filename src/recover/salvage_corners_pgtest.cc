@@ -58,7 +58,8 @@ class CornersTest : public SalvageStory {
           "CREATE SCHEMA extra; CREATE EXTENSION citext SCHEMA extra; CREATE TABLE public.who(name extra.citext "
           "PRIMARY "
           "KEY, v text); CREATE TABLE public.of_who(id int PRIMARY KEY, name extra.citext REFERENCES public.who);"
-          "INSERT INTO public.who VALUES ('Abc', 'old'), ('Bob', 'old'), ('Ann', 'old'); INSERT INTO public.of_who "
+          "INSERT INTO public.who VALUES ('Abc', 'old'), ('Bob', 'old'), ('Ann', 'old'), ('Carl', 'old'); INSERT INTO "
+          "public.of_who "
           "VALUES (1, 'abc')");
     }
     SalvageStory::SetUp();
@@ -115,7 +116,9 @@ TEST_F(CornersTest, CarriesOverWhatConstraintsAndTriggersMakeHard) {
     source_.Exec("INSERT INTO of_who VALUES (2, 'aBC'); DELETE FROM who WHERE name = 'bob'");
     source_.Exec("INSERT INTO who VALUES ('BOB', 'new'); UPDATE who SET name = 'anna' WHERE name = 'ann'");
     source_.Exec("INSERT INTO who VALUES ('ANN', 'new'); UPDATE who SET v = 'newer' WHERE name = 'ann'");
-    source_.Exec("SET search_path = pg_catalog");
+    source_.Exec("SET search_path = pg_catalog; UPDATE public.who SET v = 'touched' WHERE name::text = 'Carl'");
+    Migration("DELETE FROM public.who WHERE name::text = 'Carl'");
+    source_.Exec("INSERT INTO public.who VALUES ('CARL', 'anew')");
   }
   source_.Exec(
       "SELECT setval('public.orders_id_seq', 500, false), setval('public.round', 3), nextval('public.down'), "
@@ -128,7 +131,8 @@ TEST_F(CornersTest, CarriesOverWhatConstraintsAndTriggersMakeHard) {
             "entry {\"at\":\"2027-05-05\",\"id\":\"1\"} refused\n"
             "seat {\"id\":\"9\"} refused\n"
             "seat {\"id\":\"10\"} refused\n"
-            "graded {\"g\":\"higher\"} refused\n");
+            "graded {\"g\":\"higher\"} refused\n" +
+                std::string(citext_ ? "who {\"name\":\"Carl\"} deleted_row\n" : ""));
   EXPECT_THAT(done.uncovered, testing::Contains(HasSubstr("public.orders was rewritten or emptied")));
   EXPECT_EQ(done.report.Applied() + done.report.InConflict() + done.report.Skipped(), done.report.account.Changes());
   EXPECT_EQ(done.report.account.tables.at({"public", "half"}).Skipped(), 1) << "half of its key is generated";
@@ -147,11 +151,10 @@ TEST_F(CornersTest, CarriesOverWhatConstraintsAndTriggersMakeHard) {
   }
   if (citext_) {
     constexpr const char* kNames = "SELECT string_agg(name || ' ' || v, ', ' ORDER BY name::text) FROM public.who";
-    EXPECT_EQ(Ask(restored, kNames), "ABC new, ANN newer, BOB new, anna old");
-    EXPECT_EQ(Ask(restored, kNames), Ask(source_, kNames));
+    EXPECT_EQ(Ask(restored, kNames), "ABC new, ANN newer, BOB new, Carl touched, anna old");
     constexpr const char* kWho =
         "SELECT string_agg(w.name || w.v || o.id || o.name, ' ' ORDER BY o.id) FROM public.who AS "
-        "w, public.of_who AS o";
+        "w, public.of_who AS o WHERE w.name::text = 'ABC'";
     EXPECT_EQ(Ask(restored, kWho), Ask(source_, kWho));
   }
   EXPECT_EQ(Ask(restored, "SELECT string_agg(later::text, ' ' ORDER BY id) FROM public.seat WHERE id IN (1, 7, 9)"),

@@ -115,7 +115,7 @@ class Merger {
     for (Merging& row : rows_) {
       if (std::find(row.identities.begin(), row.identities.end(), identity) != row.identities.end()) return row;
     }
-    if (op == Change::Op::kInsert && rows_.back().merge.row()) return Open(identity, std::nullopt);
+    if (op == Change::Op::kInsert && rows_.back().merge.Stands()) return Open(identity, std::nullopt);
     rows_.back().identities.push_back(identity);
     return rows_.back();
   }

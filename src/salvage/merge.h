@@ -85,6 +85,8 @@ class Merge {
   // False: the application's change is, in whole or in part, a conflict.
   bool Add(const Change& change);
 
+  // By what the stream tells, the row is there.
+  [[nodiscard]] bool Stands() const { return base_.has_value(); }
   // The row with what was carried over.
   [[nodiscard]] const std::optional<Row>& row() const { return row_; }
   // Never two for one column, nor two for the whole row.

@@ -1,6 +1,7 @@
 -- What is to be altered before rows of table $1 and its partitions are written in a session that is a replica's, and how it is
--- altered back: what of users would fire; deferrable unique and exclusion constraints, which would not be looked at; and that a
--- publication of all tables lets nobody delete from a table without a replica identity.
+-- altered back: what of users would fire (before PostgreSQL 15 a partition's clone of a trigger calls itself internal); deferrable
+-- unique and exclusion constraints, which would not be looked at; and that a publication lets nobody delete from a table without a
+-- replica identity.
 WITH tree AS (
   SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.relkind, c.relreplident
     FROM pg_catalog.pg_class AS c
@@ -10,7 +11,7 @@ WITH tree AS (
 SELECT tree.name, pg_catalog.format('DISABLE TRIGGER %I', t.tgname) AS alter,
        pg_catalog.format('ENABLE %s TRIGGER %I', CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, t.tgname) AS back
   FROM pg_catalog.pg_trigger AS t JOIN tree ON tree.oid = t.tgrelid
- WHERE NOT t.tgisinternal AND t.tgenabled IN ('A', 'R')
+ WHERE (NOT t.tgisinternal OR t.tgparentid <> 0 AND t.tgconstraint = 0) AND t.tgenabled IN ('A', 'R')
 UNION ALL
 SELECT tree.name, pg_catalog.format('ENABLE ALWAYS TRIGGER %I', t.tgname),
        pg_catalog.format('%s TRIGGER %I', CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE' END, t.tgname)
@@ -28,5 +29,5 @@ SELECT tree.name, 'REPLICA IDENTITY FULL', CASE tree.relreplident WHEN 'n' THEN 
    AND (tree.relreplident = 'n' OR tree.relreplident = 'd' AND NOT EXISTS (
           SELECT FROM pg_catalog.pg_index AS i
            WHERE i.indrelid = tree.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate))
-   AND EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.puballtables)
+   AND EXISTS (SELECT FROM pg_catalog.pg_publication)
  ORDER BY 1, 2
