@@ -100,6 +100,7 @@ inline gate::Facts Facts() {
   facts.point_of_no_return = gate::PointOfNoReturnFact{};
   facts.stream = gate::StreamFact{.has_slot = true};
   facts.footprint = gate::FootprintFact{.steps = 1, .alarms = {}, .not_evidenced = {}};
+  facts.fence = gate::FenceFact{};
   facts.loss = gate::LossFact{.transactions = 2,
                               .first = At(-20),
                               .last = At(-10),
