@@ -148,6 +148,17 @@ bool TryToLift(pg::Connection& server, const salvage::Patience& patience, journa
   }
 }
 
+// A list for people must not keep the rows from being carried over.
+std::vector<std::string> UnrepeatedOrWhy(const SchemaOf& restored, const SchemaOf& old_server, const plan::Plan& plan,
+                                         const journal::Journal& journal) {
+  try {
+    return Unrepeated(restored, old_server, plan, journal);
+  } catch (const base::Error& error) {
+    if (error.code() == base::Code::kInterrupted || error.code() == base::Code::kConnectionLost) throw;
+    return {"what DDL came since was not found out: " + error.message()};
+  }
+}
+
 SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std::string& restored,
                         journal::Journal& journal) {
   SalvageReport done;
@@ -168,7 +179,7 @@ SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std
   }
   if (!source.seen) done.uncovered.emplace_back("which tables were rewritten since is not known: no server tells it");
   if (source.server) {
-    done.unrepeated = Unrepeated({server, before.tables}, {*source.server, now.tables}, options.plan, journal);
+    done.unrepeated = UnrepeatedOrWhy({server, before.tables}, {*source.server, now.tables}, options.plan, journal);
   } else {
     done.unrepeated = {
         "what DDL came since, and sequences that no column owns, are not known: the old server does not answer"};
