@@ -1,11 +1,10 @@
-#include <fmt/core.h>
 #include <gmock/gmock.h>
 
 #include "archiving_server.h"
 #include "base/file.h"
 #include "checkpoint/take.h"
-#include "journal/tag.h"
 #include "needs_programs.h"
+#include "recover/as_migration.h"
 #include "recover/restore.h"
 
 namespace recover {
@@ -47,11 +46,8 @@ class RestoreTest : public testing::Test {
 
   // A release that spoils the table, and an application that goes on.
   void Spoil() {
-    const std::string tag = journal::MakeTag(journal::RunSecret(options_.state), {.release = plan_.release});
-    source_.Exec(
-        fmt::format("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', {}); UPDATE public.t SET v = 'bad'; "
-                    "ALTER TABLE public.t ADD COLUMN extra int; COMMIT",
-                    pg::Literal(tag)));
+    AsMigration(source_, options_.state, plan_,
+                "UPDATE public.t SET v = 'bad'; ALTER TABLE public.t ADD COLUMN extra int");
     source_.Exec("INSERT INTO public.t VALUES (2, 'lost')");
     source_.Exec("INSERT INTO public.t VALUES (3, 'lost')");
   }
