@@ -14,7 +14,6 @@
 #include "recover/diagnose.h"
 #include "recover/log_loss.h"
 #include "salvage/stage.h"
-#include "stream/drain.h"
 
 namespace cli {
 namespace {
@@ -22,6 +21,8 @@ namespace {
 // So much is read in a second or two.
 constexpr std::int64_t kCountedMost = 1'000'000;
 constexpr std::uint64_t kSegmentsMost = 8;
+// `watch` and a restore read the stream too, and what one of them reads is read for all.
+constexpr std::chrono::minutes kBusyWait{1};
 
 std::optional<checkpoint::Checkpoint> CheckpointOf(const std::filesystem::path& state) {
   std::error_code ignored;
@@ -125,13 +126,7 @@ void Auditor::Look() {
                      {"not_evidenced", base::Json::array()},
                      {"lost", ""}};
   try {
-    const stream::Drained drained = stream::Drain({.connect = work_.session().connect,
-                                                   .slot = checkpoint_->slot,
-                                                   .publications = checkpoint_->publications,
-                                                   .from = checkpoint_->point.lsn,
-                                                   .state = work_.state(),
-                                                   .stop = &base::InterruptFlag(),
-                                                   .share = ShareOf(work_)});
+    const stream::Drained drained = Drain();
     unread_ = drained.not_evidenced;
     if (drained.lost) body["lost"] = unread_;
     if (begun) Compare(body);
@@ -143,6 +138,27 @@ void Auditor::Look() {
   if (!begun || SaysNothing(body, work_.journal().Last("audited"))) return;
   for (const base::Json& alarm : body.at("alarms")) base::Warn("alarm: {}", AlarmText(alarm));
   work_.journal().Append("audited", body);
+}
+
+std::string Auditor::KeepUp() {
+  if (!checkpoint_ || checkpoint_->slot.empty()) return "";
+  try {
+    return Drain().not_evidenced;
+  } catch (const base::Error& error) {
+    if (error.code() == base::Code::kInterrupted) throw;
+    return error.message();
+  }
+}
+
+stream::Drained Auditor::Drain() const {
+  return stream::Drain({.connect = work_.session().connect,
+                        .slot = checkpoint_->slot,
+                        .publications = checkpoint_->publications,
+                        .from = checkpoint_->point.lsn,
+                        .state = work_.state(),
+                        .busy_wait = kBusyWait,
+                        .stop = &base::InterruptFlag(),
+                        .share = ShareOf(work_)});
 }
 
 void Auditor::Compare(base::Json& body) {
@@ -287,7 +303,8 @@ std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const j
   const std::string lost = stream::WhyLost(slot, name);
   return SlotStanding{.lost = lost.empty() ? ReadAudits(journal).lost : lost,
                       .soon_lost = stream::WhyNearlyLost(slot, name),
-                      .kept = slot.kept};
+                      .kept = slot.kept,
+                      .room = slot.room};
 }
 
 bool ArchiveServes(const std::filesystem::path& state, const backup::BackupProvider* provider) {

@@ -14,6 +14,7 @@
 #include "plan/step.h"
 #include "proof/footprint.h"
 #include "proof/unseen.h"
+#include "stream/drain.h"
 #include "stream/reader.h"
 #include "stream/slot.h"
 
@@ -31,12 +32,17 @@ class Auditor {
   // `audited` into the journal where there is something to say. What cannot be had is "not evidenced" there. Throws
   // kInterrupted, and what the journal throws.
   void Look();
+  // Brings the spool to the end of the server's log, so that the slot keeps little of it; compares nothing, and writes
+  // nothing into the journal. Why that was not possible, a sentence without a full stop; empty: it was. Throws
+  // kInterrupted.
+  [[nodiscard]] std::string KeepUp();
 
   // What a restore to the checkpoint would leave behind, as of the last look; where the slot does not tell, from the
   // archive's log as of now. Where there is very much it counts a part. `provider` may be null.
   [[nodiscard]] gate::LossFact Loss(backup::BackupProvider* provider);
 
  private:
+  [[nodiscard]] stream::Drained Drain() const;
   [[nodiscard]] stream::Reader Open() const;
   void Compare(base::Json& body);
   void AddImages(base::Json& body, const proof::StepAudit& audit);
@@ -65,7 +71,8 @@ Audits ReadAudits(const journal::Journal& journal);
 struct SlotStanding {
   std::string lost;
   std::string soon_lost;
-  std::int64_t kept = 0;  // bytes of the log
+  std::int64_t kept = 0;                  // bytes of the log
+  std::optional<std::int64_t> room = {};  // bytes that may be written until it is lost; nothing: there is no limit
 };
 std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const journal::Journal& journal);
 

@@ -2,8 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-
 namespace cli {
 namespace {
 
@@ -65,13 +63,6 @@ std::optional<base::Time> DoneAt(const journal::Journal& journal, const std::str
       done = event.at;
   }
   return done;
-}
-
-std::optional<base::Time> WindowOpened(const plan::Plan& plan, const journal::Journal& journal,
-                                       const journal::Position& position) {
-  const std::size_t end = std::max(plan.EndOf(plan::Phase::kMigrate), plan.EndOf(plan::Phase::kSwitch));
-  if (end == 0 || position.done != end) return {};
-  return DoneAt(journal, plan.steps[end - 1].id);
 }
 
 std::string NextCommand(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,

@@ -21,11 +21,6 @@ base::Json PositionFacts(const plan::Plan& plan, const journal::Position& positi
 // When a step was last done.
 std::optional<base::Time> DoneAt(const journal::Journal& journal, const std::string& step);
 
-// When the rollback window opened: at the end of migrate (of switch, where there is one), if nothing of contract is
-// done.
-std::optional<base::Time> WindowOpened(const plan::Plan& plan, const journal::Journal& journal,
-                                       const journal::Position& position);
-
 // What can be done next, a command line with its reason.
 std::string NextCommand(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
                         const journal::Position& position);

@@ -13,6 +13,7 @@
 #include "cli/sql_text.h"
 #include "cli/standing.h"
 #include "cli/stream_term.h"
+#include "cli/window.h"
 #include "journal/mirror.h"
 #include "recover/drift.h"
 #include "recover/unconverted.h"
@@ -28,14 +29,6 @@ struct Standing {
   std::string next;
 };
 
-std::string WindowText(const release::Release& release, const journal::Journal& journal, base::Time opened) {
-  if (const std::optional<base::Time> closed = WindowClosed(journal); closed && *closed > opened)
-    return "closed " + base::FormatTime(*closed);
-  if (!release.rollback_window) return "open, without an end: release.yaml names no rollback_window";
-  const base::Time ends = opened + *release.rollback_window;
-  return fmt::format("{} {}", base::Now() < ends ? "open until" : "ended", base::FormatTime(ends));
-}
-
 void AddHistory(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
                 const journal::Position& position, Standing& standing) {
   if (const journal::Event* checkpoint = journal.Last("checkpoint")) {
@@ -45,9 +38,9 @@ void AddHistory(const release::Release& release, const plan::Plan& plan, const j
     standing.facts["checkpoint"] = nullptr;
     standing.detail += "\n  checkpoint: none";
   }
-  if (const std::optional<base::Time> opened = WindowOpened(plan, journal, position)) {
-    const std::string text = WindowText(release, journal, *opened);
-    standing.facts["rollback_window"] = {{"opened", base::FormatTime(*opened)}, {"text", text}};
+  if (const std::optional<Window> window = WindowOf(release, plan, journal, position)) {
+    const std::string text = ShowWindow(*window, base::Now());
+    standing.facts["rollback_window"] = {{"opened", base::FormatTime(window->opened)}, {"text", text}};
     standing.detail += "\n  rollback window: " + text;
   }
   if (position.failed) {

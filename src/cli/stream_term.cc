@@ -10,6 +10,7 @@
 #include "cli/plan_file.h"
 #include "cli/sql_text.h"
 #include "cli/standing.h"
+#include "cli/window.h"
 #include "run/identity.h"
 #include "run/look.h"
 #include "salvage/fence.h"
@@ -71,13 +72,6 @@ std::string ShowKept(const std::string& release, const StreamTerm& term) {
   return fmt::format(
       "the slot is kept {}, for a restore that brings back what applications wrote; `switchback purge {}` drops it",
       term.until ? "until " + base::FormatTime(*term.until) : "without an end", release);
-}
-
-std::optional<base::Time> WindowClosed(const journal::Journal& journal) {
-  const journal::Event* closed = journal.Last("window_closed");
-  const journal::Event* checkpoint = journal.Last("checkpoint");
-  if (closed == nullptr || (checkpoint != nullptr && checkpoint->seq > closed->seq)) return {};
-  return closed->at;
 }
 
 void CloseWindow(Work& work) {

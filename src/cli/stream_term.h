@@ -27,9 +27,6 @@ StreamTerm TermOf(const release::Release& release, const plan::Plan& plan, const
 // "the checkpoint's slot is kept until ...": of a release that is complete, and not over.
 std::string ShowKept(const std::string& release, const StreamTerm& term);
 
-// When a person closed the rollback window, for the checkpoint that there is.
-std::optional<base::Time> WindowClosed(const journal::Journal& journal);
-
 // Closes the rollback window of a release that is complete, once. Throws kGateNoGo while the fence of a cut-over
 // stands.
 void CloseWindow(Work& work);

@@ -85,11 +85,17 @@ Json Interruptions(const Sources& sources) {
 }
 
 Json Remediation(const Sources& sources) {
-  return {{"failures", EntriesOf(sources, "failed")},      {"interruptions", Interruptions(sources)},
-          {"retries", EntriesOf(sources, "retry")},        {"refusals", Verdicts(sources, true)},
-          {"acceptances", EntriesOf(sources, "accepted")}, {"alarms_accepted", EntriesOf(sources, "alarms_accepted")},
-          {"ways_back", WaysTaken(sources.events)},        {"rows_kept", EntriesOf(sources, "kept")},
-          {"rebuilt", EntriesOf(sources, "rebuilt")},      {"notes", EntriesOf(sources, "note")}};
+  return {{"failures", EntriesOf(sources, "failed")},
+          {"interruptions", Interruptions(sources)},
+          {"retries", EntriesOf(sources, "retry")},
+          {"refusals", Verdicts(sources, true)},
+          {"acceptances", EntriesOf(sources, "accepted")},
+          {"alarms_accepted", EntriesOf(sources, "alarms_accepted")},
+          {"conditions_fired", EntriesOf(sources, "condition_fired")},
+          {"ways_back", WaysTaken(sources.events)},
+          {"rows_kept", EntriesOf(sources, "kept")},
+          {"rebuilt", EntriesOf(sources, "rebuilt")},
+          {"notes", EntriesOf(sources, "note")}};
 }
 
 // A plan made anew has steps of the same names, which are not those that the journal speaks of.

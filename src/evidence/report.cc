@@ -206,6 +206,7 @@ std::string RemediationPart(const Json& part) {
          Section("Refusals", {"at", "phase", "verdict", "reason", "remedy"}, refusals, "None.") +
          entries("Acceptances", "acceptances", {"seq", "at"}) +
          entries("Alarms accepted", "alarms_accepted", {"seq", "at"}) +
+         entries("Rollback conditions that fired", "conditions_fired", {"seq", "at", "condition", "found", "max"}) +
          Section("Ways back taken", {"at", "way", "took", ""}, ways, "None.") +
          entries("Rows that a way back left alone", "rows_kept", {"seq", "at", "step"}) +
          entries("Journal rebuilt", "rebuilt", {"seq", "at"}) + entries("Notes", "notes", {"seq", "at", "text"});

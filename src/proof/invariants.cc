@@ -4,8 +4,7 @@
 
 #include <string_view>
 
-#include "base/error.h"
-#include "pg/transaction.h"
+#include "proof/question.h"
 
 namespace proof {
 namespace {
@@ -40,52 +39,6 @@ std::string TextOf(const Json& expected) {
   return expected.is_string() ? expected.get<std::string>() : expected.dump();
 }
 
-// What the server may refuse without the session being at stake.
-bool IsAnswer(base::Code code) {
-  switch (code) {
-    case base::Code::kStatementFailed:
-    case base::Code::kPrivilege:
-    case base::Code::kDeadline:
-    case base::Code::kLockTimeout:
-    case base::Code::kDeadlock:
-      return true;
-    default:
-      return false;
-  }
-}
-
-void Ask(pg::Connection& connection, const release::Invariant& invariant, InvariantResult& result) {
-  const pg::Transaction transaction(connection, pg::Transaction::Isolation::kReadCommitted, /*read_only=*/true);
-  connection.Exec("SET LOCAL search_path TO DEFAULT");
-  const pg::Result rows = connection.Query(invariant.sql);
-  if (rows.rows() != 1 || rows.columns() != 1) {
-    result.error =
-        fmt::format("it gives {} rows of {} columns, and ought to give one value", rows.rows(), rows.columns());
-    return;
-  }
-  const std::optional<std::string> found = rows.Optional(0, 0);
-  result.found = found.value_or("NULL");
-  result.holds = SameValue(invariant.expect, found);
-}
-
-class TimeoutFor {
- public:
-  TimeoutFor(pg::Connection& connection, std::chrono::milliseconds timeout) : connection_(connection) {
-    connection_.SetStatementTimeout(timeout);
-  }
-  TimeoutFor(const TimeoutFor&) = delete;
-  TimeoutFor& operator=(const TimeoutFor&) = delete;
-  ~TimeoutFor() {
-    try {
-      if (!connection_.Broken()) connection_.SetStatementTimeout(connection_.options().statement_timeout);
-    } catch (const base::Error&) {  // the next statement of the caller meets the same broken session
-    }
-  }
-
- private:
-  pg::Connection& connection_;
-};
-
 }  // namespace
 
 bool SameValue(const Json& expected, const std::optional<std::string>& found) {
@@ -101,18 +54,18 @@ bool SameValue(const Json& expected, const std::optional<std::string>& found) {
 std::vector<InvariantResult> AskInvariants(pg::Connection& connection,
                                            const std::vector<release::Invariant>& invariants,
                                            std::chrono::milliseconds timeout) {
-  const TimeoutFor limit(connection, timeout);
+  std::vector<std::string> questions;
+  for (const release::Invariant& invariant : invariants) questions.push_back(invariant.sql);
+  const std::vector<Answer> answers = Ask(connection, questions, timeout);
   std::vector<InvariantResult> results;
-  for (const release::Invariant& invariant : invariants) {
+  for (std::size_t i = 0; i < invariants.size(); ++i) {
     InvariantResult& result = results.emplace_back();
-    result.name = invariant.name;
-    result.expected = TextOf(invariant.expect);
-    try {
-      Ask(connection, invariant, result);
-    } catch (const base::Error& error) {
-      if (!IsAnswer(error.code()) || connection.Broken()) throw;
-      result.error = error.detail().empty() ? error.message() : error.message() + ": " + error.detail();
-    }
+    result.name = invariants[i].name;
+    result.expected = TextOf(invariants[i].expect);
+    result.error = answers[i].error;
+    if (!result.error.empty()) continue;
+    result.found = answers[i].value.value_or("NULL");
+    result.holds = SameValue(invariants[i].expect, answers[i].value);
   }
   return results;
 }

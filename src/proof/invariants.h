@@ -18,10 +18,8 @@ struct InvariantResult {
   std::string error;          // why it could not be asked
 };
 
-// Asks each invariant in a read-only transaction of its own that is rolled back, with the role's own search_path:
-// nothing is written, whatever the SQL of an invariant tries. An invariant that fails, takes longer than `timeout` or
-// does not give exactly one value is a result without `holds`; a lost connection throws kConnectionLost. The connection
-// must not be in a transaction.
+// Asks each invariant as proof::Ask does. One that could not be asked is a result without `holds`; a lost connection
+// throws kConnectionLost.
 std::vector<InvariantResult> AskInvariants(pg::Connection& connection,
                                            const std::vector<release::Invariant>& invariants,
                                            std::chrono::milliseconds timeout);

@@ -1,0 +1,229 @@
+#include "cli/lookout.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+#include "cli/audit.h"
+#include "cli/standing.h"
+#include "cli/stream_term.h"
+#include "cli/window.h"
+#include "journal/position.h"
+#include "proof/invariants.h"
+#include "recover/drift.h"
+#include "recover/unconverted.h"
+#include "salvage/fence.h"
+
+namespace cli {
+namespace {
+
+constexpr std::chrono::seconds kAnswerTimeout{60};
+constexpr std::chrono::minutes kSlowEvery{1};
+constexpr std::chrono::minutes kSoon{15};
+
+std::string NextFor(const std::string& then, const std::string& release) {
+  if (then == "restore") return fmt::format("switchback restore {} --salvage", release);
+  if (then == "code") return "take the code of the applications back to the old version";
+  if (then == "flag-off") return "turn the release's flag off";
+  return fmt::format("switchback rollback {}", release);
+}
+
+// Since a step began or ended last, it is in the journal.
+bool IsRecorded(const journal::Journal& journal, const std::string& condition) {
+  for (auto event = journal.events().rbegin(); event != journal.events().rend(); ++event) {
+    if (event->kind == "intent" || event->kind == "outcome") return false;
+    if (event->kind == "condition_fired" && event->body.value("condition", "") == condition) return true;
+  }
+  return false;
+}
+
+std::string WhyOver(Work& work, const journal::Position& position, const std::optional<Window>& window) {
+  if (TermOf(work.release(), work.plan(), work.journal(), position).over) return "the release is complete";
+  if (window && IsOver(*window, base::Now()))
+    return fmt::format("the rollback window: {}", ShowWindow(*window, base::Now()));
+  const journal::Event* last = work.journal().Last("outcome");
+  const bool taken_back = last != nullptr && last->body.value("direction", "") == "reverse";
+  if (taken_back && position.done == 0 && !position.in_flight && !position.half) return "the release was taken back";
+  return "";
+}
+
+void AddAlarms(Work& work, Sight& sight) {
+  for (const std::string& alarm : ReadAudits(work.journal()).alarms) {
+    sight.findings.push_back({.about = "alarm " + alarm,
+                              .fired = true,
+                              .text = "the release wrote what it does not declare: " + alarm,
+                              .next = fmt::format("switchback status {}", work.release().name)});
+  }
+}
+
+// While a step is open, the objects may differ.
+void AddWayOfUndo(Work& work, const journal::Position& position, bool at_rest, Sight& sight) {
+  const std::string look = fmt::format("switchback diagnose {}", work.release().name);
+  if (at_rest && position.done > 0 && position.done < work.plan().steps.size()) {
+    for (const std::string& sentence : recover::Drift(work.connection(), work.plan())) {
+      sight.findings.push_back(
+          {.about = "drift " + sentence, .text = "changed beside the release: " + sentence, .next = look});
+    }
+  }
+  const recover::Unconverted found = recover::ReadUnconverted(work.connection(), work.plan().release, &work.plan());
+  if (found.count > found.up) {
+    sight.findings.push_back({.about = "unconverted",
+                              .text = fmt::format("undo has no way back for {} rows, whose new value does not fit the "
+                                                  "old column",
+                                                  found.count - found.up),
+                              .next = look});
+  }
+}
+
+void AddFence(Work& work, Sight& sight) {
+  const std::int64_t tables = salvage::LookAtFence(work.connection()).tables;
+  if (tables == 0) return;
+  sight.findings.push_back({.about = "fence",
+                            .text = fmt::format("{} tables are read-only, by the fence of a cut-over", tables),
+                            .next = fmt::format("switchback status {}", work.release().name)});
+}
+
+}  // namespace
+
+base::Json ToJson(const Finding& finding) {
+  return {{"about", finding.about},
+          {"fired", finding.fired},
+          {"text", finding.text},
+          {"next", finding.next.empty() ? base::Json() : base::Json(finding.next)}};
+}
+
+Sight Lookout::Look() {
+  Context context(invocation_);
+  Work work(context);
+  const journal::Position position = work.Position();
+  const bool at_rest = !position.in_flight && !position.half;
+  const std::optional<Window> window = WindowOf(work.release(), work.plan(), work.journal(), position);
+  const base::Time now = base::Now();
+  slow_ = !slow_look_ || now - *slow_look_ >= kSlowEvery;
+  if (slow_) slow_look_ = now;
+
+  Sight sight;
+  sight.stands = ShowPosition(work.plan(), position);
+  if (window) sight.window = ShowWindow(*window, now);
+  sight.over = WhyOver(work, position, window);
+  if (!sight.over.empty()) return sight;
+  AddConditions(work, sight);
+  AddInvariants(work, sight);
+  AddAlarms(work, sight);
+  AddWayOfUndo(work, position, at_rest, sight);
+  AddRestorable(context, work, sight);
+  AddStream(work, ProviderIfAny(context.project().environment).get(), at_rest, sight);
+  AddFence(work, sight);
+  std::stable_partition(sight.findings.begin(), sight.findings.end(),
+                        [](const Finding& finding) { return finding.fired; });
+  return sight;
+}
+
+void Lookout::AddConditions(Work& work, Sight& sight) {
+  sight.conditions = conditions_.Look(work.connection(), work.release().rollback_conditions, kAnswerTimeout);
+  for (const proof::ConditionStanding& condition : sight.conditions) {
+    const std::string about = "rollback condition " + condition.name;
+    if (!condition.error.empty()) {
+      sight.findings.push_back({.about = about + " (asking it)",
+                                .text = fmt::format("the rollback condition \"{}\" could not be asked: {}",
+                                                    condition.name, condition.error)});
+    }
+    if (!condition.above_since) continue;
+    const std::string lasting = condition.lasting.empty() ? "" : fmt::format(" (for: {})", condition.lasting);
+    sight.findings.push_back(
+        {.about = about + (condition.fired ? " (fired)" : ""),
+         .fired = condition.fired,
+         .text = fmt::format("the rollback condition \"{}\" is above {} since {}{}{}", condition.name, condition.max,
+                             base::FormatTime(*condition.above_since), lasting,
+                             condition.found ? fmt::format(": {}", *condition.found) : ""),
+         .next = condition.fired ? NextFor(condition.then, work.release().name) : ""});
+    if (!condition.fired || IsRecorded(work.journal(), condition.name)) continue;
+    work.journal().Append("condition_fired", {{"condition", condition.name},
+                                              {"found", fmt::format("{}", *condition.found)},
+                                              {"max", fmt::format("{}", condition.max)},
+                                              {"since", base::FormatTime(*condition.above_since)},
+                                              {"then", condition.then}});
+  }
+}
+
+void Lookout::AddInvariants(Work& work, Sight& sight) {
+  const auto results = proof::AskInvariants(work.connection(), work.release().invariants, kAnswerTimeout);
+  sight.invariants = results.size();
+  for (const proof::InvariantResult& result : results) {
+    if (result.holds.value_or(false)) continue;
+    Finding finding{.about = "invariant " + result.name, .text = ""};
+    if (result.holds) {
+      finding.fired = true;
+      finding.text = fmt::format("the invariant \"{}\" does not hold: {}, and ought to be {}", result.name,
+                                 result.found, result.expected);
+      finding.next = fmt::format("switchback diagnose {}", work.release().name);
+    } else {
+      finding.about += " (asking it)";
+      finding.text = fmt::format("the invariant \"{}\" could not be asked: {}", result.name, result.error);
+    }
+    sight.findings.push_back(std::move(finding));
+  }
+}
+
+std::optional<std::chrono::milliseconds> Lookout::RoomLasts(std::int64_t bytes) {
+  const std::optional<Room> before = std::exchange(room_, Room{.at = base::Now(), .bytes = bytes});
+  if (!before || bytes >= before->bytes) return {};
+  const std::chrono::duration<double, std::milli> elapsed = room_->at - before->at;
+  const auto left = static_cast<double>(std::max<std::int64_t>(bytes, 0));
+  return std::chrono::duration_cast<std::chrono::milliseconds>(elapsed *
+                                                               (left / static_cast<double>(before->bytes - bytes)));
+}
+
+void Lookout::AddStream(Work& work, backup::BackupProvider* provider, bool at_rest, Sight& sight) {
+  std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
+  if (!slot) {
+    if (work.journal().Last("checkpoint") == nullptr) return;  // which is told already
+    sight.findings.push_back(
+        {.about = "stream", .text = "the checkpoint has no slot: a restore loses what applications wrote since"});
+    return;
+  }
+  if (!slot->lost.empty()) {
+    std::string text = "the stream is lost, what it fed is not evidenced: " + slot->lost;
+    if (ArchiveServes(work.state(), provider)) text += "; a restore reads the archive instead";
+    sight.findings.push_back({.about = "stream", .text = std::move(text)});
+    return;
+  }
+  // A run reads it on by itself, behind each step.
+  if (slow_ && at_rest) unread_ = Auditor(work).KeepUp();
+  if (!unread_.empty()) {
+    sight.findings.push_back({.about = "stream (reading it)", .text = "the stream could not be read on: " + unread_});
+  }
+  slot = ReadSlotStanding(work.connection(), work.journal());
+  if (slow_) room_lasts_ = slot->room ? RoomLasts(*slot->room) : std::nullopt;
+  if (slot->soon_lost.empty() && (!room_lasts_ || *room_lasts_ > kSoon)) return;
+  std::string text =
+      slot->soon_lost.empty() ? "the stream is soon lost" : "the stream is soon lost: " + slot->soon_lost;
+  if (room_lasts_) text += fmt::format("; at the present rate in {}", base::FormatDuration(*room_lasts_));
+  sight.findings.push_back(
+      {.about = "stream (soon lost)",
+       .text = std::move(text),
+       .next = "end transactions that are open for long (they hold the slot back), or raise max_slot_wal_keep_size"});
+}
+
+void Lookout::AddRestorable(Context& context, Work& work, Sight& sight) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(checkpoint::FileOf(work.state()), ignored)) {
+    sight.findings.push_back({.about = "checkpoint",
+                              .text = "there is no checkpoint, so nothing can be restored",
+                              .next = fmt::format("switchback checkpoint {}", work.release().name)});
+    return;
+  }
+  if (slow_) restorable_ = AskRestorable(context.project().environment, checkpoint::Load(work.state()).point);
+  if (restorable_.can.value_or(false)) return;
+  sight.findings.push_back(
+      {.about = "restore",
+       .text = fmt::format("{}: {}",
+                           restorable_.can ? "the checkpoint cannot be restored any more"
+                                           : "it is not known whether the checkpoint can be restored",
+                           restorable_.why_not)});
+}
+
+}  // namespace cli

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "cli/command.h"
+#include "cli/provider.h"
+#include "cli/work.h"
+#include "proof/conditions.h"
+
+namespace cli {
+
+// What a look at a release finds that is not as it should be.
+struct Finding {
+  std::string about;      // the same thing has the same at the next look
+  bool fired = false;     // a rollback condition, an invariant or an alarm: a person must decide on the way back
+  std::string text;       // a sentence without a full stop
+  std::string next = {};  // what to do; may be empty
+};
+base::Json ToJson(const Finding& finding);
+
+struct Sight {
+  std::vector<Finding> findings;  // those that fired first
+  std::vector<proof::ConditionStanding> conditions;
+  std::size_t invariants = 0;  // that were asked
+  std::string stands;          // the release, in words
+  std::string window;          // the rollback window, in words; empty: it is not open
+  std::string over;            // why there is nothing more to look at; empty: there is
+};
+
+// Looks at a release again and again: whether its rollback conditions fire, and whether its ways back are kept working.
+// Each look begins from the files and the database anew, so a failover or a release that goes on meanwhile is no
+// matter. About once a minute it reads the checkpoint's stream on, which keeps little log on the server then, and asks
+// whether the backup still serves. A condition that fires is written into the journal (`condition_fired`), once until a
+// step of the release begins or ends; nothing else is.
+class Lookout {
+ public:
+  explicit Lookout(const Invocation& invocation) : invocation_(invocation) {}
+
+  // Throws what Context and Work throw, and kConnectionLost: there was no look then, and the next may well succeed.
+  Sight Look();
+
+ private:
+  struct Room {
+    base::Time at;
+    std::int64_t bytes;
+  };
+
+  void AddConditions(Work& work, Sight& sight);
+  void AddInvariants(Work& work, Sight& sight);
+  void AddStream(Work& work, backup::BackupProvider* provider, bool at_rest, Sight& sight);
+  void AddRestorable(Context& context, Work& work, Sight& sight);
+  // Until the slot has no room left, at the rate since the last time; nothing: the room does not shrink.
+  std::optional<std::chrono::milliseconds> RoomLasts(std::int64_t bytes);
+
+  const Invocation& invocation_;
+  proof::Conditions conditions_;
+  std::optional<base::Time> slow_look_;  // when what takes longer was asked last
+  bool slow_ = false;                    // it is asked at this look
+  std::string unread_;                   // why the stream could not be read on then
+  Restorable restorable_{.can = true, .why_not = ""};
+  std::optional<Room> room_;
+  std::optional<std::chrono::milliseconds> room_lasts_;
+};
+
+}  // namespace cli
