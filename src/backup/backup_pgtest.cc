@@ -385,8 +385,11 @@ TEST_F(BackupTest, CountsTheTransactionsThatARestoreLeavesBehind) {
   const WalTable& rows = account.tables.at({"public", "t"});
   EXPECT_EQ(fmt::format("{} {} {} {}", rows.inserted, rows.updated, rows.deleted, rows.truncated), "108 1 1 1");
 
+  request.source_wal.clear();
+  EXPECT_THAT(AccountFor(request)->ended, HasSubstr("is not there")) << "and nobody waits for it to appear";
   request.to = point.lsn;
   EXPECT_EQ(AccountFor(request)->applications, 0);
+  EXPECT_EQ(AccountFor(request)->ended, "");
 }
 
 TEST_F(BackupTest, EmbeddedStatementsPrepare) {

@@ -91,22 +91,28 @@ class Gathered {
     const std::uint64_t bytes = request.segment_bytes;
     std::uint64_t at = request.scan_from.value / bytes * bytes;
     for (; request.to.value == 0 || at < request.to.value; at += bytes) {
-      if (request.segments_most != 0 && segments_ == request.segments_most) {
-        cut_off_ = {.value = at};
-        return;
-      }
-      if (!Bring(SegmentAt(TimelineAt(at), {.value = at}, bytes), SegmentAt(request.timeline, {.value = at}, bytes))) {
+      cut_off_ = request.segments_most != 0 && segments_ == request.segments_most;
+      end_ = {.value = at};
+      if (cut_off_) return;
+      const std::string segment = SegmentAt(TimelineAt(at), end_, bytes);
+      if (!Bring(segment, SegmentAt(request.timeline, end_, bytes))) {
+        missing_ = segment;
         return;
       }
       ++segments_;
     }
+    end_ = request.to;
   }
   [[nodiscard]] const fs::path& path() const { return workspace_.path(); }
   [[nodiscard]] std::uint64_t segments() const { return segments_; }
   // Why the last timeline is not followed; empty: it is.
   [[nodiscard]] const std::string& strayed() const { return strayed_; }
-  // Where more begins than was to be read.
-  [[nodiscard]] std::optional<Lsn> cut_off() const { return cut_off_; }
+  // Up to where they can be read. Behind that, pg_waldump would wait for a file to appear, for five seconds.
+  [[nodiscard]] Lsn end() const { return end_; }
+  // There is more than was to be read.
+  [[nodiscard]] bool cut_off() const { return cut_off_; }
+  // The first one that is nowhere; empty: all are there.
+  [[nodiscard]] const std::string& missing() const { return missing_; }
 
  private:
   void ReadTimelines() {
@@ -145,7 +151,9 @@ class Gathered {
   std::vector<TimelineEnd> ends_;
   std::string strayed_;
   std::uint64_t segments_ = 0;
-  std::optional<Lsn> cut_off_;
+  Lsn end_;
+  bool cut_off_ = false;
+  std::string missing_;
 };
 
 base::Json OptionalTime(const std::optional<base::Time>& time) {
@@ -336,13 +344,16 @@ std::optional<WalAccount> AccountFor(const AccountRequest& request) {
                                         {.directory = gathered.path(),
                                          .timeline = request.timeline,
                                          .start = request.scan_from,
-                                         .end = gathered.cut_off().value_or(request.to),
+                                         .end = gathered.end(),
                                          .records_max = 0},
                                         {"Transaction", "Heap", "Heap2", "LogicalMessage"},
                                         [&](const WalRecord& record) { counter.Add(record); });
   WalAccount account = counter.account();
-  account.bounded = gathered.cut_off().has_value();
+  account.bounded = gathered.cut_off();
   account.ended = gathered.strayed().empty() ? complaint : gathered.strayed();
+  if (account.ended.empty() && !gathered.missing().empty()) {
+    account.ended = fmt::format("segment {} is not there", gathered.missing());
+  }
   return account;
 }
 

@@ -57,7 +57,7 @@ struct WalAccount {
   Lsn through;               // the last record that was read
   std::int64_t unread = 0;   // records of a form that is not known: then nothing of it holds
   bool bounded = false;      // there are more segments than were to be read
-  std::string ended;         // why reading ended there, in pg_waldump's words; empty: at the end that was asked for
+  std::string ended;         // why reading ended there; empty: at the end that was asked for
 };
 base::Json ToJson(const WalAccount& account);
 

@@ -27,10 +27,12 @@ std::uint64_t SegmentBytes(pg::Connection& source) {
   return static_cast<std::uint64_t>(source.Query(std::string(sql_text::kReadServer)).Int(0, 2));
 }
 
-// Anyone may write a message into the log; one that is not transactional stands for itself.
+// Anyone may write a message into the log; one that is not transactional stands for itself. It is its prefix that is
+// long: pg_waldump prints a content byte by byte, which takes a second for a few megabytes.
 std::string EmitFiller(pg::Connection& source, std::uint64_t bytes) {
   return source
-      .Query("SELECT pg_logical_emit_message(false, 'switchback', repeat('.', $1::int))", {std::to_string(bytes)})
+      .Query("SELECT pg_logical_emit_message(false, 'switchback' || repeat('.', $1::int), ''::text)",
+             {std::to_string(bytes)})
       .Text(0, 0);
 }
 

@@ -109,6 +109,10 @@ std::string Show(const recover::SalvageReport& salvaged) {
   for (const auto& [name, table] : report.tables) {
     text += fmt::format("\n  {}: {} applied, {} in conflict; {} rows inserted, {} updated, {} deleted", name.Text(),
                         table.applied, table.conflicts, table.inserted, table.updated, table.deleted);
+    if (table.skipped > 0) {
+      text += fmt::format("\n  {}: {} skipped: they changed only columns that the restored table does not have",
+                          name.Text(), table.skipped);
+    }
   }
   for (const auto& [name, table] : report.account.tables) {
     for (const auto& [reason, changes] : table.skipped) {
@@ -124,6 +128,10 @@ std::string Show(const recover::SalvageReport& salvaged) {
   text += fmt::format("\n  {} sequences set\n  {}{}", report.sequences, salvaged.note, Cannot(salvaged.uncovered));
   for (const std::string& sequence : report.unread_sequences) {
     text += fmt::format("\n  not carried over: the sequence {}, which this role may not read", sequence);
+  }
+  for (const std::string& trigger : report.event_triggers) {
+    text += fmt::format("\n  the event trigger {}, which this role may not disable, fired for what salvage made there",
+                        trigger);
   }
   text += NotRepeated(salvaged.unrepeated);
   if (report.later > 0) text += fmt::format("\n  {} transactions came later and are not in it", report.later);

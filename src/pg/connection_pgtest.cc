@@ -77,8 +77,8 @@ TEST_F(ConnectionTest, SessionIsPinned) {
   {
     auto administrator = Connect();
     const auto database = administrator.Exec("SELECT current_database()").Text(0, 0);
-    for (const char* setting :
-         {"DateStyle = 'German'", "search_path = public", "quote_all_identifiers = on", "TimeZone = 'Asia/Tokyo'"}) {
+    for (const char* setting : {"DateStyle = 'German'", "search_path = public", "quote_all_identifiers = on",
+                                "TimeZone = 'Asia/Tokyo'", "jit = on"}) {
       administrator.Exec("ALTER DATABASE " + Ident(database) + " SET " + setting);
     }
   }
@@ -86,12 +86,13 @@ TEST_F(ConnectionTest, SessionIsPinned) {
   const auto shown = connection.Exec(
       "SELECT '2020-01-02 03:04:05+00'::timestamptz::text, current_setting('search_path'), "
       "current_setting('application_name'), "
-      "quote_ident('a'), current_setting('client_encoding')");
+      "quote_ident('a'), current_setting('client_encoding'), current_setting('jit')");
   EXPECT_EQ(shown.Text(0, 0), "2020-01-02 03:04:05+00");
   EXPECT_EQ(shown.Text(0, 1), "pg_catalog, pg_temp");
   EXPECT_EQ(shown.Text(0, 2), "who is it");
   EXPECT_EQ(shown.Text(0, 3), "a");
   EXPECT_EQ(shown.Text(0, 4), "UTF8");
+  EXPECT_EQ(shown.Text(0, 5), "off");
 }
 
 TEST_F(ConnectionTest, ServerErrorsKeepStatePlaceAndHint) {

@@ -75,6 +75,30 @@ TEST_F(ReplicaIdentityTest, ThePlanSaysWhichColumnsWillNotBeEvidencedAndWhatFull
   EXPECT_THAT(Texts(whole), ElementsAre(HasSubstr("migrate public.t: REPLICA IDENTITY FULL: each UPDATE and DELETE")));
 }
 
+// Statistics that were counted for long enough tell what a day costs; others only what was counted.
+TEST_F(ReplicaIdentityTest, TheCostIsThatOfADayWhereTheStatisticsAreOldEnough) {
+  Do("SELECT pg_stat_reset(), pg_sleep(1.1)");
+  release_.writes = {{1, {{"t", {"a"}}}}};
+  release_.change_sql = "DO $$ BEGIN END $$";
+  catalog::Catalog catalog = Read();
+  catalog::Table& table = catalog.tables.at({"public", "t"});
+  EXPECT_GE(table.counted_for, 1) << "since the last reset";
+  EXPECT_LT(table.counted_for, 600);
+  constexpr std::int64_t kHour = 3600;
+  const auto cost = [&](std::int64_t rewritten, std::int64_t counted_for) {
+    table.rewritten = rewritten;
+    table.counted_for = counted_for;
+    table.row_bytes = 100;
+    const std::vector<std::string> texts = Texts(Compile(release_, catalog));
+    return texts.empty() ? "" : texts.front().substr(texts.front().find("100 bytes; ") + 11);
+  };
+  EXPECT_EQ(cost(1'200'000, 12 * kHour), "the statistics count 2400000 of them a day: about 240.0 MB of log a day");
+  EXPECT_EQ(cost(1'200'000, 48 * kHour), "the statistics count 600000 of them a day: about 60.0 MB of log a day");
+  EXPECT_EQ(cost(30, kHour), "the statistics count 720 of them a day: less than 0.1 MB of log a day");
+  EXPECT_EQ(cost(30'000, kHour - 1),
+            "the statistics count 30000 of them, since when is not known: about 3.0 MB of log in that time");
+}
+
 TEST_F(ReplicaIdentityTest, ItIsThePartitionsThatCount) {
   Do("ALTER TABLE p REPLICA IDENTITY FULL");
   EXPECT_THAT(Texts(Writing("p", {"a"})),

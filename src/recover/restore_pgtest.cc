@@ -1,11 +1,14 @@
 #include <gmock/gmock.h>
 
 #include "archiving_server.h"
+#include "base/error.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "checkpoint/take.h"
 #include "needs_programs.h"
 #include "recover/as_migration.h"
 #include "recover/restore.h"
+#include "recover/salvage.h"
 
 namespace recover {
 namespace {
@@ -91,8 +94,18 @@ TEST_F(RestoreTest, BringsBackTheCheckpointBesideTheOldServer) {
     EXPECT_EQ(error.code(), base::Code::kDirectoryExists);
   }
   EXPECT_EQ(Text(restored, "SELECT count(*) FROM public.t"), "1");
+
   EXPECT_EQ(base::Run({.argv = {"sh", "-c", report.restored.stop}}).exit, 0);
   EXPECT_THROW(made_.Connect(report.restored.url), base::Error);
+  try {
+    LastRestored(options_.state, journal);
+    ADD_FAILURE();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Code::kUnreachable);
+    const std::string start = error.hint().substr(error.hint().rfind(": ") + 2);
+    EXPECT_EQ(base::Run({.argv = {"sh", "-c", start}}).exit, 0) << error.hint();
+  }
+  EXPECT_EQ(LastRestored(options_.state, journal), report.restored.url);
 }
 
 TEST_F(RestoreTest, CountsWhenTheOldServerIsGone) {

@@ -148,6 +148,28 @@ bool TryToLift(pg::Connection& server, const salvage::Patience& patience, journa
   }
 }
 
+// `stop` is what stops it: backup::Restored.
+std::string StartOf(const std::string& stop) {
+  constexpr std::string_view kStop = " stop -D ";
+  constexpr std::string_view kHow = " -m fast";
+  const std::size_t at = stop.find(kStop);
+  if (at == std::string::npos || !stop.ends_with(kHow)) return "";
+  const std::size_t name = at + kStop.size();
+  const std::string data = stop.substr(name, stop.size() - kHow.size() - name);
+  return fmt::format("{} start -w -D {} -l {}/start.log", stop.substr(0, at), data, data);
+}
+
+void RequireRunning(const std::string& url, const std::string& stop) {
+  try {
+    pg::Connection::Open({.conninfo = url});
+  } catch (base::Error& error) {
+    if (error.code() != base::Code::kUnreachable) throw;
+    error.Context("while asking the server that the last restore made");
+    error.Hint(fmt::format("It may have been stopped. To start it: {}", StartOf(stop)));
+    throw;
+  }
+}
+
 // A list for people must not keep the rows from being carried over.
 std::vector<std::string> UnrepeatedOrWhy(const SchemaOf& restored, const SchemaOf& old_server, const plan::Plan& plan,
                                          const journal::Journal& journal) {
@@ -229,6 +251,7 @@ std::string LastRestored(const std::filesystem::path& state, const journal::Jour
       throw base::Error(base::Code::kRestoreUnverified, "the restored server differs from what the checkpoint knows")
           .Detail(differences.dump());
     }
+    RequireRunning(event->body.at("url"), event->body.value("stop", ""));
     return event->body.at("url");
   }
   throw base::Error(base::Code::kNoRestored, "no server was restored from this checkpoint yet");

@@ -51,7 +51,8 @@ std::optional<std::chrono::milliseconds> RestoreTakes(const checkpoint::Checkpoi
 Loss CountLoss(const SalvageOptions& options);
 
 // The server that the last restore of this release's checkpoint made. Throws kNoRestored, kRestoreUnverified where that
-// restore found it to be another one than the checkpoint's.
+// restore found it to be another one than the checkpoint's, kUnreachable where it does not run: how it is started is in
+// the hint.
 std::string LastRestored(const std::filesystem::path& state, const journal::Journal& journal);
 
 struct SalvageReport {

@@ -52,6 +52,19 @@ std::string ReadSql(const Table& table, const std::string& path, const Cast& cas
       pg::Literal(path), fmt::join(columns, ", "), table.oid, table.From(), KeyIs(table, "c.key", cast), by_row);
 }
 
+Change::Op OpOf(char op) {
+  switch (op) {
+    case 'I':
+      return Change::Op::kInsert;
+    case 'D':
+      return Change::Op::kDelete;
+    case 'X':
+      return Change::Op::kElsewhere;
+    default:
+      return Change::Op::kUpdate;
+  }
+}
+
 std::size_t Place(char op) { return op == 'D' ? 0 : op == 'U' ? 1 : 2; }
 
 // What there is to do in a table.
@@ -59,6 +72,7 @@ struct Merged {
   TableOutcome outcome;
   std::array<std::int64_t, 3> counts{};  // of results, by Place
   std::set<std::size_t> changed;         // columns that any U writes
+  std::set<std::string> inserted;        // `changed` of the results I
 };
 
 // A row whose changes are merged. Keys that are equal may be written in more than one way: 1.0 and 1.00.
@@ -66,7 +80,6 @@ struct Merging {
   std::vector<std::string> identities;  // the first one is its own
   std::optional<Row> restored;
   Merge merge;
-  std::int64_t changes = 0;  // applied ones
 };
 
 // Reads what is staged of a table in the order of its rows, merges each, and writes down what is to be done.
@@ -127,17 +140,12 @@ class Merger {
   void Take(const Fields& fields) {
     Change change;
     change.application = fields.at(1) == "t";
-    change.op = fields.at(2) == "I"   ? Change::Op::kInsert
-                : fields.at(2) == "U" ? Change::Op::kUpdate
-                                      : Change::Op::kDelete;
+    change.op = OpOf(fields.at(2)->at(0));
+    change.unknown = fields.at(2) == "u";
     change.cells = CellsOf(*fields.at(3));
     change.before = CellsOf(*fields.at(4));
     if (change.op != Change::Op::kDelete) TakeOthers(fields, change);
-    Merging& row = RowOf(*fields.at(0), change.op);
-    const bool good = row.merge.Add(change);
-    if (!change.application) return;
-    if (good) ++row.changes;
-    ++(good ? merged_.outcome.applied : merged_.outcome.conflicts);
+    RowOf(*fields.at(0), change.op).merge.Add(change);
   }
 
   void TakeOthers(const Fields& fields, Change& change) {
@@ -159,6 +167,10 @@ class Merger {
   }
 
   void End(const Merging& merging) {
+    const Tally tally = merging.merge.tally();
+    merged_.outcome.applied += tally.applied;
+    merged_.outcome.conflicts += tally.in_conflict;
+    merged_.outcome.skipped += tally.skipped;
     const std::optional<Row>& row = merging.merge.row();
     const std::optional<Row>& restored = merging.restored;
     const std::string& identity = merging.identities.front();
@@ -168,7 +180,12 @@ class Merger {
     } else if (identity[0] != '#') {
       key = KeyOf(identity);
     }
-    if (row && !restored) Put('I', merging, key, std::string(table_.columns.size(), '1'), *row, std::nullopt);
+    if (row && !restored) {
+      std::string given(table_.columns.size(), '1');
+      for (const std::size_t i : merging.merge.left_out()) given[i] = '0';
+      merged_.inserted.insert(given);
+      Put('I', merging, key, given, *row, std::nullopt);
+    }
     if (!row && restored) Put('D', merging, key, "", {}, restored);
     if (row && restored && *row != *restored) {
       std::string changed;
@@ -196,7 +213,9 @@ class Merger {
   void Put(char op, const Merging& merging, const std::vector<Value>& key, const std::string& changed, const Row& row,
            const std::optional<Row>& restored) {
     results_.Field(std::string(1, op)).Field(std::to_string(++merged_.counts.at(Place(op))));
-    results_.Field(merging.identities.front()).Field(pg::ArrayText(key)).Field(std::to_string(merging.changes));
+    results_.Field(merging.identities.front())
+        .Field(pg::ArrayText(key))
+        .Field(std::to_string(merging.merge.tally().applied));
     results_.Field(changed).Field(pg::ArrayText(row));
     results_.Field(restored ? std::optional<std::string>(pg::ArrayText(*restored)) : std::nullopt);
     results_.Row();
@@ -215,7 +234,8 @@ class Merger {
 // Immutable, or a join on it would be a nested loop.
 std::string GuardedCast(pg::Connection& restored, const std::string& text, const std::string& type) {
   const std::string function = "switchback_salvage." + pg::Ident("as " + base::Sha256Hex(type).substr(0, 16));
-  restored.Exec(
+  ExecQuietly(
+      restored,
       fmt::format("CREATE OR REPLACE FUNCTION {0}(text) RETURNS {1} LANGUAGE plpgsql IMMUTABLE AS $switchback$ BEGIN "
                   "RETURN $1::{1}; "
                   "EXCEPTION WHEN OTHERS THEN RETURN NULL; END $switchback$",
@@ -226,9 +246,9 @@ std::string GuardedCast(pg::Connection& restored, const std::string& text, const
 Merged MergeAnyhow(pg::Connection& restored, const Table& table) {
   const auto merge = [&](const Cast& cast) {
     MakeResults(restored, table);
-    restored.Exec(
-        "DROP TABLE IF EXISTS switchback_salvage.found;"
-        "CREATE UNLOGGED TABLE switchback_salvage.found (identity text, body text)");
+    ExecQuietly(restored,
+                "DROP TABLE IF EXISTS switchback_salvage.found;"
+                "CREATE UNLOGGED TABLE switchback_salvage.found (identity text, body text)");
     return Merger(restored, table, cast).Run();
   };
   try {
@@ -237,6 +257,14 @@ Merged MergeAnyhow(pg::Connection& restored, const Table& table) {
     if (!IsRefusal(error)) throw;
   }
   return merge([&](const std::string& text, const std::string& type) { return GuardedCast(restored, text, type); });
+}
+
+std::vector<std::string> StatementsOf(const Table& table, char op, const Merged& merged) {
+  if (op == 'D') return {DoDeletes(table)};
+  if (op == 'U') return {DoUpdates(table, merged.changed)};
+  std::vector<std::string> statements;
+  for (const std::string& given : merged.inserted) statements.push_back(DoInserts(table, given));
+  return statements;
 }
 
 [[noreturn]] void CannotBeDoneAnew(const Table& table, const std::string& why) {
@@ -273,9 +301,12 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
        {std::pair{'D', &outcome.deleted}, std::pair{'U', &outcome.updated}, std::pair{'I', &outcome.inserted}}) {
     const std::int64_t count = merged.counts.at(Place(op));
     if (count == 0) continue;
-    const std::string statement = DoResults(table, op, merged.changed);
+    const std::vector<std::string> statements = StatementsOf(table, op, merged);
     const auto run = [&](std::int64_t first, std::int64_t last) {
-      const std::int64_t done = restored.Query(statement, {std::to_string(first), std::to_string(last)}).affected();
+      std::int64_t done = 0;
+      for (const std::string& statement : statements) {
+        done += restored.Query(statement, {std::to_string(first), std::to_string(last)}).affected();
+      }
       if (done != last - first + 1) {
         throw base::Error(base::Code::kInternal, fmt::format("{} rows of {} were found in place of {}", done,
                                                              table.name.Text(), last - first + 1));
@@ -285,7 +316,7 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
     if (op == 'U') Exchange(restored, table, "r.v", KeyIs(table, "r.key"), refused);
     // A row that the server refuses stays as it was restored.
     for (const auto& [number, said] : refused) {
-      const Withdrawn row = Withdraw(restored, table, op, number, ConflictKind::kRefused, said);
+      const Withdrawn row = Withdraw(restored, table, op, number, ConflictKind::kRefused, said + table.Lacking(said));
       restored.Query("INSERT INTO switchback_salvage.found (identity, body) VALUES ($1, $2)",
                      {row.identity, row.conflict.dump()});
       outcome.applied -= row.changes;
@@ -295,7 +326,8 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
   }
   restored.Query(
       "INSERT INTO switchback_salvage.conflict (relation, identity, body) "
-      "SELECT $1, identity, body FROM switchback_salvage.found ORDER BY identity COLLATE \"C\"",
+      "SELECT $1, identity, body FROM switchback_salvage.found ORDER BY identity COLLATE \"C\", "
+      "(body::json -> 'column') IS NULL",
       {std::to_string(table.oid)});
   restored.Query("INSERT INTO switchback_salvage.done (relation, through, report) VALUES ($1, $2, $3)",
                  {std::to_string(table.oid), through.Text(), ToJson(outcome).dump()});
@@ -328,16 +360,14 @@ void Reopen(pg::Connection& restored, const std::vector<const Table*>& tables) {
 }
 
 base::Json ToJson(const TableOutcome& outcome) {
-  return {{"applied", outcome.applied},
-          {"conflicts", outcome.conflicts},
-          {"rows_inserted", outcome.inserted},
-          {"rows_updated", outcome.updated},
-          {"rows_deleted", outcome.deleted}};
+  return {{"applied", outcome.applied},        {"conflicts", outcome.conflicts},  {"skipped", outcome.skipped},
+          {"rows_inserted", outcome.inserted}, {"rows_updated", outcome.updated}, {"rows_deleted", outcome.deleted}};
 }
 
 TableOutcome OutcomeFromJson(const base::Json& json) {
   return {.applied = json.at("applied"),
           .conflicts = json.at("conflicts"),
+          .skipped = json.value("skipped", std::int64_t{0}),
           .inserted = json.at("rows_inserted"),
           .updated = json.at("rows_updated"),
           .deleted = json.at("rows_deleted")};

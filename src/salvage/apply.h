@@ -13,7 +13,8 @@ namespace salvage {
 // What came of the applications' changes of one table that were staged.
 struct TableOutcome {
   std::int64_t applied = 0;    // changes
-  std::int64_t conflicts = 0;  // changes
+  std::int64_t conflicts = 0;  // changes, of those that stand
+  std::int64_t skipped = 0;    // changes of columns that the restored table does not have, and of no others
   std::int64_t inserted = 0;   // rows
   std::int64_t updated = 0;
   std::int64_t deleted = 0;

@@ -101,7 +101,8 @@ void Take(pg::Connection& restored, const Table& table, const base::Json& body, 
     const std::string where = statement.Where(body.at("key"));
     return statement.Run(restored, fmt::format("DELETE FROM {} WHERE {}", table.From(), where), body);
   }
-  if (before.is_null() && application.size() < table.columns.size()) {
+  const std::size_t known = application.size() + (body.contains("defaults") ? body.at("defaults").size() : 0);
+  if (before.is_null() && known < table.columns.size()) {
     Bad(body, "the stream does not have all values of the row: insert it by hand, and leave the conflict as restored");
   }
   for (const auto& [column, value] : application.items()) {
@@ -120,7 +121,11 @@ void TakeOrSay(pg::Connection& restored, const Table& table, const base::Json& b
     throw base::Error(base::Code::kBadResolutions, fmt::format("the restored server refuses what was decided of {} {}",
                                                                table.name.Text(), body.at("key").dump()))
         .Detail(error.message() + (error.detail().empty() ? "" : "\n" + error.detail()))
-        .Hint("Nothing of the file was applied. Correct this decision, or leave the conflict as restored.");
+        .Hint(
+            std::string("Nothing of the file was applied. Correct this decision, or leave the conflict as restored.") +
+            (table.partitioned ? " Where a partition is lacking, make it on the restored server first: `why` of the "
+                                 "conflict says for which values."
+                               : ""));
   }
 }
 
@@ -210,6 +215,9 @@ base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const
   } else {
     json["restored"] = RowJson(table, restored);
     json["application"] = RowJson(table, conflict.application_row, conflict.unsent);
+    if (!restored) {
+      for (const std::size_t place : conflict.absent) json["defaults"].push_back(table.columns[place].name);
+    }
     for (const auto& [place, value] : conflict.others) {
       json["new_columns"][table.columns[place].name] = ValueJson(value);
     }

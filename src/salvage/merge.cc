@@ -25,6 +25,8 @@ std::string Name(ConflictKind kind) {
       return "refused";
     case ConflictKind::kForeignKey:
       return "foreign_key";
+    case ConflictKind::kMoved:
+      return "moved";
   }
   return "";
 }
@@ -49,6 +51,8 @@ std::string Explain(ConflictKind kind) {
       return "the restored server refuses the row as the applications left it";
     case ConflictKind::kForeignKey:
       return "as the applications left the row, a row would refer to nothing";
+    case ConflictKind::kMoved:
+      return "the application moved the row into a table that the restored server does not have";
   }
   return "";
 }
@@ -62,27 +66,29 @@ bool Merge::Add(const Change& change) {
     return true;
   }
   const bool good = AddOurs(change);
+  if (change.op != Change::Op::kElsewhere) {
+    ++changes_;
+    if (of_row_) ++whole_;
+  }
   Remember(change);
   return good;
 }
 
-// What stands against the row as a whole stands against all that follows.
+// What stands against the row as a whole stands against all that follows, and says what its columns would.
 bool Merge::Whole(ConflictKind kind) {
-  if (!of_row_) of_row_ = kind;
+  of_row_ = kind;
+  of_columns_.clear();
+  for (const auto& [columns, changes] : contested_) whole_ += changes;
+  contested_.clear();
   return false;
 }
 
 bool Merge::AddOurs(const Change& change) {
   if (of_row_) return false;
-  if (change.op == Change::Op::kInsert) {
-    if (row_) return Whole(deleted_by_migration_ ? ConflictKind::kDeletedRow : ConflictKind::kExists);
-    for (const auto& [column, other] : change.others) {
-      if (!other.agrees) return Whole(ConflictKind::kOutOfStep);
-    }
-    row_ = Row(columns_);
-    for (std::size_t i = 0; i < columns_; ++i) (*row_)[i] = change.cells[i].value;
-    std::fill(foreign_.begin(), foreign_.end(), false);
-    return true;
+  if (change.op == Change::Op::kInsert) return Insert(change);
+  if (change.op == Change::Op::kElsewhere) {
+    BringBack();
+    return Whole(ConflictKind::kMoved);
   }
   LookBefore(change);
   if (!row_) {
@@ -91,8 +97,39 @@ bool Merge::AddOurs(const Change& change) {
   }
   if (change.op == Change::Op::kUpdate) return Update(change);
   if (std::find(foreign_.begin(), foreign_.end(), true) != foreign_.end()) return Whole(ConflictKind::kChangedRow);
-  row_.reset();
+  deleted_ = std::exchange(row_, std::nullopt);
   of_columns_.clear();
+  contested_.clear();
+  return true;
+}
+
+// The deletion is part of a conflict, and not done.
+void Merge::BringBack() {
+  if (row_ || !deleted_) return;
+  row_ = std::exchange(deleted_, std::nullopt);
+  ++whole_;
+}
+
+bool Merge::Insert(const Change& change) {
+  if (row_) return Whole(deleted_by_migration_ ? ConflictKind::kDeletedRow : ConflictKind::kExists);
+  for (const auto& [column, other] : change.others) {
+    if (other.agrees) continue;
+    BringBack();
+    return Whole(ConflictKind::kOutOfStep);
+  }
+  row_ = Row(columns_);
+  left_out_.clear();
+  for (std::size_t i = 0; i < columns_; ++i) {
+    (*row_)[i] = change.cells[i].value;
+    if (change.cells[i].kind != Cell::Kind::kAbsent || change.others.count(i) > 0) continue;
+    if (deleted_) {
+      (*row_)[i] = (*deleted_)[i];
+    } else {
+      left_out_.insert(i);
+    }
+  }
+  deleted_.reset();
+  std::fill(foreign_.begin(), foreign_.end(), false);
   return true;
 }
 
@@ -108,14 +145,37 @@ void Merge::LookBefore(const Change& change) {
 }
 
 bool Merge::Update(const Change& change) {
-  bool good = true;
-  for (std::size_t i = 0; i < columns_; ++i) good = UpdateColumn(change, i) && good;
-  return good;
+  std::set<std::size_t> contested;
+  bool taken = false;
+  for (std::size_t i = 0; i < columns_; ++i) {
+    const Came came = UpdateColumn(change, i);
+    if (came == Came::kConflict) contested.insert(i);
+    if (came == Came::kTaken) taken = true;
+  }
+  if (!contested.empty()) {
+    ++contested_[contested];
+    return false;
+  }
+  if (!taken && change.unknown) ++skipped_;
+  return true;
 }
 
-bool Merge::UpdateColumn(const Change& change, std::size_t column) {
+// A later write takes the place of those that were in conflict.
+void Merge::Settle(std::size_t column) {
+  if (of_columns_.erase(column) == 0) return;
+  std::map<std::set<std::size_t>, std::int64_t> left;
+  for (const auto& [columns, changes] : contested_) {
+    std::set<std::size_t> others = columns;
+    others.erase(column);
+    if (!others.empty()) left[others] += changes;
+  }
+  contested_ = std::move(left);
+}
+
+Merge::Came Merge::UpdateColumn(const Change& change, std::size_t column) {
   const Cell& cell = change.cells[column];
   const bool changed = cell.kind == Cell::Kind::kValue && cell.value != (*base_)[column];
+  bool taken = false;
   const auto other = change.others.find(column);
   if (other != change.others.end() && other->second.cell.kind == Cell::Kind::kValue) {
     const auto known = others_.find(column);
@@ -126,17 +186,19 @@ bool Merge::UpdateColumn(const Change& change, std::size_t column) {
                              .column = column,
                              .application = cell.kind == Cell::Kind::kValue ? cell.value : (*base_)[column],
                              .other = other->second.cell.value};
-      return false;
+      return Came::kConflict;
     }
+    taken = other_changed;
   }
-  if (!changed) return true;
+  if (!changed) return taken ? Came::kTaken : Came::kNothing;
   if (foreign_[column]) {
     of_columns_[column] = {.kind = ConflictKind::kColumn, .column = column, .application = cell.value};
-    return false;
+    return Came::kConflict;
   }
   (*row_)[column] = cell.value;
-  of_columns_.erase(column);
-  return true;
+  left_out_.erase(column);
+  Settle(column);
+  return Came::kTaken;
 }
 
 void Merge::AddMigrations(const Change& change) {
@@ -159,6 +221,7 @@ void Merge::Remember(const Change& change) {
   if (change.op == Change::Op::kDelete) {
     base_.reset();
     unsent_.clear();
+    absent_.clear();
     others_.clear();
     return;
   }
@@ -171,14 +234,27 @@ void Merge::Remember(const Change& change) {
     (*base_)[i] = change.cells[i].value;
     unsent_.erase(i);
   }
+  absent_.clear();
+  for (const std::size_t i : unsent_) {
+    if (change.cells[i].kind == Cell::Kind::kAbsent && change.others.count(i) == 0) absent_.insert(i);
+  }
   for (const auto& [column, other] : change.others) {
     if (other.cell.kind == Cell::Kind::kValue) others_[column] = other.cell.value;
   }
 }
 
+Tally Merge::tally() const {
+  Tally tally{.in_conflict = whole_, .skipped = skipped_};
+  for (const auto& [columns, changes] : contested_) tally.in_conflict += changes;
+  tally.applied = changes_ - tally.in_conflict - tally.skipped;
+  return tally;
+}
+
 std::vector<Conflict> Merge::Conflicts() const {
   std::vector<Conflict> conflicts;
-  if (of_row_) conflicts.push_back({.kind = *of_row_, .application_row = base_, .unsent = unsent_});
+  if (of_row_) {
+    conflicts.push_back({.kind = *of_row_, .application_row = base_, .unsent = unsent_, .absent = absent_});
+  }
   if (of_row_ == ConflictKind::kOutOfStep) conflicts.back().others = others_;
   for (const auto& [column, conflict] : of_columns_) {
     conflicts.push_back(conflict);

@@ -1,5 +1,6 @@
 #include "salvage/merge.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 
 #include "salvage/image.h"
@@ -59,6 +60,12 @@ std::string AddAll(Merge& merge, const std::vector<Change>& changes) {
     if (change.application) all += good ? 'A' : 'C';
   }
   return all;
+}
+
+// "applied in-conflict skipped"
+std::string Count(const Merge& merge) {
+  const Tally tally = merge.tally();
+  return fmt::format("{} {} {}", tally.applied, tally.in_conflict, tally.skipped);
 }
 
 ConflictKind KindOf(const Merge& merge) { return merge.Conflicts().at(0).kind; }
@@ -153,9 +160,70 @@ TEST(MergeTest, ColumnsThatWereNotThere) {
   Merge merge(R({"1", "a", "b"}), 3);
   EXPECT_EQ(AddAll(merge, {AppUpdate({"1", ".", "x"})}), "A");
   EXPECT_EQ(merge.row(), R({"1", "a", "x"}));
+  EXPECT_EQ(AddAll(merge, {AppDelete(), AppInsert({"1", ".", "y"})}), "AA");
+  EXPECT_EQ(merge.row(), R({"1", "a", "y"})) << "the restored row has a value";
   Merge inserted(std::nullopt, 3);
   EXPECT_EQ(AddAll(inserted, {AppInsert({"1", ".", "x"})}), "A");
   EXPECT_EQ(inserted.row(), R({"1", "!", "x"}));
+  EXPECT_THAT(inserted.left_out(), ElementsAre(1));
+  EXPECT_EQ(AddAll(inserted, {AppUpdate({"1", "!", "x"})}), "A");
+  EXPECT_EQ(AddAll(inserted, {AppUpdate({"1", "v", "x"})}), "A");
+  EXPECT_THAT(inserted.left_out(), IsEmpty());
+}
+
+// An update of nothing but columns that the restored table does not have brings nothing over.
+TEST(MergeTest, UpdatesOfUnknownColumnsAloneAreSkipped) {
+  Merge merge(R({"1", "a", "b"}), 3);
+  const auto unknown = [](Change change) {
+    change.unknown = true;
+    return change;
+  };
+  AddAll(merge, {unknown(AppUpdate({"1", "a", "b"})), unknown(AppUpdate({"1", "x", "b"})), AppUpdate({"1", "x", "b"}),
+                 unknown(InStep(AppUpdate({"1", "x", "b"}), "X", true, true)),
+                 unknown(InStep(AppUpdate({"1", "x", "b"}), "Y", false, true))});
+  EXPECT_EQ(Count(merge), "3 0 2") << "the last one wrote the new column";
+}
+
+// What stands is what is counted.
+TEST(MergeTest, ConflictsThatWereSettledAreNone) {
+  Merge merge(R({"1", "a", "b"}), 3);
+  AddAll(merge, {InStep(AppUpdate({"1", "y", "b"}), "Z", false, false),
+                 InStep(AppUpdate({"1", "x", "b"}), "Q", false, false)});
+  EXPECT_EQ(Count(merge), "0 2 0");
+  AddAll(merge, {InStep(AppUpdate({"1", "z", "b"}), "Z", true, true)});
+  EXPECT_EQ(Count(merge), "3 0 0");
+  Merge both(R({"1", "a", "b"}), 3);
+  AddAll(both, {OurUpdate({"1", "a", "bad"}), InStep(AppUpdate({"1", "y", "c"}), "Z", false, false)});
+  AddAll(both, {InStep(AppUpdate({"1", "z", "c"}), "Z", true, true)});
+  EXPECT_EQ(Count(both), "1 1 0") << "one column of the first one stands";
+  AddAll(both, {AppDelete()});
+  EXPECT_EQ(Count(both), "1 2 0");
+  EXPECT_THAT(both.Conflicts(), ElementsAre(Conflict{.kind = ConflictKind::kChangedRow}))
+      << "the row's conflict says what its column's would";
+}
+
+// A TRUNCATE is not repeated, so the row still stands.
+TEST(MergeTest, OneConflictForARowThatIsInsertedAnew) {
+  Merge merge(R({"1", "10", "b"}), 3);
+  EXPECT_EQ(AddAll(merge, {OurUpdate({"1", "99", "b"}), AppUpdate({"1", "98", "b"}), AppInsert({"1", "5", "c"})}),
+            "CC");
+  EXPECT_THAT(merge.Conflicts(),
+              ElementsAre(Conflict{.kind = ConflictKind::kExists, .application_row = R({"1", "5", "c"})}));
+  EXPECT_EQ(Count(merge), "0 2 0");
+}
+
+// A deletion counts no more than what the row was deleted for.
+TEST(MergeTest, ARowThatGoesElsewhereStays) {
+  Merge merge(R({"1", "a", "b"}), 3);
+  AddAll(merge, {AppUpdate({"1", "x", "b"}), AppDelete(), Of(Change::Op::kElsewhere, true, {"2", "x", "b"})});
+  EXPECT_EQ(merge.row(), R({"1", "x", "b"}));
+  EXPECT_THAT(merge.Conflicts(),
+              ElementsAre(Conflict{.kind = ConflictKind::kMoved, .application_row = R({"2", "x", "b"})}));
+  EXPECT_EQ(Count(merge), "1 1 0");
+  Merge anew(R({"1", "a", "b"}), 3);
+  AddAll(anew, {AppDelete(), InStep(AppInsert({"1", "x", "b"}), "Q", false, false)});
+  EXPECT_EQ(anew.row(), R({"1", "a", "b"}));
+  EXPECT_EQ(Count(anew), "0 2 0");
 }
 
 TEST(MergeTest, AWholeRowBeforeTellsWhatWasNotSeen) {

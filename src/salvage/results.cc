@@ -9,6 +9,7 @@
 #include "pg/copy.h"
 #include "salvage/conflict.h"
 #include "salvage/exchange.h"
+#include "salvage/quiet.h"
 #include "salvage/refusals.h"
 
 namespace salvage {
@@ -18,16 +19,12 @@ std::string Joined(const std::vector<std::string>& parts, const char* by = ", ")
   return fmt::format("{}", fmt::join(parts, by));
 }
 
-std::vector<std::string> Elements(const std::string& array, std::size_t count) {
-  std::vector<std::string> elements;
-  for (std::size_t i = 0; i < count; ++i) elements.push_back(fmt::format("{}[{}]", array, i + 1));
-  return elements;
-}
-
-std::string InsertFrom(const Table& table, const std::string& row, const std::string& from) {
+// `given`: a 1 for each column that has a value.
+std::string InsertFrom(const Table& table, const std::string& row, const std::string& from, const std::string& given) {
   std::vector<std::string> names;
   std::vector<std::string> values;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (given[i] != '1') continue;
     names.push_back(pg::Ident(table.columns[i].name));
     values.push_back(CastOf(table, row, i));
   }
@@ -50,10 +47,10 @@ std::string FromResults(const Table& table, char op) {
   return fmt::format("{} AS r WHERE r.op = '{}' AND r.n BETWEEN $1::int8 AND $2::int8", ResultsOf(table), op);
 }
 
-// A text array of the server as values.
-Row RowOf(const pg::Result& result, int row, std::size_t first, std::size_t columns) {
+// Of an array that came a row an element: a row of a table may have more columns than two would fit into one result.
+Row ColumnOf(const pg::Result& rows, int column, std::size_t elements) {
   Row values;
-  for (std::size_t i = 0; i < columns; ++i) values.push_back(result.Optional(row, static_cast<int>(first + i)));
+  for (int row = 0; row < rows.rows() && values.size() < elements; ++row) values.push_back(rows.Optional(row, column));
   return values;
 }
 
@@ -67,7 +64,9 @@ Row Standing(pg::Connection& restored, const Table& table, const std::vector<Val
   if (rows.rows() != 1) {
     throw base::Error(base::Code::kInternal, fmt::format("a row of {} is not where it was", table.name.Text()));
   }
-  return RowOf(rows, 0, 0, table.columns.size());
+  Row row;
+  for (int column = 0; column < rows.columns(); ++column) row.push_back(rows.Optional(0, column));
+  return row;
 }
 
 // `columns`: those that any of the results changed.
@@ -75,7 +74,7 @@ std::string UndoSql(const Table& table, char op, const std::set<std::size_t>& co
   const std::string from = FromResults(table, op);
   switch (op) {
     case 'D':
-      return InsertFrom(table, "r.restored", from);
+      return InsertFrom(table, "r.restored", from, std::string(table.columns.size(), '1'));
     case 'U':
       return UpdateFrom(table, columns, "r.restored", from, KeyIsIn(table, "r.v"));
     default:
@@ -125,10 +124,12 @@ std::string CastOf(const Table& table, const std::string& row, std::size_t colum
 }
 
 void MakeResults(pg::Connection& restored, const Table& table) {
-  restored.Exec(fmt::format(
-      "DROP TABLE IF EXISTS {0}; CREATE TABLE {0} (op text, n int8, identity text, key text[], changes int8, "
-      "changed text, v text[], restored text[]); ALTER TABLE {0} REPLICA IDENTITY FULL",
-      ResultsOf(table)));
+  ExecQuietly(
+      restored,
+      fmt::format(
+          "DROP TABLE IF EXISTS {0}; CREATE TABLE {0} (op text, n int8, identity text, key text[], changes int8, "
+          "changed text, v text[], restored text[]); ALTER TABLE {0} REPLICA IDENTITY FULL",
+          ResultsOf(table)));
 }
 
 std::string KeyIs(const Table& table, const std::string& key, const Cast& cast) {
@@ -149,16 +150,17 @@ std::string KeyIsIn(const Table& table, const std::string& row) {
   return parts.empty() ? "false" : Joined(parts, " AND ");
 }
 
-std::string DoResults(const Table& table, char op, const std::set<std::size_t>& changed) {
-  const std::string from = FromResults(table, op);
-  switch (op) {
-    case 'D':
-      return fmt::format("DELETE FROM {} AS t USING {} AND {}", table.From(), from, KeyIs(table, "r.key"));
-    case 'U':
-      return UpdateFrom(table, changed, "r.v", from, KeyIs(table, "r.key"));
-    default:
-      return InsertFrom(table, "r.v", from);
-  }
+std::string DoDeletes(const Table& table) {
+  return fmt::format("DELETE FROM {} AS t USING {} AND {}", table.From(), FromResults(table, 'D'),
+                     KeyIs(table, "r.key"));
+}
+
+std::string DoUpdates(const Table& table, const std::set<std::size_t>& columns) {
+  return UpdateFrom(table, columns, "r.v", FromResults(table, 'U'), KeyIs(table, "r.key"));
+}
+
+std::string DoInserts(const Table& table, const std::string& changed) {
+  return InsertFrom(table, "r.v", fmt::format("{} AND r.changed = '{}'", FromResults(table, 'I'), changed), changed);
 }
 
 bool UndoResult(pg::Connection& restored, const Table& table, char op, std::int64_t n) {
@@ -195,33 +197,35 @@ bool UndoResults(pg::Connection& restored, const Table& table) {
 
 Withdrawn Withdraw(pg::Connection& restored, const Table& table, char op, std::int64_t n, ConflictKind kind,
                    const std::string& said) {
-  const std::size_t columns = table.columns.size();
-  std::vector<std::string> wanted = {"identity", "changes", "restored IS NOT NULL", "changed"};
-  for (const auto& [array, count] :
-       {std::pair{"v", columns}, std::pair{"restored", columns}, std::pair{"key", table.key.size()}}) {
-    for (std::string& element : Elements(array, count)) wanted.push_back(std::move(element));
-  }
-  const pg::Result row = restored.Query(
-      fmt::format("DELETE FROM {} WHERE op = $1 AND n = $2 RETURNING {}", ResultsOf(table), Joined(wanted)),
+  const pg::Result rows = restored.Query(
+      fmt::format("WITH gone AS (DELETE FROM {} WHERE op = $1 AND n = $2 RETURNING identity, changes, restored, "
+                  "changed, v, key) SELECT g.identity, g.changes, g.restored IS NOT NULL, g.changed, u.v, u.restored, "
+                  "u.key FROM gone AS g LEFT JOIN LATERAL unnest(g.v, g.restored, g.key) WITH ORDINALITY AS u(v, "
+                  "restored, key, place) ON true ORDER BY u.place",
+                  ResultsOf(table)),
       {std::string(1, op), std::to_string(n)});
+  const std::string changed = rows.Text(0, 3);
   Conflict conflict{.kind = kind};
-  if (op != 'D') conflict.application_row = RowOf(row, 0, 4, columns);
-  std::vector<Value> key = RowOf(row, 0, 4 + 2 * columns, table.key.size());
+  if (op != 'D') conflict.application_row = ColumnOf(rows, 4, table.columns.size());
+  for (std::size_t i = 0; op == 'I' && i < changed.size(); ++i) {
+    if (changed[i] == '0') conflict.absent.insert(i);
+  }
+  conflict.unsent = conflict.absent;
+  std::vector<Value> key = ColumnOf(rows, 6, table.key.size());
   if (key.empty() || !key.front()) {
     key.clear();
     for (const std::size_t place : table.key) key.push_back((*conflict.application_row)[place]);
   }
   std::optional<Row> before;
-  if (row.Bool(0, 2)) before = RowOf(row, 0, 4 + columns, columns);
+  if (rows.Bool(0, 2)) before = ColumnOf(rows, 5, table.columns.size());
   if (op == 'U') {
     before = Standing(restored, table, key);
-    const std::string changed = row.Text(0, 3);
-    for (std::size_t i = 0; i < columns; ++i) {
+    for (std::size_t i = 0; i < changed.size(); ++i) {
       if (changed[i] == '0') (*conflict.application_row)[i] = (*before)[i];
     }
   }
-  return {.identity = row.Text(0, 0),
-          .changes = row.Int(0, 1),
+  return {.identity = rows.Text(0, 0),
+          .changes = rows.Int(0, 1),
           .conflict = ConflictJson(table, key, before, conflict, said)};
 }
 

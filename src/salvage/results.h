@@ -14,8 +14,8 @@
 namespace salvage {
 
 // Its columns: op, n, identity, key, changes (how many of the applications'), changed (a 1 for each column that is
-// written), v (the row as it is to be), restored (as it was; NULL: there was none). A U has NULL in both for columns
-// that are not written, nor part of a unique index.
+// written; a 0 of an I: its default is), v (the row as it is to be), restored (as it was; NULL: there was none). A U
+// has NULL in both for columns that are not written, nor part of a unique index.
 std::string ResultsOf(const Table& table);
 // Empty; those of an attempt that did not come to its end are gone. It has a replica identity, for a publication of all
 // tables.
@@ -28,8 +28,10 @@ std::string KeyIsIn(const Table& table, const std::string& row);
 // Of an array of texts that is a whole row: `column` as a value of its type.
 std::string CastOf(const Table& table, const std::string& row, std::size_t column);
 
-// Does the results from $1 to $2 of an `op`; `changed`: the columns that any of them writes.
-std::string DoResults(const Table& table, char op, const std::set<std::size_t>& changed);
+// Do the results from $1 to $2 of an op. `columns`: those that any U writes; `changed`: only such I.
+std::string DoDeletes(const Table& table);
+std::string DoUpdates(const Table& table, const std::set<std::size_t>& columns);
+std::string DoInserts(const Table& table, const std::string& changed);
 
 // Puts a row back as it was restored. Gives false where the server refuses that, or the row is not there any more.
 // Inside a transaction, which goes on.

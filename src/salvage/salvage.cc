@@ -11,6 +11,7 @@
 #include "pg/transaction.h"
 #include "salvage/finish.h"
 #include "salvage/orphans.h"
+#include "salvage/quiet.h"
 #include "salvage/sql_text.h"
 
 namespace salvage {
@@ -32,7 +33,7 @@ pg::Connection Open(const std::string& restored) {
         .Detail(error.message())
         .Hint("Give it GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15), or make it a superuser there.");
   }
-  connection.Exec(std::string(sql_text::kSchema));
+  ExecQuietly(connection, std::string(sql_text::kSchema));
   return connection;
 }
 
@@ -56,17 +57,19 @@ Targets TargetsOf(pg::Connection& restored, const Options& options) {
 
 // Pairs live in functions of schema switchback, which the restored server does not have yet.
 void MakeTransforms(pg::Connection& restored, const plan::Plan& plan) {
-  restored.Exec("CREATE SCHEMA IF NOT EXISTS switchback");
+  ExecQuietly(restored, "CREATE SCHEMA IF NOT EXISTS switchback");
   for (const plan::Pair& pair : plan.pairs) {
     if (pair.new_name.empty() || !HasTypes(restored, pair)) continue;
-    for (const std::string& statement : plan::CreateTransforms(pair, pair.search_path)) restored.Exec(statement);
+    for (const std::string& statement : plan::CreateTransforms(pair, pair.search_path)) {
+      ExecQuietly(restored, statement);
+    }
   }
 }
 
 void DropTransforms(pg::Connection& restored, const plan::Plan& plan) {
   for (const plan::Pair& pair : plan.pairs) {
     if (pair.new_name.empty() || !HasTypes(restored, pair)) continue;
-    for (const std::string& statement : plan::DropTransforms(pair)) restored.Exec(statement);
+    for (const std::string& statement : plan::DropTransforms(pair)) ExecQuietly(restored, statement);
   }
 }
 
@@ -182,6 +185,7 @@ std::int64_t Report::InConflict() const {
 std::int64_t Report::Skipped() const {
   std::int64_t sum = 0;
   for (const auto& [name, table] : account.tables) sum += table.Skipped();
+  for (const auto& [name, table] : tables) sum += table.skipped;
   return sum;
 }
 
@@ -210,6 +214,7 @@ Report Salvage(const Options& options) {
   report.sequences = CarrySequences(restored, options.old_server, targets, tables, report.unread_sequences);
   base::Failpoint(base::FailpointId::kSalvageSequences);
   report.orphans = TakeBackOrphans(restored, targets, tables, done);
+  report.event_triggers = ReadEventTriggers(restored).loud;
   for (const auto& [oid, outcome] : done) report.tables[Require(targets, oid).name] = outcome;
   report.conflicts = WriteConflicts(restored, options.conflicts);
   report.later = Later(options, report.account.through);
@@ -251,19 +256,13 @@ base::Json ToJson(const Report& report) {
     table["table"] = base::Json::array({name.schema, name.name});
     tables.push_back(std::move(table));
   }
-  return {{"wrote", ToJson(report.account)},
-          {"tables", tables},
-          {"changes", report.account.Changes()},
-          {"applied", report.Applied()},
-          {"in_conflict", report.InConflict()},
-          {"skipped", report.Skipped()},
-          {"conflicts", report.conflicts},
-          {"orphans", report.orphans},
-          {"sequences", report.sequences},
-          {"unread_sequences", report.unread_sequences},
-          {"later", report.later},
-          {"stage_ms", report.stage.count()},
-          {"merge_ms", report.merge.count()}};
+  return {{"wrote", ToJson(report.account)},         {"tables", tables},
+          {"changes", report.account.Changes()},     {"applied", report.Applied()},
+          {"in_conflict", report.InConflict()},      {"skipped", report.Skipped()},
+          {"conflicts", report.conflicts},           {"orphans", report.orphans},
+          {"sequences", report.sequences},           {"unread_sequences", report.unread_sequences},
+          {"event_triggers", report.event_triggers}, {"later", report.later},
+          {"stage_ms", report.stage.count()},        {"merge_ms", report.merge.count()}};
 }
 
 }  // namespace salvage

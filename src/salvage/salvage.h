@@ -40,6 +40,7 @@ struct Report {
   std::int64_t conflicts = 0;                        // in the file
   std::int64_t sequences = 0;
   std::vector<std::string> unread_sequences = {};  // that this role may not read, by name: as restored
+  std::vector<std::string> event_triggers = {};    // that fired for the salvage's own DDL: this role may not alter them
   std::int64_t orphans = 0;                        // of them, those of foreign keys
   std::int64_t later = 0;              // transactions of applications that came after what was staged: not in it
   std::chrono::milliseconds stage{0};  // how long it took to put the changes on the restored server

@@ -2,6 +2,7 @@
 
 #include "plan/pair.h"
 #include "postgres_test.h"
+#include "salvage/quiet.h"
 #include "salvage/refusals.h"
 #include "salvage/sql_text.h"
 #include "salvage/target.h"
@@ -40,6 +41,29 @@ TEST_F(SqlTest, RefusedNumbersHoldUpNoOthers) {
   EXPECT_THAT(refused, ElementsAre(Pair(1, testing::HasSubstr("check"))));
   EXPECT_EQ(connection.Query("SELECT sum(v) FROM public.t").Int(0, 0), 5050 + 99);
   EXPECT_LT(statements, 500);
+}
+
+// What fires for its own DDL is off for as long as that takes, where the role may alter it.
+TEST_F(SqlTest, EventTriggersDoNotSeeItsDdl) {
+  auto connection = Connect();
+  connection.Exec(
+      "CREATE TABLE public.seen(tag text); CREATE ROLE plain; CREATE FUNCTION public.see() RETURNS event_trigger "
+      "LANGUAGE "
+      "plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (tg_tag); END';"
+      "CREATE EVENT TRIGGER \"a'\"\"\" ON ddl_command_end EXECUTE FUNCTION public.see(); ALTER EVENT TRIGGER "
+      "\"a'\"\"\" "
+      "ENABLE REPLICA; CREATE EVENT TRIGGER off ON ddl_command_end EXECUTE FUNCTION public.see();"
+      "ALTER EVENT TRIGGER off DISABLE; SET session_replication_role = replica");
+  ExecQuietly(connection, "CREATE TABLE public.mine(); DROP TABLE public.mine");
+  EXPECT_EQ(connection.Query("SELECT count(*) FROM public.seen").Int(0, 0), 0);
+  EXPECT_EQ(
+      connection.Query("SELECT string_agg(evtenabled::text, '' ORDER BY evtname) FROM pg_event_trigger").Text(0, 0),
+      "RD");
+  EXPECT_THAT(ReadEventTriggers(connection).loud, testing::IsEmpty());
+  connection.Exec("SET ROLE plain");
+  EXPECT_THAT(ReadEventTriggers(connection).loud, ElementsAre("a'\""));
+  EXPECT_THAT(ReadEventTriggers(connection).off, testing::IsEmpty());
+  connection.Exec("RESET ROLE; DROP ROLE plain");
 }
 
 // The physical names of a pair, from before expand to after purge.

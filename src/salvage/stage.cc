@@ -10,6 +10,7 @@
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/image.h"
+#include "salvage/quiet.h"
 #include "salvage/touched.h"
 
 namespace salvage {
@@ -134,6 +135,7 @@ class Stager {
   void Begin(bool application) {
     application_ = application;
     truncated_.clear();
+    left_.reset();
   }
 
   void Take(const stream::Change& change) {
@@ -146,7 +148,10 @@ class Stager {
     }
     const stream::Relation& relation = *change.relation;
     const Table* table = targets_.Find(relation.id);
-    if (table == nullptr) return Skip(relation, "the restored server has no such table");
+    if (table == nullptr) {
+      if (left_ && change.kind == stream::Change::Kind::kInsert) PutElsewhere(change);
+      return Skip(relation, "the restored server has no such table");
+    }
     const Shape& shape = shapes_.Of(*table, relation);
     if (application_ && !shape.unknown.empty()) {
       account_.tables[relation.name].columns.insert(shape.unknown.begin(), shape.unknown.end());
@@ -166,8 +171,37 @@ class Stager {
     if (application_) ++account_.tables[relation.name].skipped[reason];
   }
 
-  std::string Identify(const Table& table, const Keys& keys) {
+  // A row of a partitioned table that this transaction of applications just deleted: PostgreSQL deletes one that goes
+  // to another partition, and inserts it there next.
+  struct Left {
+    const Table* table = nullptr;
+    std::uint32_t relation = 0;
+    std::string identity;
+    std::string key;
+  };
+
+  void Leave(const stream::Change& change, const Table& table, const std::string& identity, const Keys& keys) {
+    if (!application_ || !table.partitioned) return;
+    if (change.kind == stream::Change::Kind::kDelete && !keys.before.empty()) {
+      left_ = Left{&table, change.relation->id, identity, keys.before};
+    } else if (left_ && left_->table == &table) {
+      left_.reset();
+    }
+  }
+
+  // A publication may name the root for all partitions.
+  [[nodiscard]] bool Arrives(const stream::Change& change, const Table& table) const {
+    return left_ && left_->table == &table && change.kind == stream::Change::Kind::kInsert &&
+           (left_->relation != change.relation->id || change.relation->id == table.oid);
+  }
+
+  std::string Identify(const stream::Change& change, const Table& table, const Keys& keys) {
     Identities& identities = identities_[table.oid];
+    if (Arrives(change, table) && !keys.now.empty()) {
+      // As one row both halves are carried over, or none is.
+      if (keys.now != left_->key) identities.Move(left_->key, keys.now, seq_);
+      return left_->identity;
+    }
     std::string identity = identities.Of(keys.First());
     if (identity.empty()) return fmt::format("#{}", seq_);
     if (keys.Changed()) identities.Move(keys.before, keys.now, seq_);
@@ -175,11 +209,28 @@ class Stager {
   }
 
   void Put(const stream::Change& change, const Table& table, const Shape& shape, const Keys& keys) {
-    const std::string identity = Identify(table, keys);
+    const std::string identity = Identify(change, table, keys);
+    Leave(change, table, identity, keys);
+    const bool deleted = change.kind == stream::Change::Kind::kDelete;
+    const bool updated = change.kind == stream::Change::Kind::kUpdate;
+    PutRow(change, table, shape, identity, deleted ? "D" : !updated ? "I" : shape.unknown.empty() ? "U" : "u");
+  }
+
+  // Into a table that the restored server does not have, and that may be a partition: it has the same key, and no other
+  // columns.
+  void PutElsewhere(const stream::Change& change) {
+    const Table& table = *left_->table;
+    const Shape& shape = shapes_.Of(table, *change.relation);
+    if (shape.keyed && shape.unknown.empty()) PutRow(change, table, shape, left_->identity, "X");
+    left_.reset();
+  }
+
+  void PutRow(const stream::Change& change, const Table& table, const Shape& shape, const std::string& identity,
+              const char* op) {
     if (keep_.count(table.oid) > 0) return;
     const bool deleted = change.kind == stream::Change::Kind::kDelete;
     copy_.Field(std::to_string(table.oid)).Field(identity).Field(std::to_string(seq_)).Field(application_ ? "t" : "f");
-    copy_.Field(deleted ? "D" : change.kind == stream::Change::Kind::kUpdate ? "U" : "I");
+    copy_.Field(op);
     copy_.Field(identity[0] == '#' ? std::nullopt : std::optional<std::string>(pg::ArrayText(KeyOf(identity))));
     copy_.Field(deleted ? "" : Image(shape, change.row, true));
     copy_.Field(change.old && change.old_is_row ? Image(shape, *change.old, false) : "");
@@ -217,6 +268,7 @@ class Stager {
   std::int64_t seq_ = 0;
   Shapes shapes_;
   std::map<std::int64_t, Identities> identities_;
+  std::optional<Left> left_;
   std::set<std::uint32_t> truncated_;  // in this transaction, which counts them once
 };
 
@@ -339,10 +391,10 @@ Account Stage(pg::Connection& restored, const StageRequest& request) {
   const Written written = ReadWritten(reader, request);
   for (const std::int64_t oid : written.tables) {
     if (request.keep.count(oid) > 0) continue;
-    restored.Exec(
-        fmt::format("DROP TABLE IF EXISTS switchback_salvage.change_{0}; CREATE UNLOGGED TABLE "
-                    "switchback_salvage.change_{0} PARTITION OF switchback_salvage.change FOR VALUES IN ({0})",
-                    oid));
+    ExecQuietly(restored,
+                fmt::format("DROP TABLE IF EXISTS switchback_salvage.change_{0}; CREATE UNLOGGED TABLE "
+                            "switchback_salvage.change_{0} PARTITION OF switchback_salvage.change FOR VALUES IN ({0})",
+                            oid));
   }
   std::optional<Touched> touched;
   if (written.shared) touched = ReadTouched(reader, request, written);

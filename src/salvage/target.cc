@@ -53,6 +53,15 @@ std::size_t Table::Place(const std::string& column) const {
       columns.begin());
 }
 
+std::string Table::Lacking(const std::string& said) const {
+  constexpr std::size_t kMost = 5;
+  if (lacking.empty() || said.find("no partition of relation") == std::string::npos) return "";
+  const std::vector<std::string> some(lacking.begin(),
+                                      lacking.begin() + static_cast<std::ptrdiff_t>(std::min(lacking.size(), kMost)));
+  return fmt::format("; of the old server's partitions it lacks {}{}", fmt::join(some, ", "),
+                     lacking.size() > kMost ? fmt::format(" and {} more", lacking.size() - kMost) : "");
+}
+
 const Table* Targets::Find(std::int64_t oid) const {
   const auto found = tables.find(oid);
   return found == tables.end() ? nullptr : found->second.get();
@@ -100,6 +109,7 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     const auto root = targets.tables.find(partitions.Int(row, 1));
     if (root == targets.tables.end()) continue;
     if (unseen.count(partitions.Int(row, 0)) > 0) root->second->unseen = true;
+    root->second->bounds.insert(partitions.Text(row, 3));
     targets.tables[partitions.Int(row, 0)] = root->second;
   }
   return targets;
@@ -109,7 +119,10 @@ void AddPartitions(Targets& targets, pg::Connection& old_server) {
   const pg::Result partitions = old_server.Query(std::string(sql_text::kReadPartitions));
   for (int row = 0; row < partitions.rows(); ++row) {
     const auto root = targets.tables.find(partitions.Int(row, 1));
-    if (root != targets.tables.end()) targets.tables.try_emplace(partitions.Int(row, 0), root->second);
+    if (root == targets.tables.end()) continue;
+    targets.tables.try_emplace(partitions.Int(row, 0), root->second);
+    if (root->second->bounds.count(partitions.Text(row, 3)) > 0) continue;
+    root->second->lacking.push_back(partitions.Text(row, 2) + " " + partitions.Text(row, 3));
   }
 }
 

@@ -31,15 +31,19 @@ struct Table {
   pg::QualifiedName name;
   bool partitioned = false;
   std::vector<Column> columns;
-  std::vector<std::size_t> key;   // places among the columns; empty: none
-  bool one_spelling = false;      // keys that are equal are the same text
-  std::vector<plan::Pair> pairs;  // of its columns, those that are dropped too
-  std::vector<bool> comparable;   // by pair: there is another side, and the restored server has the types for it
-  bool unseen = false;            // see Merge
+  std::vector<std::size_t> key;      // places among the columns; empty: none
+  bool one_spelling = false;         // keys that are equal are the same text
+  std::vector<plan::Pair> pairs;     // of its columns, those that are dropped too
+  std::vector<bool> comparable;      // by pair: there is another side, and the restored server has the types for it
+  bool unseen = false;               // see Merge
+  std::set<std::string> bounds;      // of its partitions, as PostgreSQL writes them
+  std::vector<std::string> lacking;  // partitions of the old server that it does not have, with their bounds
 
   // For FROM: rows of tables that inherit from it are not its own.
   [[nodiscard]] std::string From() const { return (partitioned ? "" : "ONLY ") + name.Sql(); }
   [[nodiscard]] std::size_t Place(const std::string& column) const;
+  // For people, behind what the server said of a row; a restored server speaks English.
+  [[nodiscard]] std::string Lacking(const std::string& said) const;
 };
 
 struct Targets {
@@ -51,7 +55,7 @@ struct Targets {
 // `unseen`: OIDs of tables that were rewritten on the old server since.
 Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std::set<std::int64_t>& unseen);
 
-// Partitions that were made since, whose rows belong to a root that the restored server has.
+// Partitions that were made since, whose rows belong to a root that the restored server has; and of which bounds.
 void AddPartitions(Targets& targets, pg::Connection& old_server);
 
 // Where a table's description in the stream has what is needed.

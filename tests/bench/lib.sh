@@ -74,13 +74,19 @@ fresh() {
   createdb -T start --strategy file_copy bench
   ask bench 'CHECKPOINT'
 }
-# begin_release: planned, checkpointed, expanded
-begin_release() {
+# begin_checkpoint: planned, checkpointed
+begin_checkpoint() {
   quietly switchback init
   quietly switchback plan "$release"
   quietly switchback checkpoint "$release"
+}
+# begin_release: planned, checkpointed, expanded
+begin_release() {
+  begin_checkpoint
   quietly switchback expand "$release"
 }
+# of_checkpoint KEY: out of checkpoint.json
+of_checkpoint() { sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p' ".switchback/default/$release/checkpoint.json" | head -n 1; }
 # step_ms STEP: the duration that the journal has of the step's last run
 step_ms() {
   sed -n 's/.*"duration_ms":\([0-9]*\).*"step":"'"$1"'".*/\1/p' ".switchback/default/$release/journal.jsonl" | tail -n 1
@@ -99,6 +105,32 @@ record() { measured[$1]="${measured[$1]:-} $2"; }
 median() { printf '%s\n' $1 | sort -g | sed -n "$((($(wc -w <<<"$1") + 1) / 2))p"; }
 of() { median "${measured[$1]}"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+
+accounts=1000000
+# make_pgbench_start: database `start`, and pgbench's own transaction as one message
+make_pgbench_start() {
+  start_rows=
+  dropdb --if-exists start
+  createdb start
+  quietly pgbench -q -i -s $((accounts / 100000)) -d start
+  cat >transfer.sql <<SQL
+\\set account random(1, $accounts)
+\\set teller random(1, $((accounts / 10000)))
+\\set branch random(1, $((accounts / 100000)))
+\\set amount random(-5000, 5000)
+BEGIN\\;
+UPDATE pgbench_accounts SET abalance = abalance + :amount WHERE aid = :account\\;
+UPDATE pgbench_tellers SET tbalance = tbalance + :amount WHERE tid = :teller\\;
+UPDATE pgbench_branches SET bbalance = bbalance + :amount WHERE bid = :branch\\;
+INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (:teller, :branch, :account, :amount, now())\\;
+END;
+SQL
+}
+
+# write_transfers TRANSACTIONS: by two clients
+write_transfers() {
+  PGOPTIONS='-c synchronous_commit=off' timed pgbench -n -c 2 -j 2 -t $(($1 / 2)) -f transfer.sql bench
+}
 
 # drop_restored FILE: the server that `restore --json` told of in FILE
 drop_restored() {

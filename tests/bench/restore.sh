@@ -12,8 +12,6 @@ begin_with() {
   quietly switchback plan "$release"
   quietly switchback checkpoint "$release"
 }
-# of_checkpoint KEY: out of checkpoint.json
-of_checkpoint() { sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p' ".switchback/default/$release/checkpoint.json" | head -n 1; }
 # finish DIR: starts the server in DIR as the driver does, and waits until it left recovery
 finish() {
   printf "listen_addresses = ''\nunix_socket_directories = '%s'\nport = 5444\narchive_mode = off\nhot_standby = off\n" "$HOME" \

@@ -2,32 +2,7 @@
 # transactions on its four tables (one of them without a key), and of one transaction of a million rows. A second of a
 # salvage has all in it: reading the slot, staging, merging, writing, sequences and foreign keys; not the restore before.
 
-accounts=1000000
-
-# make_pgbench_start: database `start`, and pgbench's own transaction as one message
-make_pgbench_start() {
-  start_rows=
-  dropdb --if-exists start
-  createdb start
-  quietly pgbench -q -i -s $((accounts / 100000)) -d start
-  cat >transfer.sql <<SQL
-\\set account random(1, $accounts)
-\\set teller random(1, $((accounts / 10000)))
-\\set branch random(1, $((accounts / 100000)))
-\\set amount random(-5000, 5000)
-BEGIN\\;
-UPDATE pgbench_accounts SET abalance = abalance + :amount WHERE aid = :account\\;
-UPDATE pgbench_tellers SET tbalance = tbalance + :amount WHERE tid = :teller\\;
-UPDATE pgbench_branches SET bbalance = bbalance + :amount WHERE bid = :branch\\;
-INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (:teller, :branch, :account, :amount, now())\\;
-END;
-SQL
-}
-
-write_small() {
-  local each=$((rows / 20))  # of two clients
-  PGOPTIONS='-c synchronous_commit=off' timed pgbench -n -c 2 -j 2 -t "$each" -f transfer.sql bench
-}
+write_small() { write_transfers $((rows / 10)); }
 write_large() { timed psql -X -q -c 'UPDATE pgbench_accounts SET abalance = abalance + 1'; }
 
 # with_peak COMMAND...: as timed, and in $peak the most memory that its process had resident, MiB
@@ -72,11 +47,6 @@ measure_load() {
   done
 }
 
-begin_checkpoint() {
-  quietly switchback init
-  quietly switchback plan "$release"
-  quietly switchback checkpoint "$release"
-}
 begin_migrated() {
   begin_release
   quietly switchback migrate "$release"
