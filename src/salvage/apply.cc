@@ -39,13 +39,17 @@ std::string ReadSql(const Table& table, const std::string& path, const Cast& cas
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.follows));
     columns.push_back(fmt::format("CASE WHEN c.arguments IS NOT NULL THEN {} END", in_step.agrees));
   }
+  // Sorting by one text is quicker, where it tells the rows apart.
+  const char* by_row = table.one_spelling
+                           ? "c.identity COLLATE \"C\""
+                           : "t.tableoid, t.ctid, CASE WHEN t.tableoid IS NULL THEN c.identity END COLLATE \"C\"";
   return fmt::format(
       "SELECT pg_catalog.set_config('search_path', {}, false); SET work_mem = '32MB'; SET jit = off; SET "
       "parallel_tuple_cost = 0; SET parallel_setup_cost = 0; COPY (SELECT "
       "c.identity, c.application, c.op, c.image, c.before, "
       "t.tableoid || ' ' || t.ctid, {} FROM switchback_salvage.change_{} AS c LEFT JOIN {} AS t ON {} "
-      "ORDER BY t.tableoid, t.ctid, CASE WHEN t.tableoid IS NULL THEN c.identity END COLLATE \"C\", c.seq) TO STDOUT",
-      pg::Literal(path), fmt::join(columns, ", "), table.oid, table.From(), KeyIs(table, "c.key", cast));
+      "ORDER BY {}, c.seq) TO STDOUT",
+      pg::Literal(path), fmt::join(columns, ", "), table.oid, table.From(), KeyIs(table, "c.key", cast), by_row);
 }
 
 Change::Op OpOf(char op) {
@@ -308,7 +312,11 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
                                                              table.name.Text(), last - first + 1));
       }
     };
-    auto refused = RunAllBut(restored, count, run);
+    // Where not all are taken, they are looked for by their numbers, many times.
+    const auto prepare = [&] {
+      restored.Exec(fmt::format("CREATE INDEX IF NOT EXISTS numbers_{} ON {} (op, n)", table.oid, ResultsOf(table)));
+    };
+    auto refused = RunAllBut(restored, count, run, prepare);
     if (op == 'U') Exchange(restored, table, "r.v", KeyIs(table, "r.key"), refused);
     // A row that the server refuses stays as it was restored.
     for (const auto& [number, said] : refused) {

@@ -10,10 +10,13 @@ SELECT c.oid::int8 AS relation,
        EXISTS (SELECT FROM pg_catalog.pg_index AS u
                 WHERE u.indrelid = c.oid AND u.indisunique AND a.attnum = ANY (u.indkey)) AS in_unique,
        pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname) AS sequence,
-       COALESCE(k.indnkeyatts, 0)::int8 AS key_size
+       COALESCE(k.indnkeyatts, 0)::int8 AS key_size,
+       a.atttypid = ANY ('{pg_catalog.int2,pg_catalog.int4,pg_catalog.int8,pg_catalog.oid,pg_catalog.uuid}'::pg_catalog.regtype[])
+       OR a.atttypid = ANY ('{pg_catalog.text,pg_catalog.varchar}'::pg_catalog.regtype[]) AND l.collisdeterministic AS one_spelling
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
   LEFT JOIN LATERAL (
     SELECT i.indkey, i.indnkeyatts FROM pg_catalog.pg_index AS i
      WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL

@@ -70,8 +70,9 @@ TEST_F(SqlTest, EventTriggersDoNotSeeItsDdl) {
 TEST_F(SqlTest, ColumnsAreFoundUnderTheirNamesAtThatTime) {
   Table table;
   table.name = {"public", "t"};
-  table.columns = {{.name = "id", .type = "integer", .type_oid = 23, .in_unique = true, .sequence = ""},
-                   {.name = "v", .type = "integer", .type_oid = 23, .in_unique = false, .sequence = ""}};
+  table.columns = {
+      {.name = "id", .type = "integer", .type_oid = 23, .one_spelling = true, .in_unique = true, .sequence = ""},
+      {.name = "v", .type = "integer", .type_oid = 23, .one_spelling = true, .in_unique = false, .sequence = ""}};
   table.key = {0};
   plan::Pair pair;
   pair.table = table.name;

@@ -91,6 +91,7 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     table->columns.push_back({.name = rows.Text(row, 4),
                               .type = rows.Text(row, 5),
                               .type_oid = static_cast<std::uint32_t>(rows.Int(row, 6)),
+                              .one_spelling = rows.Bool(row, 11),
                               .in_unique = rows.Bool(row, 8),
                               .sequence = rows.Text(row, 9)});
   }
@@ -98,6 +99,10 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     // A column that is generated is no value of its own, and the stream does not have it.
     if (static_cast<std::int64_t>(places.size()) != key_sizes[oid]) continue;
     for (const auto& [place, column] : places) targets.tables[oid]->key.push_back(column);
+  }
+  for (const auto& [oid, table] : targets.tables) {
+    table->one_spelling = std::all_of(table->key.begin(), table->key.end(),
+                                      [&](std::size_t column) { return table->columns[column].one_spelling; });
   }
   const pg::Result partitions = restored.Query(std::string(sql_text::kReadPartitions));
   for (int row = 0; row < partitions.rows(); ++row) {

@@ -21,8 +21,9 @@ struct Column {
   std::string name;
   std::string type;  // without what is in parentheses, for casts that must not cut anything off
   std::uint32_t type_oid = 0;
-  bool in_unique = false;  // part of a unique index, so that others may refer to it
-  std::string sequence;    // that it owns, quoted; may be empty
+  bool one_spelling = false;  // values that are equal are the same text
+  bool in_unique = false;     // part of a unique index, so that others may refer to it
+  std::string sequence;       // that it owns, quoted; may be empty
 };
 
 struct Table {
@@ -31,6 +32,7 @@ struct Table {
   bool partitioned = false;
   std::vector<Column> columns;
   std::vector<std::size_t> key;      // places among the columns; empty: none
+  bool one_spelling = false;         // keys that are equal are the same text
   std::vector<plan::Pair> pairs;     // of its columns, those that are dropped too
   std::vector<bool> comparable;      // by pair: there is another side, and the restored server has the types for it
   bool unseen = false;               // see Merge
