@@ -59,10 +59,12 @@ class OthersTest : public SalvageStory {
     return kinds;
   }
 
-  // Takes the applications' side of all conflicts; what is said against it.
-  std::string TakeAll(const std::string& url) {
+  // Takes the applications' side of all conflicts, or of those of one row; what is said against it.
+  std::string Take(const std::string& url, const std::string& id = "") {
     base::Json file = base::Json::parse(base::ReadFile(state_ / "conflicts.json"));
-    for (base::Json& conflict : file.at("conflicts")) conflict["take"] = "application";
+    for (base::Json& conflict : file.at("conflicts")) {
+      if (id.empty() || conflict.at("key").at("id") == id) conflict["take"] = "application";
+    }
     const fs::path decided = made_.workspace.path() / "decided.json";
     base::WriteFile(decided, file.dump());
     journal::Journal journal = journal::Journal::Open(state_);
@@ -92,6 +94,8 @@ TEST_F(OthersTest, ARowThatGoesToAnotherPartitionIsOneRow) {
   source_.Exec("UPDATE public.part SET day = 15 WHERE id = 5");
   source_.Exec("UPDATE public.part SET day = 29 WHERE id = 6");
   source_.Exec("DELETE FROM public.part WHERE id = 6");
+  source_.Exec("UPDATE public.part SET day = 26 WHERE id = 7");
+  source_.Exec("INSERT INTO public.part VALUES (7, 5, 'in its place')");
   source_.Exec(
       "BEGIN; DELETE FROM public.part WHERE id = 8; INSERT INTO public.part VALUES (9, 15, 'another'); COMMIT");
   CountLoss(Options());
@@ -100,26 +104,30 @@ TEST_F(OthersTest, ARowThatGoesToAnotherPartitionIsOneRow) {
 
   // Without the old server nobody knows whose partition part_3 is.
   journal::Journal journal = journal::Journal::Open(state_);
-  recover::Salvage({.conninfo = std::nullopt, .state = state_, .plan = plan_}, url, journal);
+  const salvage::Report alone =
+      recover::Salvage({.conninfo = std::nullopt, .state = state_, .plan = plan_}, url, journal).report;
+  EXPECT_EQ(alone.Applied() + alone.InConflict() + alone.Skipped(), alone.account.Changes());
   EXPECT_EQ(Kinds()["part 2"], "moved");
   EXPECT_THAT(Rows(restored), AllOf(HasSubstr("1 15 moved"), HasSubstr("2 5 old"), HasSubstr("6 5 old")));
 
-  source_.Exec("UPDATE public.part SET v = 'later' WHERE id = 7");
+  source_.Exec("UPDATE public.part SET v = 'later' WHERE id = 1");
   const SalvageReport done = Salvage(url);
   EXPECT_EQ(done.report.Applied() + done.report.InConflict() + done.report.Skipped(), done.report.account.Changes());
-  EXPECT_EQ(Kinds(), (std::map<std::string, std::string>{
-                         {"part 2", "refused"}, {"part 3", "refused"}, {"part 5", "changed_row"}}));
-  EXPECT_EQ(done.report.InConflict(), 9) << "two of 2 and of 5, which left and came; five of 3";
-  EXPECT_EQ(Rows(restored), "1 15 moved, 2 5 old, 3 5 old, 4 12 old, 5 5 old, 7 5 later, 9 15 another");
-  const base::Json refused = Conflicts()[0];
+  EXPECT_EQ(
+      Kinds(),
+      (std::map<std::string, std::string>{
+          {"part 2", "refused"}, {"part 3", "refused"}, {"part 5", "changed_row"}, {"part 7", "refused, refused"}}));
+  EXPECT_EQ(done.report.InConflict(), 12) << "two of 2, 5 and 7, which left and came; five of 3; and another 7";
+  EXPECT_EQ(Rows(restored), "1 15 later, 2 5 old, 3 5 old, 4 12 old, 5 5 old, 7 5 old, 9 15 another");
+  const base::Json refused = Conflicts()[1];
   EXPECT_THAT(refused.at("why").get<std::string>(),
               AllOf(HasSubstr("(day) = (26)"), HasSubstr("public.part_3 FOR VALUES FROM (20) TO (30)")));
   EXPECT_EQ(refused.at("application"), base::Json({{"id", "2"}, {"day", "26"}, {"v", "new"}}));
 
-  EXPECT_THAT(TakeAll(url), AllOf(HasSubstr("no partition"), HasSubstr("make it on the restored server first")));
+  EXPECT_THAT(Take(url, "2"), AllOf(HasSubstr("no partition"), HasSubstr("make it on the restored server first")));
   EXPECT_THAT(Rows(restored), HasSubstr("2 5 old, 3 5 old"));
   restored.Exec("CREATE TABLE public.part_3 PARTITION OF public.part FOR VALUES FROM (20) TO (30)");
-  EXPECT_EQ(TakeAll(url), "3 applied");
+  EXPECT_EQ(Take(url), "5 applied");
   EXPECT_EQ(Rows(restored), Rows(source_));
 }
 
@@ -153,6 +161,7 @@ TEST_F(OthersTest, ColumnsThatOthersDroppedOrRenamed) {
   EXPECT_EQ(Ask(restored, "SELECT string_agg(v || ' ' || x, ', ' ORDER BY id) FROM public.renamed"), "old 1, old 2");
   EXPECT_EQ((done.report.tables.at({"public", "renamed"}).skipped), 1);
   EXPECT_EQ((done.report.tables.at({"public", "renamed"}).applied), 1);
+  EXPECT_THAT((done.report.account.tables.at({"public", "renamed"}).columns), testing::ElementsAre("vv"));
   EXPECT_EQ(Ask(restored, "SELECT balance FROM public.customer WHERE id = 1"), "102");
   const base::Json conflicts = Conflicts();
   for (const base::Json& conflict : conflicts) {
@@ -168,9 +177,9 @@ TEST_F(OthersTest, ColumnsThatOthersDroppedOrRenamed) {
     EXPECT_EQ(Ask(restored, sql), Ask(source_, sql)) << "no DDL of the salvage was noted";
   }
 
-  EXPECT_THAT(TakeAll(url), AllOf(HasSubstr("public.needed"), HasSubstr("not-null")));
+  EXPECT_THAT(Take(url), AllOf(HasSubstr("public.needed"), HasSubstr("not-null")));
   restored.Exec("ALTER TABLE public.needed ALTER COLUMN w SET DEFAULT 3; UPDATE public.wide SET u = 2 WHERE id = 1");
-  EXPECT_EQ(TakeAll(url), "3 applied");
+  EXPECT_EQ(Take(url), "3 applied");
   EXPECT_EQ(Ask(restored, "SELECT w FROM public.needed"), "3");
   EXPECT_EQ(Ask(restored, "SELECT count(*) FROM public.emptied"), "0");
 }

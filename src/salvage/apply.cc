@@ -312,7 +312,11 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
                                                              table.name.Text(), last - first + 1));
       }
     };
-    auto refused = RunAllBut(restored, count, run);
+    // Where not all are taken, they are looked for by their numbers, many times.
+    const auto prepare = [&] {
+      restored.Exec(fmt::format("CREATE INDEX IF NOT EXISTS numbers_{} ON {} (op, n)", table.oid, ResultsOf(table)));
+    };
+    auto refused = RunAllBut(restored, count, run, prepare);
     if (op == 'U') Exchange(restored, table, "r.v", KeyIs(table, "r.key"), refused);
     // A row that the server refuses stays as it was restored.
     for (const auto& [number, said] : refused) {

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/failpoint.h"
@@ -129,6 +131,35 @@ void TakeOrSay(pg::Connection& restored, const Table& table, const base::Json& b
   }
 }
 
+struct Decision {
+  const Table* table = nullptr;
+  base::Json body;
+  base::Json take;
+};
+
+// Rows may have to give way to each other, as one whose key another takes: those that are refused are tried again for
+// as long as that helps.
+void TakeAll(pg::Connection& restored, std::vector<Decision> decisions) {
+  while (!decisions.empty()) {
+    std::vector<Decision> refused;
+    std::optional<base::Error> first;
+    for (Decision& decision : decisions) {
+      restored.Exec("SAVEPOINT decision");
+      try {
+        TakeOrSay(restored, *decision.table, decision.body, decision.take);
+        restored.Exec("RELEASE SAVEPOINT decision");
+      } catch (const base::Error& error) {
+        if (restored.Broken() || error.code() != base::Code::kBadResolutions) throw;
+        if (!first) first = error;
+        restored.Exec("ROLLBACK TO SAVEPOINT decision; RELEASE SAVEPOINT decision");
+        refused.push_back(std::move(decision));
+      }
+    }
+    if (refused.size() == decisions.size()) throw *first;
+    decisions = std::move(refused);
+  }
+}
+
 bool IsDecision(const base::Json& take, const base::Json& body) {
   if (take == "restored" || take == "application") return true;
   if (!body.contains("column") || !take.is_object() || take.size() != 1 || !take.contains("value")) return false;
@@ -152,6 +183,7 @@ Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, cons
   pg::Transaction transaction(restored);
   Quiet quiet(restored);
   std::vector<std::int64_t> tables;
+  std::vector<Decision> decisions;
   for (const base::Json& entry : file.at("conflicts")) {
     if (!entry.is_object() || !entry.contains("id") || !entry.at("id").is_number_integer() || !entry.contains("take")) {
       Bad(entry, "a conflict in the file has no `id` or no `take`");
@@ -177,12 +209,13 @@ Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, cons
       continue;
     }
     quiet.Add(*table);
-    TakeOrSay(restored, *table, body, take);
+    decisions.push_back({.table = table, .body = body, .take = take});
     tables.push_back(table->oid);
     restored.Query("UPDATE switchback_salvage.conflict SET taken = $1 WHERE id = $2",
                    {take.dump(), entry.at("id").dump()});
     ++resolved.applied;
   }
+  TakeAll(restored, std::move(decisions));
   RefuseOrphans(restored, targets, tables);
   quiet.End();
   base::Failpoint(base::FailpointId::kSalvageBeforeResolved);

@@ -22,8 +22,9 @@ std::string ContentOf(base::Json conflict);
 
 // Applies what a person decided in the file of conflicts: `take` is "restored", "application" or, of a column,
 // {"value": text or null}; all else must be as the restored server has it, or the file is of another one. Each conflict
-// is applied once, however often the file is given. Throws kBadResolutions, and what the server says of a value that it
-// refuses; then nothing is changed. So does a crash: all of the file is one transaction.
+// is applied once, however often the file is given; those whose rows stand in each other's way in the order that helps.
+// Throws kBadResolutions, and what the server says of a value that it refuses; then nothing is changed. So does a
+// crash: all of the file is one transaction.
 struct Resolved {
   std::int64_t applied = 0;
   std::int64_t before = 0;  // by an earlier call; what it took stays

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -12,12 +13,14 @@ namespace {
 
 class Attempts {
  public:
-  Attempts(pg::Connection& connection, const std::function<void(std::int64_t, std::int64_t)>& run)
-      : connection_(connection), run_(run) {}
+  Attempts(pg::Connection& connection, const std::function<void(std::int64_t, std::int64_t)>& run,
+           std::function<void()> prepare)
+      : connection_(connection), run_(run), prepare_(std::move(prepare)) {}
 
   void Halve(std::int64_t first, std::int64_t last) {
     if (first > last || Try(first, last)) return;
     if (first == last) return;
+    if (prepare_) std::exchange(prepare_, {})();
     const std::int64_t middle = first + (last - first) / 2;
     Halve(first, middle);
     Halve(middle + 1, last);
@@ -58,6 +61,7 @@ class Attempts {
 
   pg::Connection& connection_;
   const std::function<void(std::int64_t, std::int64_t)>& run_;
+  std::function<void()> prepare_;
 };
 
 }  // namespace
@@ -73,8 +77,9 @@ bool IsRefusal(const base::Error& error) {
 }
 
 std::map<std::int64_t, std::string> RunAllBut(pg::Connection& connection, std::int64_t count,
-                                              const std::function<void(std::int64_t first, std::int64_t last)>& run) {
-  Attempts attempts(connection, run);
+                                              const std::function<void(std::int64_t first, std::int64_t last)>& run,
+                                              const std::function<void()>& prepare) {
+  Attempts attempts(connection, run, prepare);
   attempts.Halve(1, count);
   attempts.Again();
   return attempts.refused;
