@@ -53,7 +53,7 @@ std::string WhyOver(Work& work, const journal::Position& position, const std::op
 void AddAlarms(Work& work, Sight& sight) {
   for (const std::string& alarm : ReadAudits(work.journal()).alarms) {
     sight.findings.push_back({.about = "alarm " + alarm,
-                              .fired = true,
+                              .level = Level::kFired,
                               .text = "the release wrote what it does not declare: " + alarm,
                               .next = fmt::format("switchback status {}", work.release().name)});
   }
@@ -71,6 +71,7 @@ void AddWayOfUndo(Work& work, const journal::Position& position, bool at_rest, S
   const recover::Unconverted found = recover::ReadUnconverted(work.connection(), work.plan().release, &work.plan());
   if (found.count > found.up) {
     sight.findings.push_back({.about = "unconverted",
+                              .level = Level::kNote,
                               .text = fmt::format("undo has no way back for {} rows, whose new value does not fit the "
                                                   "old column",
                                                   found.count - found.up),
@@ -88,9 +89,21 @@ void AddFence(Work& work, Sight& sight) {
 
 }  // namespace
 
+std::string_view Name(Level level) {
+  switch (level) {
+    case Level::kNote:
+      return "note";
+    case Level::kHold:
+      return "hold";
+    case Level::kFired:
+      break;
+  }
+  return "fired";
+}
+
 base::Json ToJson(const Finding& finding) {
   return {{"about", finding.about},
-          {"fired", finding.fired},
+          {"level", Name(finding.level)},
           {"text", finding.text},
           {"next", finding.next.empty() ? base::Json() : base::Json(finding.next)}};
 }
@@ -117,8 +130,8 @@ Sight Lookout::Look() {
   AddRestorable(context, work, sight);
   AddStream(work, ProviderIfAny(context.project().environment).get(), at_rest, sight);
   AddFence(work, sight);
-  std::stable_partition(sight.findings.begin(), sight.findings.end(),
-                        [](const Finding& finding) { return finding.fired; });
+  std::stable_sort(sight.findings.begin(), sight.findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.level > b.level; });
   return sight;
 }
 
@@ -135,7 +148,7 @@ void Lookout::AddConditions(Work& work, Sight& sight) {
     const std::string lasting = condition.lasting.empty() ? "" : fmt::format(" (for: {})", condition.lasting);
     sight.findings.push_back(
         {.about = about + (condition.fired ? " (fired)" : ""),
-         .fired = condition.fired,
+         .level = condition.fired ? Level::kFired : Level::kHold,
          .text = fmt::format("the rollback condition \"{}\" is above {} since {}{}{}", condition.name, condition.max,
                              base::FormatTime(*condition.above_since), lasting,
                              condition.found ? fmt::format(": {}", *condition.found) : ""),
@@ -156,7 +169,7 @@ void Lookout::AddInvariants(Work& work, Sight& sight) {
     if (result.holds.value_or(false)) continue;
     Finding finding{.about = "invariant " + result.name, .text = ""};
     if (result.holds) {
-      finding.fired = true;
+      finding.level = Level::kFired;
       finding.text = fmt::format("the invariant \"{}\" does not hold: {}, and ought to be {}", result.name,
                                  result.found, result.expected);
       finding.next = fmt::format("switchback diagnose {}", work.release().name);
@@ -181,8 +194,9 @@ void Lookout::AddStream(Work& work, backup::BackupProvider* provider, bool at_re
   std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
   if (!slot) {
     if (work.journal().Last("checkpoint") == nullptr) return;  // which is told already
-    sight.findings.push_back(
-        {.about = "stream", .text = "the checkpoint has no slot: a restore loses what applications wrote since"});
+    sight.findings.push_back({.about = "stream",
+                              .level = Level::kNote,
+                              .text = "the checkpoint has no slot: a restore loses what applications wrote since"});
     return;
   }
   if (!slot->lost.empty()) {

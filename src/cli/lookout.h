@@ -13,17 +13,25 @@
 
 namespace cli {
 
-// What a look at a release finds that is not as it should be.
+enum class Level {
+  kNote,   // good to know
+  kHold,   // something is not as it should be
+  kFired,  // a rollback condition, an invariant or an alarm: a person must decide on the way back
+};
+
+std::string_view Name(Level level);  // "note"
+
+// What a look at a release finds.
 struct Finding {
-  std::string about;      // the same thing has the same at the next look
-  bool fired = false;     // a rollback condition, an invariant or an alarm: a person must decide on the way back
+  std::string about;  // the same thing has the same at the next look
+  Level level = Level::kHold;
   std::string text;       // a sentence without a full stop
   std::string next = {};  // what to do; may be empty
 };
 base::Json ToJson(const Finding& finding);
 
 struct Sight {
-  std::vector<Finding> findings;  // those that fired first
+  std::vector<Finding> findings;  // the gravest first
   std::vector<proof::ConditionStanding> conditions;
   std::size_t invariants = 0;  // that were asked
   std::string stands;          // the release, in words

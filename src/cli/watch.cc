@@ -55,8 +55,10 @@ class Teller {
     const bool came = what == std::string_view("came");
     if (json_) {
       Print({{"watch", what}, {"at", at}, {"finding", ToJson(finding)}});
-    } else if (came) {
+    } else if (came && finding.level != Level::kNote) {
       base::Warn("{}: {}", at, finding.text);
+    } else if (came) {
+      base::Info("{}: {}", at, finding.text);
     } else {
       base::Info("{}: no more: {}", at, finding.text);
     }
@@ -70,7 +72,7 @@ class Teller {
   std::map<std::string, Finding> stands_;
 };
 
-bool Fired(const Sight& sight) { return !sight.findings.empty() && sight.findings.front().fired; }
+Level Gravest(const Sight& sight) { return sight.findings.empty() ? Level::kNote : sight.findings.front().level; }
 
 void Rest(Clock::time_point until) {
   while (Clock::now() < until) {
@@ -87,9 +89,11 @@ Sight LookAgain(Lookout& lookout, const Sight& before) {
     if (error.code() == base::Code::kInterrupted) throw;
     Sight sight = before;
     std::erase_if(sight.findings, [](const Finding& finding) { return finding.about == kNoLook; });
-    sight.findings.push_back({.about = kNoLook,
-                              .text = error.message() + (error.detail().empty() ? "" : ": " + error.detail()),
-                              .next = error.hint()});
+    // In front: it is a hold, and nothing that fired stood there before.
+    sight.findings.insert(sight.findings.begin(),
+                          {.about = kNoLook,
+                           .text = error.message() + (error.detail().empty() ? "" : ": " + error.detail()),
+                           .next = error.hint()});
     return sight;
   }
 }
@@ -103,16 +107,22 @@ Outcome Conclude(const std::string& release, const Sight& sight, std::int64_t lo
                              {"conditions", base::Json::array()}}};
   for (const Finding& finding : sight.findings) outcome.result["findings"].push_back(ToJson(finding));
   for (const auto& condition : sight.conditions) outcome.result["conditions"].push_back(proof::ToJson(condition));
-  if (!sight.findings.empty()) {
-    outcome.exit = Fired(sight) ? base::Exit::kNoGo : base::Exit::kHold;
-    outcome.next = sight.findings.front().next;
+  if (!sight.findings.empty()) outcome.next = sight.findings.front().next;
+  std::string verdict;
+  switch (Gravest(sight)) {
+    case Level::kNote:
+      verdict = sight.over.empty() ? "all is as it should be: " + Watched(sight)
+                                   : "there is nothing more to watch: " + sight.over;
+      break;
+    case Level::kHold:
+      outcome.exit = base::Exit::kHold;
+      verdict = "not all is as it should be";
+      break;
+    case Level::kFired:
+      outcome.exit = base::Exit::kNoGo;
+      verdict = "this calls for a way back";
   }
-  const std::string all_well = "all is as it should be: " + Watched(sight);
-  outcome.text = fmt::format("{}: {}", release,
-                             !sight.over.empty()      ? "there is nothing more to watch: " + sight.over
-                             : sight.findings.empty() ? all_well
-                             : Fired(sight)           ? "this calls for a way back"
-                                                      : "not all is as it should be");
+  outcome.text = fmt::format("{}: {}", release, verdict);
   for (const Finding& finding : sight.findings) outcome.text += "\n  " + finding.text;
   return outcome;
 }
@@ -133,10 +143,10 @@ Outcome RunWatch(const Invocation& invocation) {
   if (!once && sight.over.empty()) teller.Begin(release, every, sight);
   std::int64_t looks = 1;
   for (auto next = begun + every;; next = std::max(next + every, Clock::now())) {
-    if (once || Fired(sight) || !sight.over.empty()) return Conclude(release, sight, looks);
+    if (once || Gravest(sight) == Level::kFired || !sight.over.empty()) return Conclude(release, sight, looks);
     teller.Tell(sight.findings);
-    if (end && next > *end) return Conclude(release, sight, looks);
-    Rest(next);
+    if (end && Clock::now() >= *end) return Conclude(release, sight, looks);
+    Rest(end ? std::min(next, *end) : next);
     sight = LookAgain(lookout, sight);
     ++looks;
   }
@@ -145,28 +155,22 @@ Outcome RunWatch(const Invocation& invocation) {
 }  // namespace
 
 Command Watch() {
-  return {
-      .name = "watch",
-      .summary = "Watch the rollback conditions of a release, and that its ways back are kept working",
-      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-      .options = {{.name = "--every", .value = "DURATION", .help = "between two looks", .fallback = "10s"},
-                  {.name = "--for",
-                   .value = "DURATION",
-                   .help = "end after so long (default: with the rollback window, or when something fires)"},
-                  {.name = "--once", .help = "look once"}},
-      .text =
-          "Asks the rollback conditions and invariants of release.yaml, and tells alarms, changes beside the release, "
-          "rows without a\n"
-          "way back, a checkpoint that cannot be restored, and a stream that is lost or soon will be, when it comes "
-          "and "
-          "when it goes.\n"
-          "Reads the stream on, so that its slot keeps little write-ahead log. It changes nothing and goes back by "
-          "itself in no case.\n"
-          "Exit 0: all is well, or the window is over. 10: a rollback condition, an invariant or an alarm calls for "
-          "the "
-          "way back; this\n"
-          "ends the watch. 11: something else is not as it should be, at the last look.",
-      .verb = RunWatch};
+  return {.name = "watch",
+          .summary = "Watch the rollback conditions of a release, and that its ways back are kept working",
+          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .options = {{.name = "--every", .value = "DURATION", .help = "between two looks", .fallback = "10s"},
+                      {.name = "--for",
+                       .value = "DURATION",
+                       .help = "end after so long (default: with the rollback window, or when something fires)"},
+                      {.name = "--once", .help = "look once"}},
+          .text =
+              "Asks the rollback conditions and invariants of release.yaml, and tells alarms, changes beside the\n"
+              "release, rows without a way back, a checkpoint that cannot be restored, and a stream that is lost\n"
+              "or soon will be, when it comes and when it goes. Reads the stream on, so that its slot keeps little\n"
+              "write-ahead log. It changes nothing, and never goes back by itself. Exit 0: all is well, or the\n"
+              "window is over. 10: a rollback condition, an invariant or an alarm calls for the way back; this ends\n"
+              "the watch. 11: something else is not as it should be, at the last look.",
+          .verb = RunWatch};
 }
 
 }  // namespace cli
