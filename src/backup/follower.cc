@@ -23,6 +23,7 @@ constexpr const char* kGate = "gate";
 // "GATE SEGMENT": what it asked for last and did not get, and where the gate stood then.
 constexpr const char* kAsked = "asked";
 constexpr std::chrono::seconds kSlotPatience{10};
+constexpr milliseconds kLookEvery{500};
 
 // Names of segments, and of history files, sort as the log goes on. Who asks for a segment behind the gate has replayed
 // all before it, because nothing is read ahead. A segment of the source's pg_wal is given once: it may end early, and
@@ -57,6 +58,13 @@ std::map<std::string, std::string> FollowerSettings(const RecoveryJob& job, cons
   return settings;
 }
 
+// Where the replay came to a stop.
+enum class Stop {
+  kAtGate,  // it needs more than the gate lets through
+  kLacks,   // the gate's own segment, or the end of it, is not there
+  kReader   // it goes on when what it replayed so far was read
+};
+
 }  // namespace
 
 struct Follower::State {
@@ -79,43 +87,44 @@ struct Follower::State {
   }
   void SetGate() const { base::WriteFile(job.request.directory / kGate, Gate() + "\n"); }
 
-  // Waits until it needs more than the gate lets through. False: it lacks the gate's own segment, or the end of it.
-  bool AwaitGate() {
+  // Waits until it needs more than the gate lets through, or waits itself for who reads what it replayed so far.
+  Stop Await() {
     const std::string open = Gate();
-    auto look = std::chrono::steady_clock::now() + kSlotPatience;
+    const auto begun = std::chrono::steady_clock::now();
+    auto look = begun + kLookEvery;
     while (true) {
       const std::string asked = base::ReadFileIfExists(job.request.directory / kAsked).value_or("");
       if (asked.starts_with(open + " ")) {
         const std::string segment = asked.substr(open.size() + 1, open.size());
-        if (IsSegmentName(segment) && segment >= open) return segment > open;
+        if (IsSegmentName(segment) && segment >= open) return segment > open ? Stop::kAtGate : Stop::kLacks;
       }
       if (!server->Running()) {
         throw base::Error(base::Code::kRestoreFailed, "the server that replays the archive ended")
             .Detail(base::ReadFileIfExists(server->log()).value_or(""));
       }
-      if (std::chrono::steady_clock::now() >= look) {
-        RefuseDoomedSlot();
-        look += kSlotPatience;
+      if (const auto now = std::chrono::steady_clock::now(); now >= look) {
+        if (WaitsForReader(now - begun >= kSlotPatience)) return Stop::kReader;
+        look = now + kLookEvery;
       }
       base::StopIfInterrupted();
       std::this_thread::sleep_for(milliseconds(2));
     }
   }
 
-  // The replay waits for a slot that cannot stay to be let go, and who reads from it waits for more to be replayed.
-  void RefuseDoomedSlot() {
-    bool doomed = false;
+  // A transaction that is sent while it removes rows holds them, until all of it is read. And it waits for a slot that
+  // cannot stay to be let go, while who reads from it waits for more to be replayed: that is refused.
+  bool WaitsForReader(bool for_long) {
     try {
-      doomed = Connected()
-                   .Query(
-                       "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND "
-                       "wait_event = 'ReplicationSlotDrop')")
-                   .Bool(0, 0);
+      const pg::Result startup = Connected().Query(
+          "SELECT wait_event, pg_last_wal_replay_lsn() FROM pg_stat_activity WHERE backend_type = 'startup'");
+      const std::string waits = startup.rows() == 0 ? "" : startup.Text(0, 0);
+      if (waits == "RecoveryConflictSnapshot") return Lsn::Parse(startup.Text(0, 1)) > replayed;
+      if (waits != "ReplicationSlotDrop" || !for_long) return false;
     } catch (const base::Error& error) {
       if (error.code() == base::Code::kInterrupted) throw;
       connection.reset();  // it takes none yet
+      return false;
     }
-    if (!doomed) return;
     throw base::Error(base::Code::kRestoreFailed, "the archive cannot be decoded to its end")
         .Detail("the old server removed rows of its catalog that decoding needs, which it may where its slot is gone");
   }
@@ -133,6 +142,7 @@ struct Follower::State {
   std::optional<pg::Connection> connection;
   Lsn gate;  // in the last segment that it gets
   Lsn replayed;
+  bool halted = false;  // on its way to the gate
   bool ended = false;
 };
 
@@ -161,7 +171,7 @@ std::unique_ptr<Follower> Follower::Start(RecoveryJob job, const fs::path& sourc
     throw base::Error(base::Code::kRestoreFailed, "the server that replays the archive did not come up")
         .Detail(error.detail().empty() ? error.message() : error.message() + "\n" + error.detail());
   }
-  if (!state.AwaitGate()) {
+  if (state.Await() == Stop::kLacks) {
     throw base::Error(base::Code::kRestoreFailed, fmt::format("the archive lacks segment {}", state.Gate()));
   }
   state.replayed = state.Replayed();
@@ -173,9 +183,13 @@ std::string Follower::Url() const { return state_->server->Url(); }
 std::optional<Lsn> Follower::Next() {
   State& state = *state_;
   if (state.ended) return std::nullopt;
-  state.gate.value += state.job.backup.segment_bytes;
-  state.SetGate();
-  state.ended = !state.AwaitGate();
+  if (!std::exchange(state.halted, false)) {
+    state.gate.value += state.job.backup.segment_bytes;
+    state.SetGate();
+  }
+  const Stop stop = state.Await();
+  state.halted = stop == Stop::kReader;
+  state.ended = stop == Stop::kLacks;
   if (state.ended) {
     // Or the server would go on asking, and a tool starts for each time.
     state.gate.value -= state.job.backup.segment_bytes;

@@ -22,8 +22,9 @@ class Follower {
   ~Follower();
 
   [[nodiscard]] std::string Url() const;
-  // Replays one segment more. Returns up to where all was replayed; nothing: there is no more. Throws kRestoreFailed
-  // where the server ended, kInterrupted.
+  // Replays one segment more, or less where the replay waits for a reader: who reads from a slot reads on up to there
+  // before the next call. Returns up to where all was replayed; nothing: there is no more. Throws kRestoreFailed where
+  // the server ended or its slot cannot stay, kInterrupted.
   std::optional<Lsn> Next();
 
  private:

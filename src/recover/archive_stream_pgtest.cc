@@ -183,5 +183,25 @@ TEST_F(ArchiveStreamTest, ServesWhereTheSlotIsLost) {
   ExpectNotEvidenced(AnyOf(HasSubstr("must be invalidated"), HasSubstr("gave up the slot")));
 }
 
+// More than a socket takes, and rows removed behind that in the same segment: the replay waits for the session that
+// sends it, which waits for its reader.
+TEST_F(ArchiveStreamTest, ReadsOnWhileTheReplayWaitsForIt) {
+  if (!Decodable()) GTEST_SKIP() << "a standby decodes from PostgreSQL " << kOnStandbysSince << " on";
+  Start(kSchema);
+  source_->Query("SELECT pg_drop_replication_slot($1)", {checkpoint_.slot});
+  source_->Exec(
+      "INSERT INTO public.orders SELECT g, 0, repeat(md5(g::text), 40) FROM generate_series(3000, 6000) AS g");
+  source_->Exec("DELETE FROM public.orders WHERE id < 100");
+  source_->Exec("VACUUM public.orders");
+  EXPECT_EQ(CountLoss(Options()).account.applications, 2);
+
+  source_->Exec("UPDATE public.orders SET total = 1 WHERE id > 3000");
+  source_->Exec("BEGIN; INSERT INTO public.log SELECT g FROM generate_series(1, 60000) AS g; ROLLBACK");
+  source_->Exec("ALTER TABLE public.log ADD COLUMN at int");
+  source_->Exec("VACUUM pg_catalog.pg_class");
+  ExpectNotEvidenced(
+      AnyOf(HasSubstr("must be invalidated"), HasSubstr("gave up the slot"), HasSubstr("removed rows of its catalog")));
+}
+
 }  // namespace
 }  // namespace recover
