@@ -132,21 +132,21 @@ Outcome RunWatch(const Invocation& invocation) {
   if (every < kEveryLeast) throw base::Error(base::Code::kUsage, "--every is at least 100ms");
   const bool once = invocation.Has("--once");
   if (once && invocation.Has("--for")) throw base::Error(base::Code::kUsage, "--once and --for do not go together");
-  const Clock::time_point begun = Clock::now();
-  std::optional<Clock::time_point> end;
-  if (invocation.Has("--for")) end = begun + base::ParseDuration(invocation.Option("--for"));
+  std::optional<milliseconds> lasts;
+  if (invocation.Has("--for")) lasts = base::ParseDuration(invocation.Option("--for"));
 
   Lookout lookout(invocation);
   Teller teller(invocation.json);
   Sight sight = lookout.Look();
   const std::string& release = invocation.scope->release;
   if (!once && sight.over.empty()) teller.Begin(release, every, sight);
+  const Clock::time_point begun = Clock::now();
   std::int64_t looks = 1;
   for (auto next = begun + every;; next = std::max(next + every, Clock::now())) {
     if (once || Gravest(sight) == Level::kFired || !sight.over.empty()) return Conclude(release, sight, looks);
     teller.Tell(sight.findings);
-    if (end && Clock::now() >= *end) return Conclude(release, sight, looks);
-    Rest(end ? std::min(next, *end) : next);
+    if (lasts && Clock::now() >= begun + *lasts) return Conclude(release, sight, looks);
+    Rest(lasts ? std::min(next, begun + *lasts) : next);
     sight = LookAgain(lookout, sight);
     ++looks;
   }
