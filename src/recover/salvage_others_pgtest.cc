@@ -131,6 +131,40 @@ TEST_F(OthersTest, ARowThatGoesToAnotherPartitionIsOneRow) {
   EXPECT_EQ(Rows(restored), Rows(source_));
 }
 
+// As one whose key it changed in a table without partitions.
+TEST_F(OthersTest, ARowThatTheMigrationMovedIsStillThatRow) {
+  source_.Exec("INSERT INTO public.part VALUES (8, 15, 'old')");
+  Migration(
+      "UPDATE public.part SET day = 15 WHERE id BETWEEN 1 AND 4; UPDATE public.part SET v = 'spoilt' WHERE id = 5;"
+      "INSERT INTO public.part VALUES (50, 5, 'made')");
+  // Both rows of one id, anew: the last one that went is not the first one that came.
+  Migration("DELETE FROM public.part WHERE id = 8; INSERT INTO public.part VALUES (8, 5, 'old'), (8, 15, 'old')");
+  source_.Exec("DELETE FROM public.part WHERE id = 1");
+  source_.Exec("UPDATE public.part SET v = 'new' WHERE id = 2");
+  source_.Exec("UPDATE public.part SET day = 5 WHERE id = 3");
+  source_.Exec("UPDATE public.part SET day = 5, v = 'back' WHERE id = 4");
+  source_.Exec(
+      "BEGIN; DELETE FROM public.part WHERE id = 5; INSERT INTO public.part VALUES (55, 15, 'another'); COMMIT");
+  source_.Exec("UPDATE public.part SET v = 'new' WHERE id = 8 AND day = 5");
+  source_.Exec("UPDATE public.part SET day = 15 WHERE id = 50");
+
+  const std::string url = Restore();
+  const SalvageReport done = Salvage(url);
+  auto restored = made_.Connect(url);
+  EXPECT_EQ(done.report.Applied() + done.report.InConflict() + done.report.Skipped(), done.report.account.Changes());
+  EXPECT_EQ(Kinds(), (std::map<std::string, std::string>{{"part 1", "changed_row"},
+                                                         {"part 3", "changed_row"},
+                                                         {"part 4", "changed_row"},
+                                                         {"part 5", "changed_row"},
+                                                         {"part 50", "migrations_row"}}));
+  EXPECT_EQ(done.report.InConflict(), 8) << "two of 3, 4 and 50, which left and came";
+  EXPECT_EQ(Rows(restored),
+            "1 5 old, 2 5 new, 3 5 old, 4 5 old, 5 5 old, 6 5 old, 7 5 old, 8 5 new, 8 15 old, 55 15 another");
+  EXPECT_EQ(Take(url), "5 applied");
+  EXPECT_EQ(Rows(restored),
+            "2 5 new, 3 5 old, 4 5 back, 6 5 old, 7 5 old, 8 5 new, 8 15 old, 50 15 made, 55 15 another");
+}
+
 TEST_F(OthersTest, ColumnsThatOthersDroppedOrRenamed) {
   source_.Exec("INSERT INTO public.dropped VALUES (1, 5, 'before')");
   source_.Exec(

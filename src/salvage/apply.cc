@@ -54,6 +54,7 @@ std::string ReadSql(const Table& table, const std::string& path, const Cast& cas
 
 Change::Op OpOf(char op) {
   switch (op) {
+    case 'A':
     case 'I':
       return Change::Op::kInsert;
     case 'D':
@@ -141,6 +142,7 @@ class Merger {
     Change change;
     change.application = fields.at(1) == "t";
     change.op = OpOf(fields.at(2)->at(0));
+    change.arrives = fields.at(2) == "A";
     change.unknown = fields.at(2) == "u";
     change.cells = CellsOf(*fields.at(3));
     change.before = CellsOf(*fields.at(4));

@@ -85,6 +85,10 @@ bool Merge::Whole(ConflictKind kind) {
 
 bool Merge::AddOurs(const Change& change) {
   if (of_row_) return false;
+  if (std::exchange(took_migrations_, false) && (change.arrives || change.op == Change::Op::kElsewhere)) {
+    ++whole_;  // the deletion
+    return Whole(ConflictKind::kMigrationsRow);
+  }
   if (change.op == Change::Op::kInsert) return Insert(change);
   if (change.op == Change::Op::kElsewhere) {
     BringBack();
@@ -92,8 +96,9 @@ bool Merge::AddOurs(const Change& change) {
   }
   LookBefore(change);
   if (!row_) {
-    if (base_) return change.op == Change::Op::kDelete || Whole(ConflictKind::kMigrationsRow);
-    return Whole(ConflictKind::kMissing);
+    if (!base_) return Whole(ConflictKind::kMissing);
+    took_migrations_ = change.op == Change::Op::kDelete;
+    return took_migrations_ || Whole(ConflictKind::kMigrationsRow);
   }
   if (change.op == Change::Op::kUpdate) return Update(change);
   if (std::find(foreign_.begin(), foreign_.end(), true) != foreign_.end()) return Whole(ConflictKind::kChangedRow);
@@ -202,6 +207,7 @@ Merge::Came Merge::UpdateColumn(const Change& change, std::size_t column) {
 }
 
 void Merge::AddMigrations(const Change& change) {
+  took_migrations_ = false;
   if (change.op == Change::Op::kDelete) {
     deleted_by_migration_ = row_.has_value();
   } else {

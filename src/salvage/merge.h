@@ -41,6 +41,7 @@ struct Change {
   enum class Op { kInsert, kUpdate, kDelete, kElsewhere };
   Op op = Op::kInsert;
   bool application = true;                   // else the migration
+  bool arrives = false;                      // of a kInsert: the row comes from where the change before deleted it
   bool unknown = false;                      // the table had columns that are none of these, nor of `others`
   std::vector<Cell> cells = {};              // by column; of a kDelete empty
   std::map<std::size_t, Other> others = {};  // by column, of those that are in step with another one
@@ -133,6 +134,7 @@ class Merge {
   std::map<std::size_t, Conflict> of_columns_;
   std::optional<ConflictKind> of_row_;
   bool deleted_by_migration_ = false;
+  bool took_migrations_ = false;                             // the change before: an application deleted its row
   std::int64_t changes_ = 0;                                 // of applications
   std::int64_t skipped_ = 0;                                 // of them
   std::int64_t whole_ = 0;                                   // of them: in conflict with the whole row

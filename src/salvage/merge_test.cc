@@ -226,6 +226,36 @@ TEST(MergeTest, ARowThatGoesElsewhereStays) {
   EXPECT_EQ(Count(anew), "0 2 0");
 }
 
+// What deleted it and what inserted it are one, as an update of its key would be.
+TEST(MergeTest, ARowOfTheMigrationDoesNotRideInWhereItArrives) {
+  Change arrival = AppInsert({"2", "a", "x"});
+  arrival.arrives = true;
+  Merge merge(std::nullopt, 3);
+  AddAll(merge, {OurInsert({"1", "a", "b"}), AppDelete(), arrival, AppUpdate({"2", "a", "y"})});
+  EXPECT_EQ(merge.row(), std::nullopt);
+  EXPECT_THAT(merge.Conflicts(),
+              ElementsAre(Conflict{.kind = ConflictKind::kMigrationsRow, .application_row = R({"2", "a", "y"})}));
+  EXPECT_EQ(Count(merge), "0 3 0");
+  Merge elsewhere(std::nullopt, 3);
+  AddAll(elsewhere, {OurInsert({"1", "a", "b"}), AppDelete(), Of(Change::Op::kElsewhere, true, {"2", "a", "x"})});
+  EXPECT_EQ(KindOf(elsewhere), ConflictKind::kMigrationsRow);
+  EXPECT_EQ(Count(elsewhere), "0 1 0");
+  Merge anew(std::nullopt, 3);
+  AddAll(anew, {OurInsert({"1", "a", "b"}), AppDelete(), AppInsert({"1", "n", "m"}), AppDelete(), arrival});
+  EXPECT_EQ(anew.row(), R({"2", "a", "x"})) << "an application's own row";
+  EXPECT_EQ(Count(anew), "4 0 0");
+}
+
+TEST(MergeTest, ARowThatTheMigrationMovedIsStillThatRow) {
+  Change arrival = OurInsert({"2", "a", "b"});
+  arrival.arrives = true;
+  Merge merge(R({"1", "a", "b"}), 3);
+  EXPECT_EQ(AddAll(merge, {OurDelete(), arrival, AppUpdate({"2", "a", "x"})}), "A");
+  EXPECT_EQ(merge.row(), R({"1", "a", "x"}));
+  EXPECT_EQ(AddAll(merge, {AppDelete()}), "C");
+  EXPECT_THAT(merge.Conflicts(), ElementsAre(Conflict{.kind = ConflictKind::kChangedRow}));
+}
+
 TEST(MergeTest, AWholeRowBeforeTellsWhatWasNotSeen) {
   Merge merge(R({"1", "10", "b"}), 3);
   Change change = AppUpdate({"1", "1000", "x"});

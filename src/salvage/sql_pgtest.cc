@@ -66,6 +66,31 @@ TEST_F(SqlTest, EventTriggersDoNotSeeItsDdl) {
   connection.Exec("RESET ROLE; DROP ROLE plain");
 }
 
+// Of the old server's partitions too, which may be parted in another way.
+TEST_F(SqlTest, ColumnsThatDecideOnThePartition) {
+  auto connection = Connect();
+  connection.Exec(
+      "CREATE TABLE public.p(id int, day int, place text, v int, PRIMARY KEY (id, day, place)) PARTITION BY RANGE "
+      "(day);"
+      "CREATE TABLE public.plain(id int PRIMARY KEY)");
+  Targets targets = ReadTargets(connection, {}, {});
+  const auto deciding = [&] {
+    std::set<std::string> names;
+    for (const auto& [oid, table] : targets.tables) {
+      for (const Column& column : table->columns) {
+        if (column.decides) names.insert(column.name);
+      }
+    }
+    return names;
+  };
+  EXPECT_THAT(deciding(), ElementsAre("day"));
+  connection.Exec(
+      "CREATE TABLE public.other(day int, v int, place text, id int, PRIMARY KEY (id, day, place)) PARTITION BY LIST "
+      "(place); ALTER TABLE public.p ATTACH PARTITION public.other FOR VALUES FROM (0) TO (10)");
+  AddPartitions(targets, connection);
+  EXPECT_THAT(deciding(), ElementsAre("day", "place"));
+}
+
 // The physical names of a pair, from before expand to after purge.
 TEST_F(SqlTest, ColumnsAreFoundUnderTheirNamesAtThatTime) {
   Table table;

@@ -10,6 +10,7 @@
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/image.h"
+#include "salvage/moves.h"
 #include "salvage/quiet.h"
 #include "salvage/touched.h"
 
@@ -103,29 +104,6 @@ class Shapes {
   std::unordered_map<std::uint32_t, Known> by_id_;
 };
 
-// Empty: the row has no key that the restored table would know.
-std::string KeyIn(const Table& table, const Shape& shape, const stream::Row& row) {
-  std::vector<std::string_view> key;
-  for (const std::size_t place : table.key) {
-    const int at = shape.columns[place];
-    if (at == Shape::kNowhere || row[static_cast<std::size_t>(at)].kind != stream::Value::Kind::kText) return "";
-    key.push_back(row[static_cast<std::size_t>(at)].text);
-  }
-  return IdentityOf(key);
-}
-
-// Of the row that a change is about, which may have changed its key.
-struct Keys {
-  std::string before;
-  std::string now;
-
-  Keys(const stream::Change& change, const Table& table, const Shape& shape)
-      : before(change.old ? KeyIn(table, shape, *change.old) : ""),
-        now(change.kind == stream::Change::Kind::kDelete ? "" : KeyIn(table, shape, change.row)) {}
-  [[nodiscard]] const std::string& First() const { return before.empty() ? now : before; }
-  [[nodiscard]] bool Changed() const { return !before.empty() && !now.empty() && before != now; }
-};
-
 class Stager {
  public:
   // `touched`: of the migration's changes those of other rows need not be staged; null: it changed nothing.
@@ -135,7 +113,7 @@ class Stager {
   void Begin(bool application) {
     application_ = application;
     truncated_.clear();
-    left_.reset();
+    moves_.Begin(application);
   }
 
   void Take(const stream::Change& change) {
@@ -149,18 +127,18 @@ class Stager {
     const stream::Relation& relation = *change.relation;
     const Table* table = targets_.Find(relation.id);
     if (table == nullptr) {
-      if (left_ && change.kind == stream::Change::Kind::kInsert) PutElsewhere(change);
+      PutElsewhere(change);
       return Skip(relation, "the restored server has no such table");
     }
     const Shape& shape = shapes_.Of(*table, relation);
     if (application_ && !shape.unknown.empty()) {
       account_.tables[relation.name].columns.insert(shape.unknown.begin(), shape.unknown.end());
     }
+    const Keys keys = moves_.Of(change, *table, shape);
     if (change.kind != stream::Change::Kind::kInsert && !shape.keyed)
       return Skip(relation, "the table has no usable key");
-    const Keys keys(change, *table, shape);
     if (application_ || (touched_ != nullptr && touched_->Has(table->oid, keys.First()))) {
-      Put(change, *table, shape, keys);
+      PutRow(change, *table, shape, Identify(*table, keys), OpOf(change, shape, keys));
     }
   }
 
@@ -171,58 +149,29 @@ class Stager {
     if (application_) ++account_.tables[relation.name].skipped[reason];
   }
 
-  // A row of a partitioned table that this transaction of applications just deleted: PostgreSQL deletes one that goes
-  // to another partition, and inserts it there next.
-  struct Left {
-    const Table* table = nullptr;
-    std::uint32_t relation = 0;
-    std::string identity;
-    std::string key;
-  };
-
-  void Leave(const stream::Change& change, const Table& table, const std::string& identity, const Keys& keys) {
-    if (!application_ || !table.partitioned) return;
-    if (change.kind == stream::Change::Kind::kDelete && !keys.before.empty()) {
-      left_ = Left{&table, change.relation->id, identity, keys.before};
-    } else if (left_ && left_->table == &table) {
-      left_.reset();
-    }
-  }
-
-  // A publication may name the root for all partitions.
-  [[nodiscard]] bool Arrives(const stream::Change& change, const Table& table) const {
-    return left_ && left_->table == &table && change.kind == stream::Change::Kind::kInsert &&
-           (left_->relation != change.relation->id || change.relation->id == table.oid);
-  }
-
-  std::string Identify(const stream::Change& change, const Table& table, const Keys& keys) {
+  std::string Identify(const Table& table, const Keys& keys) {
     Identities& identities = identities_[table.oid];
-    if (Arrives(change, table) && !keys.now.empty()) {
-      // As one row both halves are carried over, or none is.
-      if (keys.now != left_->key) identities.Move(left_->key, keys.now, seq_);
-      return left_->identity;
-    }
     std::string identity = identities.Of(keys.First());
     if (identity.empty()) return fmt::format("#{}", seq_);
     if (keys.Changed()) identities.Move(keys.before, keys.now, seq_);
     return identity;
   }
 
-  void Put(const stream::Change& change, const Table& table, const Shape& shape, const Keys& keys) {
-    const std::string identity = Identify(change, table, keys);
-    Leave(change, table, identity, keys);
-    const bool deleted = change.kind == stream::Change::Kind::kDelete;
-    const bool updated = change.kind == stream::Change::Kind::kUpdate;
-    PutRow(change, table, shape, identity, deleted ? "D" : !updated ? "I" : shape.unknown.empty() ? "U" : "u");
+  static const char* OpOf(const stream::Change& change, const Shape& shape, const Keys& keys) {
+    if (change.kind == stream::Change::Kind::kDelete) return "D";
+    if (change.kind == stream::Change::Kind::kInsert) return keys.before.empty() ? "I" : "A";
+    return shape.unknown.empty() ? "U" : "u";
   }
 
   // Into a table that the restored server does not have, and that may be a partition: it has the same key, and no other
   // columns.
   void PutElsewhere(const stream::Change& change) {
-    const Table& table = *left_->table;
-    const Shape& shape = shapes_.Of(table, *change.relation);
-    if (shape.keyed && shape.unknown.empty()) PutRow(change, table, shape, left_->identity, "X");
-    left_.reset();
+    const Table* table = moves_.Left();
+    if (table == nullptr || change.kind != stream::Change::Kind::kInsert) return;
+    const Shape& shape = shapes_.Of(*table, *change.relation);
+    if (!shape.keyed || !shape.unknown.empty()) return;
+    const Keys keys = moves_.Of(change, *table, shape);
+    if (!keys.before.empty()) PutRow(change, *table, shape, identities_[table->oid].Of(keys.before), "X");
   }
 
   void PutRow(const stream::Change& change, const Table& table, const Shape& shape, const std::string& identity,
@@ -268,7 +217,7 @@ class Stager {
   std::int64_t seq_ = 0;
   Shapes shapes_;
   std::map<std::int64_t, Identities> identities_;
-  std::optional<Left> left_;
+  Moves moves_;
   std::set<std::uint32_t> truncated_;  // in this transaction, which counts them once
 };
 
@@ -326,13 +275,18 @@ Touched ReadTouched(stream::Reader& reader, const StageRequest& request, const W
   Touched touched(written.changes);
   Shapes shapes;
   Account account;
+  Moves moves;
   bool applications = false;
   EachChange(
-      reader, request, written, account, [&](bool application) { applications = application; },
+      reader, request, written, account,
+      [&](bool application) {
+        applications = application;
+        moves.Begin(application);
+      },
       [&](const stream::Change& change) {
         const Table* table = request.targets.Find(change.relation->id);
         if (table == nullptr || change.kind == stream::Change::Kind::kTruncate) return;
-        const Keys keys(change, *table, shapes.Of(*table, *change.relation));
+        const Keys keys = moves.Of(change, *table, shapes.Of(*table, *change.relation));
         if (!applications && !keys.Changed()) return;
         for (const std::string& key : {keys.before, keys.now}) {
           if (!key.empty()) touched.Add(table->oid, key);

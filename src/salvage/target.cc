@@ -42,6 +42,18 @@ Sides SidesOf(const plan::Pair& pair, const Table& table, const stream::Relation
   return sides;
 }
 
+void ReadDeciding(Targets& targets, pg::Connection& server) {
+  const pg::Result rows = server.Query(std::string(sql_text::kReadDeciding));
+  for (int row = 0; row < rows.rows(); ++row) {
+    const auto root = targets.tables.find(rows.Int(row, 0));
+    if (root == targets.tables.end()) continue;
+    Table& table = *root->second;
+    if (const std::size_t place = table.Place(rows.Text(row, 1)); place < table.columns.size()) {
+      table.columns[place].decides = true;
+    }
+  }
+}
+
 constexpr const char* kOld = "sb old";
 constexpr const char* kNew = "sb new";
 
@@ -104,6 +116,7 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     table->one_spelling = std::all_of(table->key.begin(), table->key.end(),
                                       [&](std::size_t column) { return table->columns[column].one_spelling; });
   }
+  ReadDeciding(targets, restored);
   const pg::Result partitions = restored.Query(std::string(sql_text::kReadPartitions));
   for (int row = 0; row < partitions.rows(); ++row) {
     const auto root = targets.tables.find(partitions.Int(row, 1));
@@ -116,6 +129,7 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
 }
 
 void AddPartitions(Targets& targets, pg::Connection& old_server) {
+  ReadDeciding(targets, old_server);
   const pg::Result partitions = old_server.Query(std::string(sql_text::kReadPartitions));
   for (int row = 0; row < partitions.rows(); ++row) {
     const auto root = targets.tables.find(partitions.Int(row, 1));

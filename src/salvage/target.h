@@ -23,6 +23,7 @@ struct Column {
   std::uint32_t type_oid = 0;
   bool one_spelling = false;  // values that are equal are the same text
   bool in_unique = false;     // part of a unique index, so that others may refer to it
+  bool decides = false;       // on the partition of a row, at any depth, on either server
   std::string sequence;       // that it owns, quoted; may be empty
 };
 
@@ -55,7 +56,8 @@ struct Targets {
 // `unseen`: OIDs of tables that were rewritten on the old server since.
 Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std::set<std::int64_t>& unseen);
 
-// Partitions that were made since, whose rows belong to a root that the restored server has; and of which bounds.
+// Partitions that were made since, whose rows belong to a root that the restored server has; of which bounds, and by
+// which columns.
 void AddPartitions(Targets& targets, pg::Connection& old_server);
 
 // Where a table's description in the stream has what is needed.
