@@ -157,6 +157,11 @@ TEST_F(FailpointTest, WrongOnesAreRefused) {
   }
 }
 
+TEST(Log, ATerminalIsSentNoCommands) {
+  EXPECT_EQ(Printable("a\tb\n\xc3\xa4 \x1b[31m\r\a \x7f \xc2\x9b 1"), "a\tb\n\xc3\xa4 ?[31m?? ? ? 1");
+  EXPECT_EQ(Printable("\xc2"), "\xc2");
+}
+
 TEST(Log, GoesToStderrAsItIs) {
   testing::internal::CaptureStderr();
   LogMessage(LogLevel::kDebug, "hidden");

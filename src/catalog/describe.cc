@@ -53,6 +53,9 @@ Json DescribeParts(const Table& table) {
   for (const auto& one : table.indexes) indexes[one.name] = {{"definition", one.definition}, {"valid", one.valid}};
   Json triggers = Json::object();
   for (const auto& one : table.triggers) {
+    // Those of a release come and go with its steps; while they are there, they fire.
+    const bool silent = one.mode == 'D' || one.mode == 'R';
+    if (one.ours && silent) triggers[one.name] = {{"enabled", false}};
     if (!one.ours) triggers[one.name] = {{"definition", one.definition}, {"enabled", one.enabled}};
   }
   Json dependents = Json::object();

@@ -75,15 +75,18 @@ class Comparison {
     for (const auto& name : Keys(before, after)) {
       const auto& was = At(before, name);
       const auto& is = At(after, name);
-      if (was.is_null()) {
+      if (was.is_null() && !IsSilent(is)) {
         Say(word + name + " is new" + What(is));
-      } else if (is.is_null()) {
+      } else if (is.is_null() && !IsSilent(was)) {
         Say(word + name + " is gone");
       } else {
         for (const auto& key : Keys(was, is)) Field(word + name, key, At(was, key), At(is, key));
       }
     }
   }
+
+  // A trigger of a release is described only where it does not fire.
+  static bool IsSilent(const Json& thing) { return thing == Json{{"enabled", false}}; }
 
   static std::string What(const Json& thing) {
     for (const char* key : {"type", "definition"}) {
@@ -100,7 +103,7 @@ class Comparison {
     } else if (key == "not_null") {
       Say(subject + (is == true ? "is NOT NULL, was nullable" : "is nullable, was NOT NULL"));
     } else if (key == "valid" || key == "validated" || key == "enabled") {
-      Say(subject + (is == true ? "is " + key + ", was not" : "is not " + key + ", was so"));
+      Say(subject + (is == false ? "is not " + key + ", was so" : "is " + key + ", was not"));
     } else {
       std::string words = key;
       std::replace(words.begin(), words.end(), '_', ' ');

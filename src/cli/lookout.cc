@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -20,12 +21,16 @@
 namespace cli {
 namespace {
 
+constexpr int kAttempts = 5;
 constexpr std::chrono::seconds kAnswerTimeout{60};
 constexpr std::chrono::minutes kSlowEvery{1};
 constexpr std::chrono::minutes kSoon{15};
 
-std::string NextFor(const std::string& then, const std::string& release) {
-  if (then == "restore") return fmt::format("switchback restore {} --salvage", release);
+std::string NextFor(const std::string& then, Work& work) {
+  const std::string& release = work.release().name;
+  const journal::Event* checkpoint = work.journal().Last("checkpoint");
+  const bool stream = checkpoint != nullptr && !checkpoint->body.value("slot", "").empty();
+  if (then == "restore") return fmt::format("switchback restore {}{}", release, stream ? " --salvage" : "");
   if (then == "code") return "take the code of the applications back to the old version";
   if (then == "flag-off") return "turn the release's flag off";
   return fmt::format("switchback rollback {}", release);
@@ -101,6 +106,20 @@ std::string_view Name(Level level) {
   return "fired";
 }
 
+Finding Unseen(const std::string& what, const base::Error& error) {
+  return {.about = what + " (looking)",
+          .text = fmt::format("{} could not be looked at: {}{}{}", what, error.message(),
+                              error.detail().empty() ? "" : ": ", error.detail()),
+          .next = error.hint(),
+          .blind = true};
+}
+
+Level Gravest(const Sight& sight) {
+  Level gravest = Level::kNote;
+  for (const Finding& finding : sight.findings) gravest = std::max(gravest, finding.level);
+  return gravest;
+}
+
 base::Json ToJson(const Finding& finding) {
   return {{"about", finding.about},
           {"level", Name(finding.level)},
@@ -109,27 +128,53 @@ base::Json ToJson(const Finding& finding) {
 }
 
 Sight Lookout::Look() {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return LookOnce();
+    } catch (const base::Error& error) {
+      // A run beside this one wrote a line while file and mirror were compared.
+      if (error.code() != base::Code::kJournalForked || attempt == kAttempts) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+}
+
+Sight Lookout::LookOnce() {
   Context context(invocation_);
   Work work(context);
-  const journal::Position position = work.Position();
-  const bool at_rest = !position.in_flight && !position.half;
-  const std::optional<Window> window = WindowOf(work.release(), work.plan(), work.journal(), position);
   const base::Time now = base::Now();
   slow_ = !slow_look_ || now - *slow_look_ >= kSlowEvery;
   if (slow_) slow_look_ = now;
 
   Sight sight;
-  sight.stands = ShowPosition(work.plan(), position);
-  if (window) sight.window = ShowWindow(*window, now);
-  sight.over = WhyOver(work, position, window);
+  bool at_rest = false;
+  // What cannot be looked at, for a lock or a right, hides nothing of the rest.
+  const auto look_at = [&](const char* what, const auto& look) {
+    if (work.connection().Broken()) return;
+    try {
+      look();
+    } catch (const base::Error& error) {
+      if (error.code() == base::Code::kInterrupted || error.code() == base::Code::kJournalForked) throw;
+      if (work.connection().Broken() && Gravest(sight) < Level::kFired) throw;
+      sight.findings.push_back(Unseen(what, error));
+    }
+  };
+  look_at("where the release stands", [&] {
+    const journal::Position position = work.Position();
+    at_rest = !position.in_flight && !position.half;
+    const std::optional<Window> window = WindowOf(work.release(), work.plan(), work.journal(), position);
+    sight.stands = ShowPosition(work.plan(), position);
+    if (window) sight.window = ShowWindow(*window, now);
+    sight.over = WhyOver(work, position, window);
+    if (sight.over.empty()) AddWayOfUndo(work, position, at_rest, sight);
+  });
   if (!sight.over.empty()) return sight;
-  AddConditions(work, sight);
-  AddInvariants(work, sight);
-  AddAlarms(work, sight);
-  AddWayOfUndo(work, position, at_rest, sight);
-  AddRestorable(context, work, sight);
-  AddStream(work, ProviderIfAny(context.project().environment).get(), at_rest, sight);
-  AddFence(work, sight);
+  look_at("the rollback conditions", [&] { AddConditions(work, sight); });
+  look_at("the invariants", [&] { AddInvariants(work, sight); });
+  look_at("the alarms", [&] { AddAlarms(work, sight); });
+  look_at("the checkpoint", [&] { AddRestorable(context, work, sight); });
+  look_at("the stream", [&] { AddStream(work, ProviderIfAny(context.project().environment).get(), at_rest, sight); });
+  look_at("the fence", [&] { AddFence(work, sight); });
   std::stable_sort(sight.findings.begin(), sight.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.level > b.level; });
   return sight;
@@ -152,13 +197,15 @@ void Lookout::AddConditions(Work& work, Sight& sight) {
          .text = fmt::format("the rollback condition \"{}\" is above {} since {}{}{}", condition.name, condition.max,
                              base::FormatTime(*condition.above_since), lasting,
                              condition.found ? fmt::format(": {}", *condition.found) : ""),
-         .next = condition.fired ? NextFor(condition.then, work.release().name) : ""});
+         .next = condition.fired ? NextFor(condition.then, work) : ""});
     if (!condition.fired || IsRecorded(work.journal(), condition.name)) continue;
-    work.journal().Append("condition_fired", {{"condition", condition.name},
-                                              {"found", fmt::format("{}", *condition.found)},
-                                              {"max", fmt::format("{}", condition.max)},
-                                              {"since", base::FormatTime(*condition.above_since)},
-                                              {"then", condition.then}});
+    // Of the journal as it is now: a run may have written since the look began.
+    journal::Journal::Open(work.state())
+        .Append("condition_fired", {{"condition", condition.name},
+                                    {"found", fmt::format("{}", *condition.found)},
+                                    {"max", fmt::format("{}", condition.max)},
+                                    {"since", base::FormatTime(*condition.above_since)},
+                                    {"then", condition.then}});
   }
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/provider.h"
@@ -27,7 +28,9 @@ struct Finding {
   Level level = Level::kHold;
   std::string text;       // a sentence without a full stop
   std::string next = {};  // what to do; may be empty
+  bool blind = false;     // something could not be looked at: what is not found may be there all the same
 };
+Finding Unseen(const std::string& what, const base::Error& error);
 base::Json ToJson(const Finding& finding);
 
 struct Sight {
@@ -38,6 +41,7 @@ struct Sight {
   std::string window;          // the rollback window, in words; empty: it is not open
   std::string over;            // why there is nothing more to look at; empty: there is
 };
+Level Gravest(const Sight& sight);
 
 // Looks at a release again and again: whether its rollback conditions fire, and whether its ways back are kept working.
 // Each look begins from the files and the database anew, so a failover or a release that goes on meanwhile is no
@@ -49,9 +53,11 @@ class Lookout {
   explicit Lookout(const Invocation& invocation) : invocation_(invocation) {}
 
   // Throws what Context and Work throw, and kConnectionLost: there was no look then, and the next may well succeed.
+  // What else cannot be looked at is a finding.
   Sight Look();
 
  private:
+  Sight LookOnce();
   struct Room {
     base::Time at;
     std::int64_t bytes;

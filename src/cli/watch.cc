@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -18,7 +19,6 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kEveryLeast{100};
-constexpr const char* kNoLook = "looking";
 
 std::string Watched(const Sight& sight) {
   return fmt::format("{} rollback conditions, {} invariants, the alarms, the stream and the ways back; {}",
@@ -43,8 +43,15 @@ class Teller {
     for (const Finding& finding : findings) {
       if (stands_.count(finding.about) == 0) Say(finding, "came");
     }
+    const bool blind =
+        std::any_of(findings.begin(), findings.end(), [](const Finding& finding) { return finding.blind; });
     for (const auto& [about, finding] : stands_) {
-      if (now.count(about) == 0) Say(finding, "went");
+      if (now.count(about) > 0) continue;
+      if (blind && !finding.blind) {
+        now.emplace(about, finding);
+      } else {
+        Say(finding, "went");
+      }
     }
     stands_ = std::move(now);
   }
@@ -72,8 +79,6 @@ class Teller {
   std::map<std::string, Finding> stands_;
 };
 
-Level Gravest(const Sight& sight) { return sight.findings.empty() ? Level::kNote : sight.findings.front().level; }
-
 void Rest(Clock::time_point until) {
   while (Clock::now() < until) {
     base::StopIfInterrupted();
@@ -88,12 +93,9 @@ Sight LookAgain(Lookout& lookout, const Sight& before) {
   } catch (const base::Error& error) {
     if (error.code() == base::Code::kInterrupted) throw;
     Sight sight = before;
-    std::erase_if(sight.findings, [](const Finding& finding) { return finding.about == kNoLook; });
-    // In front: it is a hold, and nothing that fired stood there before.
-    sight.findings.insert(sight.findings.begin(),
-                          {.about = kNoLook,
-                           .text = error.message() + (error.detail().empty() ? "" : ": " + error.detail()),
-                           .next = error.hint()});
+    std::erase_if(sight.findings, [](const Finding& finding) { return finding.blind; });
+    // In front: nothing that stood there before has fired.
+    sight.findings.insert(sight.findings.begin(), Unseen("the database", error));
     return sight;
   }
 }

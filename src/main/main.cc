@@ -23,7 +23,7 @@ bool Print(const std::string& text) {
 }
 
 // Where stderr takes nothing, the exit code is all that is left to say.
-void Complain(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
+void Complain(const std::string& text) { std::fputs((base::Printable(text) + "\n").c_str(), stderr); }
 
 int PrintError(const std::string& command, const cli::Invocation& invocation, bool json, const base::Error& error) {
   base::Exit exit = error.exit();

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/log.h"
 #include "base/version.h"
 
 namespace render {
@@ -45,7 +46,7 @@ std::string Text(const base::Json& envelope) {
 std::string Text(const cli::Outcome& outcome) {
   std::string text = outcome.text.empty() ? "" : outcome.text + "\n";
   if (!outcome.next.empty()) text += fmt::format("{}next: {}\n", text.empty() ? "" : "\n", outcome.next);
-  return text;
+  return base::Printable(text);
 }
 
 }  // namespace render

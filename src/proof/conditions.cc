@@ -2,16 +2,17 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 namespace proof {
 namespace {
 
 std::optional<double> NumberIn(const std::string& text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || std::isnan(number)) return {};
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);  // more than a double holds is infinite, and above any limit
+  const bool whole = end == text.c_str() + text.size() && !text.empty() && text.front() != ' ';
+  if (!whole || std::isnan(number)) return {};
   return number;
 }
 

@@ -57,7 +57,9 @@ TEST(Conditions, WhatIsNoNumberIsNoAnswer) {
   }
   EXPECT_THAT(conditions.Judge(Condition(""), {.value = std::nullopt, .error = ""}, kStart).error,
               testing::HasSubstr("NULL"));
-  EXPECT_TRUE(conditions.Judge(Condition(""), Value("Infinity"), kStart).fired);
+  for (const char* text : {"Infinity", "1e400", "+12"}) {
+    EXPECT_TRUE(conditions.Judge(Condition(""), Value(text), kStart).fired) << text;
+  }
 }
 
 }  // namespace

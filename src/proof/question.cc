@@ -2,7 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "pg/transaction.h"
 
 namespace proof {
@@ -50,13 +55,34 @@ class TimeoutFor {
   pg::Connection& connection_;
 };
 
+// A question may take as long as it is let.
+class CancelOnInterrupt {
+ public:
+  explicit CancelOnInterrupt(pg::Connection& connection)
+      : thread_([this, &connection](const std::stop_token& stop) {
+          std::unique_lock lock(mutex_);
+          while (!wakes_.wait_for(lock, stop, kPoll, [] { return base::Interrupted(); })) {
+            if (stop.stop_requested()) return;
+          }
+          if (!stop.stop_requested()) connection.Cancel();
+        }) {}
+
+ private:
+  static constexpr std::chrono::milliseconds kPoll{50};
+  std::mutex mutex_;
+  std::condition_variable_any wakes_;
+  std::jthread thread_;  // the last one made, the first one ended
+};
+
 }  // namespace
 
 std::vector<Answer> Ask(pg::Connection& connection, const std::vector<std::string>& questions,
                         std::chrono::milliseconds timeout) {
   const TimeoutFor limit(connection, timeout);
+  const CancelOnInterrupt cancel(connection);
   std::vector<Answer> answers;
   for (const std::string& question : questions) {
+    base::StopIfInterrupted();
     try {
       answers.push_back(AskOne(connection, question));
     } catch (const base::Error& error) {

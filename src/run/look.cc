@@ -33,9 +33,10 @@ bool Holds(pg::Connection& connection, const plan::Condition& condition, const s
 
 journal::Journal OpenJournal(pg::Connection& connection, const std::string& release,
                              const std::filesystem::path& directory) {
+  // The mirror first: a run that goes on meanwhile writes a line into the file before it does so there.
+  std::vector<std::string> mirrored;
+  if (journal::SchemaInstalled(connection)) mirrored = journal::MirroredLines(connection, release);
   auto journal = journal::Journal::Open(directory);
-  if (!journal::SchemaInstalled(connection)) return journal;
-  const auto mirrored = journal::MirroredLines(connection, release);
   if (journal.events().empty() && !mirrored.empty()) return journal::Journal::Rebuild(directory, mirrored);
   journal::CheckMirrorIsPrefix(journal, mirrored);
   return journal;

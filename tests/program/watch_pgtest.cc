@@ -25,6 +25,7 @@ class Watch : public testing::Test {
  protected:
   void SetUp() override {
     project_.Connect().Exec(
+        "CREATE TABLE public.faults(text text);"
         "CREATE TABLE public.orders(id int PRIMARY KEY, total int NOT NULL);"
         "INSERT INTO public.orders SELECT g, g FROM generate_series(1, 9) g");
     yaml_ = project_.MakeRelease("wider",
@@ -36,6 +37,7 @@ invariants:
   - {name: orders stay, sql: "select count(*) >= 9 from orders", expect: true}
 rollback_conditions:
   - {name: negative totals, sql: "select count(*) from orders where total < 0", max: 0, then: undo}
+  - {name: faults, sql: "select count(*) from faults", max: 0, then: restore}
   - {name: large totals, sql: "select count(*) from orders where total > 1000", max: 1, for: 1h, then: restore}
 )yaml");
     On({"run", "wider"}, 0);
@@ -135,10 +137,31 @@ TEST_F(Watch, TellsOfTheStreamBeforeItIsLost) {
 
   // Away for a moment, and there again.
   project_.Restart();
-  AwaitInLog("\"about\":\"looking\"");
+  AwaitInLog("\"about\":\"the database (looking)\"");
   watch.Signal(SIGTERM);
   EXPECT_EQ(watch.Wait(std::chrono::minutes(1)), 143);
   EXPECT_THAT(Once(11)["findings"].dump(), HasSubstr("\"about\":\"stream\""));
+}
+
+TEST_F(Watch, AStuckLockHidesNothingAndASignalWaitsForNoQuestion) {
+  {
+    auto stuck = project_.Connect();
+    stuck.Exec("BEGIN; LOCK TABLE public.orders");
+    project_.Connect().Exec("INSERT INTO public.faults VALUES ('one')");
+    const base::Json said = On({"watch", "wider", "--once"}, 10);
+    EXPECT_THAT(said["result"]["findings"].dump(), HasSubstr("could not be looked at: "));
+    EXPECT_EQ(said["next"], "switchback restore wider --salvage");
+  }
+  Replace("select count(*) from faults", "select count(*) from pg_sleep(50)");
+  base::Child watch = Begin({});
+  const auto asked = [&] {
+    return project_.Connect()
+        .Query("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1", {"%pg_sleep(50)"})
+        .Int(0, 0);
+  };
+  while (watch.Running() && asked() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  watch.Signal(SIGTERM);
+  EXPECT_EQ(watch.Wait(std::chrono::seconds(30)), 143);
 }
 
 TEST_F(Watch, EndsWithTheWindow) {
@@ -147,8 +170,8 @@ TEST_F(Watch, EndsWithTheWindow) {
   Replace("1ms", "24h");
   Replace("select count(*) from orders where total < 0", "select 1 / 0");
   EXPECT_THAT(Once(11)["findings"].dump(), HasSubstr("could not be asked: "));
-  project_.Connect().Exec("ALTER TABLE public.orders ADD COLUMN note text");
-  EXPECT_THAT(Once(11)["findings"].dump(), HasSubstr("changed beside the release: "));
+  project_.Connect().Exec("ALTER TABLE public.orders DISABLE TRIGGER USER");
+  EXPECT_THAT(Once(11)["findings"].dump(), HasSubstr("is not enabled, was so"));
 }
 
 }  // namespace
