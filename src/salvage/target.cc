@@ -112,9 +112,10 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     if (static_cast<std::int64_t>(places.size()) != key_sizes[oid]) continue;
     for (const auto& [place, column] : places) targets.tables[oid]->key.push_back(column);
   }
-  for (const auto& [oid, table] : targets.tables) {
-    table->one_spelling = std::all_of(table->key.begin(), table->key.end(),
-                                      [&](std::size_t column) { return table->columns[column].one_spelling; });
+  for (const auto& target : targets.tables) {
+    Table& table = *target.second;
+    table.one_spelling = std::all_of(table.key.begin(), table.key.end(),
+                                     [&table](std::size_t column) { return table.columns[column].one_spelling; });
   }
   ReadDeciding(targets, restored);
   const pg::Result partitions = restored.Query(std::string(sql_text::kReadPartitions));
