@@ -16,7 +16,16 @@ SELECT r.nspname,
                                                                             AND i.indisvalid AND i.indimmediate)
                           WHEN 'i' THEN EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = t.oid AND i.indisreplident)
                           ELSE false
-                        END)
+                        END
+                        -- 18 refuses the applications' UPDATE where the identity has a generated column that is not published.
+                        AND NOT (current_setting('server_version_num')::int >= 180000
+                                 AND EXISTS (SELECT FROM pg_attribute AS a
+                                              WHERE a.attrelid = t.oid AND a.attgenerated <> ''
+                                                AND (t.relreplident = 'f'
+                                                     OR EXISTS (SELECT FROM pg_index AS i
+                                                                 WHERE i.indrelid = t.oid AND a.attnum = ANY (i.indkey)
+                                                                   AND CASE t.relreplident WHEN 'i' THEN i.indisreplident
+                                                                                           ELSE i.indisprimary END)))))
           FROM pg_class AS t
          WHERE t.oid = r.oid OR t.oid IN (SELECT p.relid FROM pg_partition_tree(r.oid) AS p)) AS has_key
   FROM roots AS r

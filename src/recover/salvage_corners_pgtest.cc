@@ -88,6 +88,10 @@ TEST_F(CornersTest, CarriesOverWhatConstraintsAndTriggersMakeHard) {
   source_.Exec(
       "UPDATE public.amount SET v = 'first' WHERE k = 2.5; BEGIN; DELETE FROM public.amount WHERE k = 2.5;"
       "INSERT INTO public.amount VALUES (2.5, 'new'); COMMIT");
+  // Without it, 18 refuses this UPDATE because of the applications' own publication.
+  if (source_.ServerVersion() >= 180000) {
+    source_.Exec("ALTER PUBLICATION everything SET (publish_generated_columns = stored)");
+  }
   source_.Exec("UPDATE public.half SET v = 'new'");
   // Rows change places: through another value, and at the end of a transaction.
   source_.Exec(
@@ -135,8 +139,10 @@ TEST_F(CornersTest, CarriesOverWhatConstraintsAndTriggersMakeHard) {
                 std::string(citext_ ? "who {\"name\":\"Carl\"} deleted_row\n" : ""));
   EXPECT_THAT(done.uncovered, testing::Contains(HasSubstr("public.orders was rewritten or emptied")));
   EXPECT_EQ(done.report.Applied() + done.report.InConflict() + done.report.Skipped(), done.report.account.Changes());
-  EXPECT_EQ(done.report.account.tables.at({"public", "half"}).Skipped(), 1) << "half of its key is generated";
-  EXPECT_EQ(done.report.Skipped(), 1);
+  // Half of its key is generated: of such a table 18 lets only insertions be published, so the stream has no update.
+  const bool published = source_.ServerVersion() < 180000;
+  EXPECT_EQ(done.report.account.tables.count({"public", "half"}), published ? 1U : 0U);
+  EXPECT_EQ(done.report.Skipped(), published ? 1 : 0);
   for (const char* sql :
        {"SELECT v FROM public.checked", "SELECT v FROM public.graded WHERE g = 'low'",
         "SELECT v FROM switchback_app.setting", "SELECT string_agg(k || v, ' ') FROM public.amount",
