@@ -11,6 +11,7 @@
 #include "pg/connection_state.h"
 #include "pg/conninfo.h"
 #include "pg/failure.h"
+#include "pg/session.h"
 
 namespace pg {
 namespace {
@@ -26,11 +27,12 @@ void RequireSomeDatabase(const std::map<std::string, std::string>& parameters) {
   throw base::Error(Code::kNoDatabase, "no database was named");
 }
 
-std::map<std::string, std::string> Parameters(const ConnectOptions& options) {
+std::map<std::string, std::string> Parameters(const ConnectOptions& options, Pins pins) {
   auto parameters = ParseConninfo(options.conninfo);
   RequireSomeDatabase(parameters);
   if (!options.application_name.empty()) parameters["application_name"] = options.application_name;
   parameters["client_encoding"] = "UTF8";
+  if (pins == Pins::kAtStart) parameters["options"] = StartupOptions(Effective(parameters, "options"));
   // A statement may run for hours, so a server that went away must be noticed by the network alone.
   parameters.try_emplace("keepalives_idle", "10");
   parameters.try_emplace("keepalives_interval", "5");
@@ -79,8 +81,8 @@ bool WaitForSocket(int socket, short events, const Clock::time_point* deadline) 
   }
 }
 
-RawConnection Connect(const ConnectOptions& options, const std::string& redacted) {
-  const auto parameters = Parameters(options);
+RawConnection Connect(const ConnectOptions& options, const std::string& redacted, Pins pins) {
+  const auto parameters = Parameters(options, pins);
   std::vector<const char*> keywords;
   std::vector<const char*> values;
   for (const auto& [keyword, value] : parameters) {

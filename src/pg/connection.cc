@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "pg/connection_state.h"
 #include "pg/failure.h"
+#include "pg/session.h"
 
 namespace pg {
 namespace {
@@ -19,15 +20,6 @@ using base::Code;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kGrace = std::chrono::seconds(5);
-
-// A query of the catalog returns few rows and looks expensive to the planner: compiling it takes far longer than
-// running it, and a step does so while it holds its locks.
-constexpr const char* kPins =
-    "{}"
-    "SET jit = off;"
-    "SET idle_in_transaction_session_timeout = '60s';"
-    "SET statement_timeout = {};"
-    "SET lock_timeout = {}";
 
 void ReceiveNotice(void* argument, const PGresult* result) {
   const auto* handler = static_cast<const std::function<void(std::string_view, std::string_view)>*>(argument);
@@ -184,17 +176,6 @@ Number ParseNumber(const std::string& text, const char* kind) {
 
 }  // namespace
 
-// TimeZone and quote_all_identifiers decide how the server writes expressions down, and so what a digest of them is.
-const char* const kTextPins =
-    "SET standard_conforming_strings = on;"
-    "SET DateStyle = 'ISO, YMD';"
-    "SET IntervalStyle = 'postgres';"
-    "SET TimeZone = 'UTC';"
-    "SET bytea_output = 'hex';"
-    "SET extra_float_digits = 3;"
-    "SET quote_all_identifiers = off;"
-    "SET search_path = pg_catalog, pg_temp;";
-
 int Result::rows() const { return PQntuples(static_cast<PGresult*>(result_.get())); }
 int Result::columns() const { return PQnfields(static_cast<PGresult*>(result_.get())); }
 
@@ -249,12 +230,15 @@ Connection Connection::Open(const ConnectOptions& options) {
   PQsetNoticeReceiver(state->connection.get(), ReceiveNotice, &state->on_notice);
   const int announced_pid = PQbackendPID(state->connection.get());
 
-  // Nothing is SET before the pooler's turn: it would stay behind in a server session of the applications.
+  // Nothing is SET before the pooler's turn: it would stay behind in a server session of the applications. What stands
+  // in the startup packet does not.
   state->statement_timeout = options.connect_timeout;
   Connection connection(std::move(state));
   RefusePooler(connection, announced_pid, connection.state_->redacted);
-  connection.Exec(fmt::format(kPins, kTextPins, options.statement_timeout.count(), options.lock_timeout.count()));
-  connection.state_->statement_timeout = options.statement_timeout;
+  PinSession(connection);
+  connection.state_->statement_timeout = milliseconds(0);
+  if (options.statement_timeout.count() > 0) connection.SetStatementTimeout(options.statement_timeout);
+  if (options.lock_timeout.count() > 0) connection.SetLockTimeout(options.lock_timeout);
   return connection;
 }
 

@@ -27,8 +27,9 @@ std::string Redacted(const std::string& conninfo);
 bool HasPassword(const std::string& conninfo);
 // The same server and options, another database. Throws kBadConnectionString.
 std::string WithDatabase(const std::string& conninfo, const std::string& database);
-// For children (pg_basebackup ...): the connection string without its password, and the environment that carries it.
-// The password of a client certificate's key (sslpassword) has no such way and is left out.
+// For children (pg_basebackup ...): the connection string without its password and with the pins of a startup packet,
+// and the environment that carries the password. The password of a client certificate's key (sslpassword) has no such
+// way and is left out.
 struct ChildConnection {
   std::string conninfo;
   std::vector<std::pair<std::string, std::string>> env;
@@ -69,11 +70,10 @@ using Params = std::vector<Param>;
 class Connection {
  public:
   // Connects, refuses a pooler with the remedy (kPooler; one that pools sessions cannot be told apart from one that
-  // pools transactions), and pins what the SQL of this program relies on: standard_conforming_strings, DateStyle ISO,
-  // IntervalStyle, TimeZone UTC, bytea_output, extra_float_digits, quote_all_identifiers off, search_path = pg_catalog,
-  // pg_temp, client_encoding UTF8, and idle_in_transaction_session_timeout 60 s (a session that waits longer inside a
-  // transaction sets its own). Statements of users run with their own search_path set by the caller. A lost peer is
-  // noticed by TCP within 30 s, unless the connection string says otherwise.
+  // pools transactions), and pins what changes the meaning of statements and values, whatever role, database and server
+  // set (session.h); search_path is pg_catalog, pg_temp, and statements of users run with their own, set by the caller.
+  // A session that waits longer than a minute inside a transaction sets its own idle_in_transaction_session_timeout. A
+  // lost peer is noticed by TCP within 30 s, unless the connection string says otherwise. Throws kForeignSetting, too.
   static Connection Open(const ConnectOptions& options);
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;

@@ -37,12 +37,11 @@ struct Connection::State {
   std::function<void(std::string_view, std::string_view)> on_notice;
 };
 
-// A session with `options`, nothing set in it yet. Throws kNoDatabase, kBadConnectionString, kUnreachable,
-// kAuthentication, kUnknownDatabase, kPrivilege, kPooler.
-RawConnection Connect(const ConnectOptions& options, const std::string& redacted);
+enum class Pins { kAtStart, kNone };
 
-// Statements that set what decides how values and definitions are written down, for any session that reads them.
-extern const char* const kTextPins;
+// A session with `options`; of the pins of session.h it has those of the startup packet. Throws kNoDatabase,
+// kBadConnectionString, kUnreachable, kAuthentication, kUnknownDatabase, kPrivilege, kPooler.
+RawConnection Connect(const ConnectOptions& options, const std::string& redacted, Pins pins = Pins::kAtStart);
 
 // Waits for a socket event. False: the deadline passed first.
 bool WaitForSocket(int socket, short events, const Clock::time_point* deadline);

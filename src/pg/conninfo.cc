@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "pg/connection.h"
+#include "pg/session.h"
 
 namespace pg {
 namespace {
@@ -53,16 +54,6 @@ void RefuseTornPassword(const std::map<std::string, std::string>& options) {
   }
 }
 
-// The options as libpq would use them: the string's, then the service's, the environment's and the built-in ones.
-std::string Effective(const std::map<std::string, std::string>& options, const std::string& keyword) {
-  if (auto found = options.find(keyword); found != options.end()) return found->second;
-  OptionList list(PQconndefaults(), PQconninfoFree);
-  for (auto* option = list.get(); option != nullptr && option->keyword != nullptr; ++option) {
-    if (keyword == option->keyword && option->val != nullptr) return option->val;
-  }
-  return "";
-}
-
 }  // namespace
 
 std::map<std::string, std::string> ParseConninfo(const std::string& conninfo) {
@@ -94,6 +85,15 @@ std::string FormatConninfo(const std::map<std::string, std::string>& options) {
     out += '\'';
   }
   return out;
+}
+
+std::string Effective(const std::map<std::string, std::string>& options, const std::string& keyword) {
+  if (auto found = options.find(keyword); found != options.end()) return found->second;
+  OptionList list(PQconndefaults(), PQconninfoFree);
+  for (auto* option = list.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    if (keyword == option->keyword && option->val != nullptr) return option->val;
+  }
+  return "";
 }
 
 std::string Redacted(const std::string& conninfo) {
@@ -134,6 +134,7 @@ ChildConnection ForChild(const std::string& conninfo) {
     child.env.emplace_back("PGPASSWORD", password->second);
   }
   for (const auto& keyword : SecretKeywords()) options.erase(keyword);
+  options["options"] = StartupOptions(Effective(options, "options"));
   child.conninfo = FormatConninfo(options);
   return child;
 }

@@ -12,4 +12,7 @@ std::map<std::string, std::string> ParseConninfo(const std::string& conninfo);
 // key='value' pairs with every value quoted.
 std::string FormatConninfo(const std::map<std::string, std::string>& options);
 
+// What libpq would use for a keyword: the string's value, else the service's, the environment's or the built-in one.
+std::string Effective(const std::map<std::string, std::string>& options, const std::string& keyword);
+
 }  // namespace pg

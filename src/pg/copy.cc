@@ -10,9 +10,8 @@ namespace pg {
 namespace {
 
 constexpr std::size_t kPiece = 1 << 16;
-// A database or a role may have some that no COPY of a large table keeps.
-constexpr const char* kNoTimeouts =
-    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0";
+// A COPY waits for its reader as long as that takes.
+constexpr const char* kPins = "SET search_path = pg_catalog, pg_temp; SET idle_in_transaction_session_timeout = 0";
 
 [[noreturn]] void Lost(PGconn* connection, const std::string& sql) {
   throw base::Error(base::Code::kConnectionLost, "the connection to the server broke")
@@ -24,7 +23,7 @@ constexpr const char* kNoTimeouts =
 RawConnection Begin(const ConnectOptions& options, const std::string& sql, ExecStatusType expected) {
   RawConnection connection = Connect(options, Redacted(options.conninfo));
   PQsetnonblocking(connection.get(), 0);
-  for (const std::string& statement : {std::string(kTextPins), std::string(kNoTimeouts), sql}) {
+  for (const std::string& statement : {std::string(kPins), sql}) {
     const RawResult result(PQexec(connection.get(), statement.c_str()));
     const ExecStatusType status = PQresultStatus(result.get());
     if (status != PGRES_COMMAND_OK && status != expected) throw StatementError(result.get(), statement);

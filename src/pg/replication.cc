@@ -136,7 +136,7 @@ Replication::Replication(const ReplicationOptions& options) : state_(std::make_u
   state_->options = options;
   state_->redacted = Redacted(options.connect.conninfo);
   state_->connection = Connect(AsReplication(options.connect), state_->redacted);
-  state_->Run(kTextPins);
+  state_->Run("SET search_path = pg_catalog, pg_temp");
   state_->Run(StartCommand(options));
 }
 
