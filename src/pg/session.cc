@@ -59,6 +59,22 @@ constexpr std::array kSettings = {
     Setting{"client_min_messages", "notice"},
 };
 
+// Of the pins, those that change what the expression of a function gives.
+constexpr std::array<std::string_view, 14> kExpressions = {"DateStyle",
+                                                           "IntervalStyle",
+                                                           "TimeZone",
+                                                           "timezone_abbreviations",
+                                                           "bytea_output",
+                                                           "extra_float_digits",
+                                                           "xmlbinary",
+                                                           "lc_monetary",
+                                                           "lc_numeric",
+                                                           "lc_time",
+                                                           "xmloption",
+                                                           "array_nulls",
+                                                           "transform_null_equals",
+                                                           "standard_conforming_strings"};
+
 // Of the pins, those that change what an author's statement means, does or finds.
 constexpr std::array<std::string_view, 13> kAuthors = {"DateStyle",
                                                        "IntervalStyle",
@@ -135,6 +151,15 @@ std::string StartupOptions(const std::string& own) {
     options += fmt::format("-c {}={}", setting.name, Escaped(setting.value));
   }
   return options;
+}
+
+std::string FunctionPins() {
+  std::string clauses;
+  for (const std::string_view name : kExpressions) {
+    const std::string_view value = PinnedValue(name);
+    clauses += fmt::format(" SET {} = {}", name, Literal(std::string(value)));
+  }
+  return clauses + " SET default_text_search_config FROM CURRENT";
 }
 
 void PinSession(Connection& connection) {

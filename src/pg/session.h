@@ -33,6 +33,10 @@ struct Setting {
 // count. For this program's sessions, and by PGOPTIONS for a child that has a connection string of its own.
 [[nodiscard]] std::string StartupOptions(const std::string& own);
 
+// SET clauses of a function that runs in sessions of others and whose value must not depend on them: what a value looks
+// like and a text means are as here, the configuration of text search is that of who creates it.
+[[nodiscard]] std::string FunctionPins();
+
 // SET for a session's kWhereKnown and search_path; throws kForeignSetting, with the place that sets it, for a kCompared
 // that differs and cannot be set.
 void PinSession(Connection& connection);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 
@@ -12,6 +13,13 @@ namespace {
 // A cast to a type with a length cuts silently where an assignment would complain: those go through an assignment.
 bool CastMayCut(const std::string& type) {
   return type.starts_with("character") || type.starts_with("bit") || type == "name";
+}
+
+// Types whose values are written down and read in the same way in every session.
+bool IsPlain(const std::string& type) {
+  static const std::set<std::string> kPlain = {"smallint", "integer",           "bigint",    "numeric", "boolean",
+                                               "text",     "character varying", "character", "uuid"};
+  return kPlain.contains(type.substr(0, type.find('(')));
 }
 
 bool IsTable(const pg::QualifiedName& table, const std::string& written) {
@@ -50,8 +58,10 @@ std::optional<Direction> FromExpression(Builder& builder, const ColumnChange& ch
                                         const std::string& function) {
   Direction direction{function, {}, {}, target_type, expression, true};
   std::vector<std::string> columns;
+  sql::DependsOn depends = sql::DependsOn::kRow;
   try {
     columns = sql::ExpressionColumns(expression);
+    depends = sql::ExpressionDependsOn(expression);
   } catch (const base::Error& error) {
     builder.Block(change.Text(),
                   fmt::format("the transform '{}' is no expression over one row: {}", expression, error.message()),
@@ -74,6 +84,16 @@ std::optional<Direction> FromExpression(Builder& builder, const ColumnChange& ch
     direction.reads.push_back(column);
     direction.types.push_back(found->second);
   }
+  if (depends == sql::DependsOn::kMoment && !change.old_name.empty()) {
+    builder.Block(change.Text(),
+                  fmt::format("the transform '{}' gives another value each time or for each session, so that the two "
+                              "sides could never be told to be in step",
+                              expression),
+                  "write an expression that gives the same value for the same row", change.at);
+    return std::nullopt;
+  }
+  direction.pins_settings = depends != sql::DependsOn::kRow || !IsPlain(target_type) ||
+                            !std::all_of(direction.types.begin(), direction.types.end(), IsPlain);
   return direction;
 }
 
@@ -88,7 +108,8 @@ std::optional<Direction> FromCast(const Builder& builder, const std::string& col
                    {from_type},
                    to_type,
                    CastMayCut(to_type) ? value : fmt::format("CAST({} AS {})", value, to_type),
-                   true};
+                   true,
+                   !IsPlain(from_type) || !IsPlain(to_type)};
 }
 
 }  // namespace plan

@@ -53,10 +53,10 @@ std::string Create(const Direction& direction, Guard guard, const std::string& a
   for (std::size_t i = 0; i < direction.reads.size(); ++i) {
     parameters.push_back(fmt::format("{} {}", pg::Ident(direction.reads[i]), direction.types[i]));
   }
-  return fmt::format("CREATE OR REPLACE FUNCTION {}({}) RETURNS {} LANGUAGE plpgsql SET search_path = {} AS {}",
+  return fmt::format("CREATE OR REPLACE FUNCTION {}({}) RETURNS {} LANGUAGE plpgsql SET search_path = {}{} AS {}",
                      Function(direction, guard), fmt::join(parameters, ", "),
                      guard == Guard::kWhy ? "text" : direction.target_type, authors_path,
-                     pg::DollarQuote(Body(direction, guard)));
+                     direction.pins_settings ? pg::FunctionPins() : "", pg::DollarQuote(Body(direction, guard)));
 }
 
 std::vector<Guard> GuardsOf(const Direction& direction) {
@@ -66,9 +66,13 @@ std::vector<Guard> GuardsOf(const Direction& direction) {
 }
 
 base::Json DirectionJson(const Direction& direction) {
-  return {{"function", direction.function},     {"reads", direction.reads},
-          {"types", direction.types},           {"target_type", direction.target_type},
-          {"expression", direction.expression}, {"can_raise", direction.can_raise}};
+  return {{"function", direction.function},
+          {"reads", direction.reads},
+          {"types", direction.types},
+          {"target_type", direction.target_type},
+          {"expression", direction.expression},
+          {"can_raise", direction.can_raise},
+          {"pins_settings", direction.pins_settings}};
 }
 
 Direction DirectionOf(const base::Json& json) {
@@ -77,7 +81,8 @@ Direction DirectionOf(const base::Json& json) {
           .types = json.at("types"),
           .target_type = json.at("target_type"),
           .expression = json.at("expression"),
-          .can_raise = json.at("can_raise")};
+          .can_raise = json.at("can_raise"),
+          .pins_settings = json.at("pins_settings")};
 }
 
 }  // namespace

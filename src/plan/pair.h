@@ -21,6 +21,8 @@ struct Direction {
   std::string target_type;
   std::string expression;  // over the argument names; inline: over nothing, see Value
   bool can_raise = false;  // guarded
+  // Its functions pin the settings of a session that their value may depend on: they run in the applications' sessions.
+  bool pins_settings = false;
 };
 
 // An old column and the new one that takes its place, kept in step by triggers.

@@ -116,6 +116,16 @@ Parsed Parse(std::string_view text);
 // window function.
 std::vector<std::string> ExpressionColumns(std::string_view expression);
 
+// What the value of an expression depends on beside the columns that it reads, as far as its text tells: types of the
+// columns are not known here, and functions that are not known count as kSession.
+enum class DependsOn {
+  kRow,      // nothing
+  kSession,  // settings such as DateStyle and TimeZone, at the latest when its text is parsed
+  kMoment,   // when it is evaluated, by whom, or chance
+};
+// Throws as ExpressionColumns.
+DependsOn ExpressionDependsOn(std::string_view expression);
+
 // libpg_query counts error positions in characters and statement locations in bytes; both become the same Location
 // here.
 Location LocateByte(std::string_view text, std::size_t byte_offset);
