@@ -73,7 +73,9 @@ void ReadTerminate(const Invocation& invocation, Work& work) {
 
 std::vector<Option> ForwardOptions() {
   return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"},
-          {.name = kAcceptAlarms, .help = "accept the alarms that `status` shows, by name, with all that comes to light of the same; kept in the journal"},
+          {.name = kAcceptAlarms,
+           .help = "accept the alarms that `status` shows, by name, with all that comes to light of the same; kept in "
+                   "the journal"},
           TerminateOption()};
 }
 
