@@ -149,8 +149,11 @@ struct Catalog {
   int server_version = 0;  // 150020
   std::string database = {};
   std::string system_identifier = {};
-  bool may_skip_triggers = true;              // the role may set session_replication_role; outside every digest
-  std::string role = {};                      // the connected one
+  bool may_skip_triggers = true;  // the role may set session_replication_role; outside every digest
+  std::string role = {};          // the connected one
+  // Settings that a session of this role has in this database otherwise than this program's sessions, with the value
+  // that it has; outside every digest. Only where they were asked for.
+  std::map<std::string, std::string> own_settings = {};
   std::vector<std::string> search_path = {};  // the role's, existing schemas, in which unqualified names are looked for
   std::map<pg::QualifiedName, Table> tables = {};
   std::map<std::string, Type> types = {};  // by written name, and every read column's type by its own

@@ -8,6 +8,7 @@
 #include "catalog/parts.h"
 #include "catalog/rows.h"
 #include "catalog/sql_text.h"
+#include "pg/session.h"
 #include "pg/transaction.h"
 
 namespace catalog {
@@ -106,6 +107,7 @@ Catalog ReadWithin(pg::Connection& connection, const Request& request) {
   });
   catalog.may_skip_triggers = MaySkipTriggers(connection);
   catalog.search_path = SchemasOf(connection, search_path);
+  if (request.own_settings) catalog.own_settings = pg::UnpinnedSettings(connection.options());
 
   SizedTypes column_types;
   const std::vector<std::uint32_t> oids = Resolve(connection, request, catalog);

@@ -32,9 +32,10 @@ void StorePlan(const release::Release& release, const plan::Plan& plan) {
 
 plan::Plan CompileAgainst(const release::Release& release, pg::Connection& connection) {
   const plan::Needs needs = plan::NeedsOf(release);
-  return plan::Compile(
-      release,
-      catalog::Read(connection, {.relations = needs.relations, .types = needs.types, .statements = needs.statements}));
+  return plan::Compile(release, catalog::Read(connection, {.relations = needs.relations,
+                                                           .types = needs.types,
+                                                           .statements = needs.statements,
+                                                           .own_settings = true}));
 }
 
 }  // namespace cli

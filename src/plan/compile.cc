@@ -161,6 +161,25 @@ void CompileAction(Builder& builder, const sql::Action& action, const std::vecto
   }
 }
 
+// Statements and expressions of the author that a session of his own would have run under other settings.
+void NoticeOwnSettings(const catalog::Catalog& catalog, Plan& plan) {
+  const bool data = std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) {
+    return step.kind == StepKind::kData || step.kind == StepKind::kOpaque;
+  });
+  const bool values = std::any_of(plan.pairs.begin(), plan.pairs.end(), [](const Pair& pair) {
+    return pair.up.pins_settings || (pair.down && pair.down->pins_settings);
+  });
+  if (catalog.own_settings.empty() || (!data && !values)) return;
+  std::vector<std::string> settings;
+  for (const auto& [name, value] : catalog.own_settings) settings.push_back(fmt::format("{} = {}", name, value));
+  plan.notices.push_back(
+      {Phase::kMigrate,
+       fmt::format("statements and transforms run under settings that are the same everywhere (TimeZone UTC, "
+                   "DateStyle ISO); a session of {} would have {}. Where a value depends on one of them, "
+                   "name it in the SQL, as by AT TIME ZONE",
+                   catalog.role, fmt::join(settings, ", "))});
+}
+
 }  // namespace
 
 Needs NeedsOf(const release::Release& release) {
@@ -219,6 +238,7 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
     builder.Block(release.change_path.string(), "it has no statement", "write the change as ordinary SQL", {});
   Plan plan = builder.Finish();
   NoticeWhatTheLogKeeps(catalog, actions, changes, plan);
+  NoticeOwnSettings(catalog, plan);
   return plan;
 }
 

@@ -37,6 +37,14 @@ release::Transform TransformOf(const Builder& builder, const pg::QualifiedName& 
   return {};
 }
 
+bool DependsOnZone(const std::string& from_type, const std::string& to_type) {
+  const auto zoned = [](const std::string& type) { return type.find("with time zone") != std::string::npos; };
+  const auto of_time = [&](const std::string& type) {
+    return zoned(type) || type == "date" || type.starts_with("time");
+  };
+  return of_time(from_type) && of_time(to_type) && zoned(from_type) != zoned(to_type);
+}
+
 World OldWorld(const catalog::Table& table) {
   World world;
   for (const catalog::Column& column : table.columns) world.emplace_back(column.name, column.type);
@@ -84,7 +92,7 @@ std::optional<Direction> FromExpression(Builder& builder, const ColumnChange& ch
     direction.reads.push_back(column);
     direction.types.push_back(found->second);
   }
-  if (depends == sql::DependsOn::kMoment && !change.old_name.empty()) {
+  if (depends == sql::DependsOn::kMoment && !change.old_name.empty() && !change.dropped) {
     builder.Block(change.Text(),
                   fmt::format("the transform '{}' gives another value each time or for each session, so that the two "
                               "sides could never be told to be in step",

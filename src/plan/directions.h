@@ -26,6 +26,9 @@ std::optional<Direction> FromExpression(Builder& builder, const ColumnChange& ch
 std::optional<Direction> FromCast(const Builder& builder, const std::string& column, const std::string& from_type,
                                   const std::string& to_type, const std::string& function);
 
+// A cast between them asks the session for its time zone.
+[[nodiscard]] bool DependsOnZone(const std::string& from_type, const std::string& to_type);
+
 World OldWorld(const catalog::Table& table);
 World NewWorld(const catalog::Table& table, const ColumnChange& change, const std::string& new_type);
 

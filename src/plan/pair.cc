@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "pg/session.h"
+
 namespace plan {
 namespace {
 

@@ -50,6 +50,19 @@ std::optional<Direction> UpOf(Builder& builder, const ColumnChange& change, cons
   if (!expression.empty()) {
     return FromExpression(builder, change, all, OldWorld(*change.table), expression, new_type, "up_" + suffix);
   }
+  const auto& own = builder.catalog().own_settings;
+  if (const auto zone = own.find("TimeZone"); zone != own.end() && DependsOnZone(change.Old().type, new_type)) {
+    builder.Block(
+        change.Text(),
+        fmt::format("what {} becomes as {} depends on the session's time zone: {} in a session of this role, UTC "
+                    "in switchback's",
+                    change.Old().type, new_type, zone->second),
+        fmt::format("name the zone: ALTER COLUMN {0} TYPE {1} USING {0} AT TIME ZONE {2}, and how to come back "
+                    "in release.yaml: transforms: {{{3}: {{{0}: {{down: ...}}}}}}",
+                    pg::Ident(change.new_name), new_type, pg::Literal(zone->second), change.table->name.Text()),
+        change.at);
+    return std::nullopt;
+  }
   auto direction = FromCast(builder, change.old_name, change.Old().type, new_type, "up_" + suffix);
   if (!direction) {
     builder.Block(change.Text(), fmt::format("there is no cast from {} to {}", change.Old().type, new_type),

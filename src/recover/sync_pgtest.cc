@@ -37,10 +37,10 @@ class SyncTest : public test::PostgresTest {
     PostgresTest::TearDown();
   }
 
-  // As an application speaks: with its own search_path.
+  // As an application speaks: with settings of its own.
   pg::Result Application(const std::string& sql) {
     pg::Connection connection = Connect("application");
-    connection.Exec("SET search_path = public");
+    connection.Exec("SET search_path = public; SET row_security = on");
     return connection.Exec(sql);
   }
   void Do(const std::string& sql) {
@@ -212,6 +212,60 @@ TEST_F(SyncTest, RowsThatArriveByLogicalReplication) {
   Application("DROP SUBSCRIPTION s");
   Application("SELECT pg_terminate_backend(" + std::to_string(source.BackendPid()) + ")");
   Application("DROP DATABASE " + pg::Ident(publisher) + " WITH (FORCE)");
+}
+
+// Transforms run in the applications' sessions, whatever those have set, and give what the backfill gives.
+TEST_F(SyncTest, TheSettingsOfAnApplicationChangeNoValue) {
+  release_.transforms["t"]["path2"] = {R"(replace(path, '\', '/'))", R"(replace(path2, '/', '\'))"};
+  CompileAndMigrate(
+      "CREATE TABLE t (id int PRIMARY KEY, at timestamptz, d date, i interval, b bytea, f float8, m money, x text, n "
+      "text, "
+      "path text); INSERT INTO t (id, at) VALUES (0, '2026-02-03 04:05:06+00')",
+      "ALTER TABLE t RENAME COLUMN at TO at2; ALTER TABLE t ALTER COLUMN at2 TYPE text USING at2::text;"
+      "ALTER TABLE t RENAME COLUMN d TO d2; ALTER TABLE t ALTER COLUMN d2 TYPE text USING d2::text;"
+      "ALTER TABLE t RENAME COLUMN i TO i2; ALTER TABLE t ALTER COLUMN i2 TYPE text USING i2::text;"
+      "ALTER TABLE t RENAME COLUMN b TO b2; ALTER TABLE t ALTER COLUMN b2 TYPE text USING b2::text;"
+      "ALTER TABLE t RENAME COLUMN f TO f2; ALTER TABLE t ALTER COLUMN f2 TYPE text USING f2::text;"
+      "ALTER TABLE t RENAME COLUMN m TO m2; ALTER TABLE t ALTER COLUMN m2 TYPE text USING m2::text;"
+      "ALTER TABLE t RENAME COLUMN x TO x2; ALTER TABLE t ALTER COLUMN x2 TYPE xml USING x2::xml;"
+      "ALTER TABLE t RENAME COLUMN n TO n2; ALTER TABLE t ALTER COLUMN n2 TYPE int[] USING n2::int[];"
+      "ALTER TABLE t RENAME COLUMN path TO path2;");
+  const std::vector<std::string> settings = {
+      "DateStyle = 'SQL, DMY'",      "IntervalStyle = 'sql_standard'",
+      "TimeZone = 'Asia/Kathmandu'", "bytea_output = 'escape'",
+      "extra_float_digits = -6",     "xmloption = 'document'",
+      "array_nulls = off",           "lc_monetary = 'C.UTF-8'",
+      "search_path = pg_temp",       "standard_conforming_strings = off",
+      "transform_null_equals = on",  "default_transaction_isolation = 'serializable'",
+      "plpgsql.extra_errors = 'all'"};
+  int id = 1;
+  for (const std::string& setting : settings) {
+    SCOPED_TRACE(setting);
+    Do(fmt::format(
+        "SET TimeZone = 'UTC'; SET {0}; INSERT INTO public.t (id, at, d, i, b, f, m, x, n, path) VALUES ({1}, "
+        "'2026-02-03 04:05:06.789+00', '2026-02-03', '-1 day 02:03:04', E'\\\\000\\\\377', 1e15 + 0.3, '1234.5', "
+        "'a<b/>', "
+        "'{{NULL,1}}', E'a\\\\b/c'); "
+        "INSERT INTO public.t (id, at2, d2, i2, b2, f2, m2, n2, path2) VALUES ({2}, '2026-02-03 04:05:06.789+00', "
+        "'2026-02-03', '-1 days +02:03:04', E'\\\\x00ff', '0.1', '$1,234.50', "
+        "ARRAY[NULL, 1]::int[], 'a/b')",
+        setting, id, id + 1));
+    EXPECT_EQ(Listed(), 0);
+    pg::Connection pinned = Connect();
+    const std::string written = fmt::format(" FROM public.t WHERE id IN ({}, {})", id, id + 1);
+    EXPECT_EQ(pinned
+                  .Exec("SELECT count(*) FILTER (WHERE (at::text, d::text, i::text, b::text, f::text, m::text, x, "
+                        "n::int[], replace(path, E'\\\\', '/')) IS DISTINCT FROM (at2, d2, i2, b2, f2, m2, x2::text, "
+                        "n2, path2))" +
+                        written)
+                  .Int(0, 0),
+              0)
+        << pinned
+               .Exec("SELECT string_agg(t::text, ' ')" + std::string(" FROM public.t WHERE id >= ") +
+                     std::to_string(id))
+               .Text(0, 0);
+    id += 2;
+  }
 }
 
 // What hardened databases do: nobody gets a right by default, rows are guarded, the table belongs to someone else.

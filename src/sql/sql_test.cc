@@ -362,6 +362,22 @@ TEST(ExpressionColumns, ReadsTheRow) {
   EXPECT_THAT(ExpressionColumns("'x' -- only text\n"), IsEmpty());
 }
 
+TEST(ExpressionDependsOn, TellsTheRowFromTheSessionAndTheMoment) {
+  for (const char* text : {"a", "-a + 1.5", "btrim(name) || 'x'", "CASE WHEN a IS NULL THEN b ELSE c END", "a::text",
+                           "CAST(a AS numeric(9, 2))", "coalesce(a, 'none')", "pg_catalog.lower(a)",
+                           "a BETWEEN 1 AND 2", "a LIKE 'x%'", "nullif(a, 'NULL')"}) {
+    EXPECT_EQ(ExpressionDependsOn(text), DependsOn::kRow) << text;
+  }
+  for (const char* text : {"a::date", "to_char(a, 'YYYY')", "'2026-02-03'::timestamptz", "a = NULL", "ARRAY[a]",
+                           "'a\\b'", "E'a\\\\b'", "public.lower(a)", "own(a)", "a @@ b", "xmlparse(content a)",
+                           "a::int[]", "a AT TIME ZONE 'Asia/Tokyo'", "(a).b"}) {
+    EXPECT_EQ(ExpressionDependsOn(text), DependsOn::kSession) << text;
+  }
+  for (const char* text : {"now()", "CURRENT_DATE", "a + random()", "current_user", "coalesce(a, nextval('s'))"}) {
+    EXPECT_EQ(ExpressionDependsOn(text), DependsOn::kMoment) << text;
+  }
+}
+
 TEST(ExpressionColumns, RefusesWhatIsMoreThanAnExpressionOverTheRow) {
   for (const char* text : {"", "a b", "a,", "a, DROP b", "a; DROP TABLE t", "a) FROM t WHERE (b", "(SELECT 1)",
                            "a IN (SELECT 1)", "count(*)", "sum(a)", "pg_catalog.max(a)", "f(a) FILTER (WHERE b)",
