@@ -125,7 +125,7 @@ void AddBackfill(Builder& builder, const Pair& pair, const sql::Location& at) {
     backfill.unconverted_reason = why;
   }
   SettleTriggers(builder, at, backfill);
-  step.postcondition = {NoRow(pair.table, backfill.pending), "no row is left to fill"};
+  step.postcondition = {NoRow(pair.table, backfill.pending), "no row is left to fill", true};
   step.reverse_title = "keep what was filled";
   step.locks = {{pair.table, "ROW EXCLUSIVE", LockWork::kNone}};
   step.footprint = {{pair.table, {stage.new_physical}}};
