@@ -162,8 +162,10 @@ gate::Facts CollectFacts(Context& context, Work& work, gate::Phase phase) {
   const Audits audits = ReadAudits(work.journal());
   const auto provider = ProviderIfAny(context.project().environment);
   facts.stream = StreamFact(work, provider.get());
-  facts.footprint =
-      gate::FootprintFact{.steps = audits.steps, .alarms = audits.alarms, .not_evidenced = audits.not_evidenced};
+  facts.footprint = gate::FootprintFact{.steps = audits.steps,
+                                        .alarms = audits.alarms,
+                                        .touching = audits.touching,
+                                        .not_evidenced = audits.not_evidenced};
   facts.loss = auditor.Loss(provider.get());
   facts.fence = FenceFact(work);
   return facts;

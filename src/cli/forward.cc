@@ -73,7 +73,9 @@ void ReadTerminate(const Invocation& invocation, Work& work) {
 
 std::vector<Option> ForwardOptions() {
   return {{.name = kAccept, .help = "go on though a step before purge has no way back; kept in the journal"},
-          {.name = kAcceptAlarms, .help = "go on though a step wrote what it does not declare; kept in the journal"},
+          {.name = kAcceptAlarms,
+           .help = "accept the alarms that `status` shows, by name, with all that comes to light of the same; kept in "
+                   "the journal"},
           TerminateOption()};
 }
 
@@ -91,7 +93,7 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
   run::EnterRelease(work.connection(), work.session());
   DropStreamsOver(context, work);
   if (invocation.Has(kAccept)) Accept(work);
-  if (invocation.Has(kAcceptAlarms)) AcceptAlarms(work);
+  if (invocation.Has(kAcceptAlarms)) AcceptAlarms(work.journal());
   Auditor auditor(work);
   work.session().after_step = [&](const plan::Step& step, journal::Direction) { auditor.AfterStep(step); };
   // What an earlier run left without its end is brought to the books first: the gate would take it for a change made

@@ -57,7 +57,13 @@ std::string WhyOver(Work& work, const journal::Position& position, const std::op
 }
 
 void AddAlarms(Work& work, Sight& sight) {
-  for (const std::string& alarm : ReadAudits(work.journal()).alarms) {
+  const Audits audits = ReadAudits(work.journal());
+  for (std::size_t i = 0; i < audits.touching.size(); ++i) {
+    sight.findings.push_back({.about = fmt::format("unverified {}", i),  // the sentence counts on
+                              .text = audits.touching[i],
+                              .next = fmt::format("switchback status {}", work.release().name)});
+  }
+  for (const std::string& alarm : audits.alarms) {
     sight.findings.push_back({.about = "alarm " + alarm,
                               .level = Level::kFired,
                               .text = "the release wrote what it does not declare: " + alarm,

@@ -249,6 +249,13 @@ Check FootprintCheck(const Policy&, const Facts& facts, Phase) {
                         "--accept-alarms.",
                         facts.release)};
   }
+  if (!footprint.touching.empty()) {
+    return {
+        id, Result::kDecide, fmt::format("{}.", Listed(footprint.touching)),
+        fmt::format("Find out who wrote them: they count as the applications'. Where that is as it should be, go on "
+                    "with `switchback run {} --accept-alarms`.",
+                    facts.release)};
+  }
   if (!footprint.not_evidenced.empty()) {
     return {id, Result::kSkipped, fmt::format("Not evidenced: {}.", Listed(footprint.not_evidenced)), ""};
   }

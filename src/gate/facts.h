@@ -64,8 +64,11 @@ struct StreamFact {
 
 // What the release's own transactions wrote, compared with what its steps declare.
 struct FootprintFact {
-  std::int64_t steps = 0;                  // that were seen to write or not to write
-  std::vector<std::string> alarms;         // that nobody accepted, a sentence each
+  std::int64_t steps = 0;           // that were seen to write or not to write
+  std::vector<std::string> alarms;  // that nobody accepted, a sentence each
+  // Transactions with a tag that does not verify, which wrote the release's tables and nobody accepted, a sentence
+  // each.
+  std::vector<std::string> touching;
   std::vector<std::string> not_evidenced;  // a sentence each
 };
 

@@ -42,7 +42,7 @@ Facts Good() {
   facts.unfilled.emplace();
   facts.stream = StreamFact{.has_slot = true};
   facts.fence = FenceFact{};
-  facts.footprint = FootprintFact{.steps = 3, .alarms = {}, .not_evidenced = {}};
+  facts.footprint = FootprintFact{.steps = 3, .alarms = {}, .touching = {}, .not_evidenced = {}};
   facts.loss = LossFact{.transactions = 12,
                         .first = facts.now - minutes(9),
                         .last = facts.now - minutes(1),
@@ -204,8 +204,14 @@ const States kFootprint = {
        f.stream->has_slot = false;
      }},
     {"not evidenced", Result::kSkipped, [](Facts& f) { f.footprint->not_evidenced = {"public.log has no key"}; }},
+    {"unverified", Result::kDecide,
+     [](Facts& f) {
+       f.footprint->touching = {"2 transactions with a tag that does not verify"};
+       f.footprint->not_evidenced = {"public.log has no key"};
+     }},
     {"alarm", Result::kFail,
      [](Facts& f) {
+       f.footprint->touching = {"2 transactions with a tag that does not verify"};
        f.footprint->alarms = {"migrate.1: public.audit: rows were inserted (2)"};
        f.footprint->not_evidenced = {"public.log has no key"};
      }},

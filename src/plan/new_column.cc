@@ -8,6 +8,7 @@
 #include "plan/conditions.h"
 #include "plan/directions.h"
 #include "plan/not_null.h"
+#include "plan/rules.h"
 #include "plan/sync.h"
 #include "plan/users_triggers.h"
 
@@ -48,8 +49,9 @@ void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::ve
   const std::string alter = fmt::format("ALTER TABLE {} ALTER COLUMN {} ", pair.table.Sql(), pg::Ident(def.name));
   finish.forward = Statements(DropSync(pair));
   finish.reverse = Statements(CreateSync(pair, builder.release().name, builder.AuthorsPath()));
-  if (def.default_text) {
-    finish.forward.push_back({alter + "SET DEFAULT " + *def.default_text});
+  const std::optional<std::string>& last = change.default_changed ? change.new_default : def.default_text;
+  if (last) {
+    finish.forward.push_back({alter + "SET DEFAULT " + *last});
     finish.reverse->insert(finish.reverse->begin(), {alter + "DROP DEFAULT"});
   }
   finish.reverse_title = "create the triggers again";
@@ -177,6 +179,8 @@ void AddColumn(Builder& builder, const ColumnChange& change, const std::vector<C
   AddColumnStep(builder, change.table->name, def.name, builder.NewName(), definition,
                 def.default_text ? "a constant default is kept in the catalog, so nothing is rewritten"
                                  : "without a default, so that nothing is rewritten");
+  if (change.default_changed && (def.default_text || change.new_default))
+    ChangeDefault(builder, change, def.default_text);
 }
 
 }  // namespace plan

@@ -100,6 +100,8 @@ struct Step {
   std::optional<Backfill> backfill;
   std::optional<DataChange> data;
   std::string index;  // kConcurrent: qualified SQL name of the index, dropped concurrently when found INVALID
+  // Only while the plan is compiled; not in its JSON form.
+  int statement = 0;  // kOpaque, kData: the statement of the author that it runs
 };
 
 // Whether it is known which columns the step's updates change, also where the stream has no row as it was: a backfill
