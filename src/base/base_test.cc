@@ -11,6 +11,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/time.h"
 
 namespace base {
@@ -159,7 +160,18 @@ TEST_F(FailpointTest, WrongOnesAreRefused) {
 
 TEST(Log, ATerminalIsSentNoCommands) {
   EXPECT_EQ(Printable("a\tb\n\xc3\xa4 \x1b[31m\r\a \x7f \xc2\x9b 1"), "a\tb\n\xc3\xa4 ?[31m?? ? ? 1");
-  EXPECT_EQ(Printable("\xc2"), "\xc2");
+  EXPECT_EQ(Printable("\xc2 \xff \xed\xa0\x80 \xe0\x80\xaf"), "? ? ??? ???") << "not UTF-8";
+  EXPECT_EQ(Printable("a\u202Eb\u2066c\u2028d\uFEFF\u200B e\u200Df"), "a?b?c?d?? e\u200Df");
+  EXPECT_EQ(OneLine("t\nnext: drop\t\u202E\xc3"), "t\\nnext: drop\\t??");
+}
+
+TEST(Text, IsCutBetweenCharacters) {
+  EXPECT_TRUE(IsUtf8("a\u00e4\U0001F600"));
+  EXPECT_FALSE(IsUtf8("a\xc3"));
+  EXPECT_FALSE(IsUtf8("\xf4\x90\x80\x80"));
+  EXPECT_EQ(Excerpt("a\u00e4b", 2), "a");
+  EXPECT_EQ(Excerpt("a\u00e4b", 3), "a\u00e4");
+  EXPECT_EQ(Excerpt("a\xffz\n", 9), "a?z\n");
 }
 
 TEST(Log, GoesToStderrAsItIs) {

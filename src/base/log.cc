@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "base/text.h"
+
 namespace base {
 namespace {
 
@@ -38,20 +40,8 @@ void SetLogLevel(LogLevel least) { Logger().set_level(LevelOf(least)); }
 
 bool Shows(LogLevel level) { return Logger().should_log(LevelOf(level)); }
 
-std::string Printable(std::string text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool control = (byte < ' ' && byte != '\n' && byte != '\t') || byte == 0x7f;
-    // U+0080 to U+009F are control characters too.
-    const bool wide = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    if (control || wide) text[i] = '?';
-    if (wide) text.erase(i + 1, 1);
-  }
-  return text;
-}
-
 void LogMessage(LogLevel level, std::string_view text) {
-  const std::string message = Printable(std::string(text));
+  const std::string message = Printable(text);
   // The message is an argument, not the format: it may hold braces.
   if (level == LogLevel::kWarning) {
     Logger().log(LevelOf(level), "warning: {}", message);

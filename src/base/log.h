@@ -14,9 +14,6 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 void SetLogLevel(LogLevel least);
 
-// For a terminal, which obeys what it is sent: control characters become "?", but for line feeds and tabs. A database's
-// texts may hold any.
-std::string Printable(std::string text);
 [[nodiscard]] bool Shows(LogLevel level);
 void LogMessage(LogLevel level, std::string_view message);
 

@@ -37,6 +37,8 @@ struct Constraint {
   std::string index = {};                            // p, u, x: its index
   pg::QualifiedName referenced = {};                 // f
   std::vector<std::string> referenced_columns = {};  // f
+  char on_delete = 'a';                              // f: a no action, r restrict, c cascade, n set null, d set default
+  char on_update = 'a';                              // f
 };
 
 struct Index {
@@ -86,8 +88,9 @@ struct Dependent {
   std::string name = {};
   // of this table, that it names; empty: none of them (the table as such, or its rows)
   std::vector<std::string> columns = {};
-  bool by_text = false;         // a function found by the words of its body: it may mean another table's column
-  std::string definition = {};  // where the server can print it
+  bool by_text = false;          // a function found by the words of its body: it may mean another table's column
+  std::string definition = {};   // where the server can print it
+  pg::QualifiedName table = {};  // kForeignKey: the one that has the constraint
 };
 
 struct Table {

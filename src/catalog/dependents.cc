@@ -51,6 +51,11 @@ std::vector<std::string> ColumnsInText(const Table& table, const std::string& te
   return columns;
 }
 
+pg::QualifiedName TableIn(const base::Json& pair) {
+  if (pair.is_null()) return {};
+  return {pair.at(0).get<std::string>(), pair.at(1).get<std::string>()};
+}
+
 void AddByText(Table& table, const Row& row) {
   const auto body = row.Text("body");
   const bool names_table = HasWord(body, table.name.name);
@@ -89,8 +94,8 @@ void ReadDependents(pg::Connection& connection, TablesByOid& tables) {
   for (const auto& [oid, table] : tables) oids.push_back(oid);
   const pg::Params wanted{OidArray(oids)};
   ForEachRow(connection, sql_text::kReadDependents, wanted, [&](const Row& row) {
-    Add(tables.at(row.Oid("table_oid")),
-        {KindOf(row.Text("kind")), row.Text("name"), row.Names("columns"), false, row.Text("definition")});
+    Add(tables.at(row.Oid("table_oid")), {KindOf(row.Text("kind")), row.Text("name"), row.Names("columns"), false,
+                                          row.Text("definition"), TableIn(row.Json("of"))});
   });
   const auto publications =
       connection.ServerVersion() < 150000 ? sql_text::kReadPublications14 : sql_text::kReadPublications;

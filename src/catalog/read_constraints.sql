@@ -8,7 +8,9 @@ SELECT k.conrelid AS table_oid, k.conname AS name, k.contype AS type, pg_get_con
        rn.nspname AS referenced_schema, r.relname AS referenced_name,
        (SELECT coalesce(json_agg(a.attname ORDER BY key.n), '[]')
           FROM unnest(k.confkey) WITH ORDINALITY AS key (attnum, n)
-          JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = key.attnum) AS referenced_columns
+          JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = key.attnum) AS referenced_columns,
+       CASE WHEN k.contype = 'f' THEN k.confdeltype ELSE 'a' END AS on_delete,
+       CASE WHEN k.contype = 'f' THEN k.confupdtype ELSE 'a' END AS on_update
   FROM pg_constraint k
   LEFT JOIN pg_class i ON i.oid = k.conindid
   LEFT JOIN pg_class r ON r.oid = k.confrelid

@@ -14,7 +14,8 @@ SELECT h.table_oid,
        CASE WHEN r.rulename <> '_RETURN' THEN quote_ident(r.rulename) || ' on ' ELSE '' END
          || quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
        h.columns,
-       CASE WHEN r.rulename <> '_RETURN' THEN pg_get_ruledef(r.oid) ELSE pg_get_viewdef(c.oid) END AS definition
+       CASE WHEN r.rulename <> '_RETURN' THEN pg_get_ruledef(r.oid) ELSE pg_get_viewdef(c.oid) END AS definition,
+       NULL::json AS of
   FROM hanging h
   JOIN pg_rewrite r ON h.classid = 'pg_rewrite'::regclass AND r.oid = h.objid
   JOIN pg_class c ON c.oid = r.ev_class
@@ -30,21 +31,22 @@ SELECT h.table_oid, 'policy',
          || ' TO ' || (SELECT string_agg(CASE WHEN o = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(o)) END, ', ')
                          FROM unnest(p.polroles) AS o)
          || coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
-         || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
+         || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''),
+       NULL
   FROM hanging h
   JOIN pg_policy p ON h.classid = 'pg_policy'::regclass AND p.oid = h.objid
   JOIN pg_class c ON c.oid = p.polrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname <> 'switchback'
 UNION ALL
-SELECT h.table_oid, 'generated column', a.attname::text, h.columns, pg_get_expr(d.adbin, d.adrelid)
+SELECT h.table_oid, 'generated column', a.attname::text, h.columns, pg_get_expr(d.adbin, d.adrelid), NULL
   FROM hanging h
   JOIN pg_attrdef d ON h.classid = 'pg_attrdef'::regclass AND d.oid = h.objid
   JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated <> ''
 UNION ALL
 -- Up to 14, the column itself depends on what it reads.
 SELECT d.refobjid, 'generated column', g.attname::text, json_agg(a.attname ORDER BY a.attnum),
-       pg_get_expr(x.adbin, x.adrelid)
+       pg_get_expr(x.adbin, x.adrelid), NULL
   FROM pg_depend d
   JOIN pg_attribute g ON g.attrelid = d.objid AND g.attnum = d.objsubid AND g.attgenerated <> ''
   JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attnum > 0
@@ -54,7 +56,7 @@ SELECT d.refobjid, 'generated column', g.attname::text, json_agg(a.attname ORDER
  GROUP BY d.refobjid, g.attname, x.adbin, x.adrelid
 UNION ALL
 SELECT h.table_oid, 'function', p.oid::regprocedure::text, h.columns,
-       CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END
+       CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END, NULL
   FROM hanging h
   JOIN pg_proc p ON h.classid = 'pg_proc'::regclass AND p.oid = h.objid
   JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -62,7 +64,7 @@ SELECT h.table_oid, 'function', p.oid::regprocedure::text, h.columns,
 UNION ALL
 -- Functions that take or give rows of the table.
 SELECT c.oid, 'row function', p.oid::regprocedure::text, NULL::json,
-       CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END
+       CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END, NULL
   FROM pg_class c
   JOIN pg_type t ON t.oid = c.reltype
   JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
@@ -72,7 +74,7 @@ SELECT c.oid, 'row function', p.oid::regprocedure::text, NULL::json,
  WHERE c.oid = ANY ($1::oid[]) AND n.nspname <> 'switchback'
 UNION ALL
 SELECT h.table_oid, 'statistics', quote_ident(n.nspname) || '.' || quote_ident(s.stxname), h.columns,
-       pg_get_statisticsobjdef(s.oid)
+       pg_get_statisticsobjdef(s.oid), NULL
   FROM hanging h
   JOIN pg_statistic_ext s ON h.classid = 'pg_statistic_ext'::regclass AND s.oid = h.objid
   JOIN pg_namespace n ON n.oid = s.stxnamespace
@@ -82,7 +84,7 @@ SELECT k.confrelid, 'foreign key',
        (SELECT json_agg(a.attname ORDER BY key.n)
           FROM unnest(k.confkey) WITH ORDINALITY AS key (attnum, n)
           JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = key.attnum),
-       pg_get_constraintdef(k.oid)
+       pg_get_constraintdef(k.oid), json_build_array(n.nspname, c.relname)
   FROM pg_constraint k
   JOIN pg_class c ON c.oid = k.conrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -60,6 +60,8 @@ Constraint ConstraintOf(const Row& row) {
   constraint.index = row.Text("index");
   constraint.referenced = {row.Text("referenced_schema"), row.Text("referenced_name")};
   constraint.referenced_columns = row.Names("referenced_columns");
+  constraint.on_delete = row.Char("on_delete");
+  constraint.on_update = row.Char("on_update");
   return constraint;
 }
 

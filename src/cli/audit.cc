@@ -49,25 +49,6 @@ base::Json AlarmOf(const proof::StepAudit& step, const proof::Outside& outside) 
   return alarm;
 }
 
-std::string AlarmText(const base::Json& alarm) {
-  if (alarm.contains("tag")) {
-    return fmt::format("transaction {} at {} pretends to be the release's", alarm.value("xid", std::int64_t{0}),
-                       alarm.value("at", ""));
-  }
-  const std::string step = alarm.value("step", "");
-  const std::int64_t rows = alarm.value("rows", std::int64_t{0});
-  std::string text = fmt::format("{}{}: {}: {}", step.empty() ? "no step" : step,
-                                 alarm.value("direction", "") == "reverse" ? " (reverse)" : "",
-                                 alarm.value("table", ""), alarm.value("what", ""));
-  if (rows > 0) text += fmt::format(", {} row{}", rows, rows == 1 ? "" : "s");
-  const base::Json first = alarm.value("first", base::Json::array());
-  if (!first.empty() && !first.front().value("key", base::Json::object()).empty()) {
-    text += fmt::format(", the first {}",
-                        first.front().at("key").dump(-1, ' ', false, base::Json::error_handler_t::replace));
-  }
-  return text;
-}
-
 // Of the time for reading the stream: at least half, or it would fall behind what the applications write.
 double ShareOf(Work& work) { return std::max(work.session().limits.throttle.share, 0.5); }
 
@@ -85,8 +66,18 @@ void AddTables(const Tables& tables, gate::LossFact& loss) {
   }
 }
 
-bool SaysNothing(const base::Json& body, const journal::Event* last) {
+// Whoever may connect can send messages without end. They are read again and counted with the next line that has
+// something to say; a new kind of them is.
+bool SaysNothing(const base::Json& body, const journal::Journal& journal) {
   if (!body.at("steps").empty() || !body.at("alarms").empty()) return false;
+  const std::vector<base::Json>& known = ReadAudits(journal).unverified;
+  for (const base::Json& unverified : body.at("unverified")) {
+    const bool is_known = std::any_of(known.begin(), known.end(), [&](const base::Json& each) {
+      return each.at("touches") == unverified.at("touches");
+    });
+    if (!is_known) return false;
+  }
+  const journal::Event* last = journal.Last("audited");
   if (last == nullptr) return body.at("not_evidenced").empty();
   return last->body.value("not_evidenced", base::Json::array()) == body.at("not_evidenced") &&
          last->body.value("lost", "") == body.at("lost");
@@ -123,6 +114,7 @@ void Auditor::Look() {
                      {"applications", 0},
                      {"steps", base::Json::array()},
                      {"alarms", base::Json::array()},
+                     {"unverified", base::Json::array()},
                      {"not_evidenced", base::Json::array()},
                      {"lost", ""}};
   try {
@@ -135,8 +127,9 @@ void Auditor::Look() {
     unread_ = fmt::format("the stream was not read: {}", error.message());
   }
   if (!unread_.empty()) body["not_evidenced"].push_back(unread_);
-  if (!begun || SaysNothing(body, work_.journal().Last("audited"))) return;
+  if (!begun || SaysNothing(body, work_.journal())) return;
   for (const base::Json& alarm : body.at("alarms")) base::Warn("alarm: {}", AlarmText(alarm));
+  for (const base::Json& unverified : body.at("unverified")) base::Warn("{}", UnverifiedText(unverified));
   work_.journal().Append("audited", body);
 }
 
@@ -182,7 +175,9 @@ void Auditor::Compare(base::Json& body) {
           "which columns of {} step {} changed: its replica identity is only the key", table.Text(), step.step));
     }
   }
-  for (const proof::Claim& claim : audit.claims) body["alarms"].push_back(proof::ToJson(claim));
+  for (const proof::Unverified& unverified : audit.unverified) {
+    body["unverified"].push_back(proof::ToJson(unverified));
+  }
   body["applications"] = audit.applications;
   if (reader.place()) body["through"] = std::max(reader.place()->last_commit, checkpoint_->point.lsn).Text();
   AddUnseen(body, now, truncated);
@@ -268,33 +263,6 @@ void Auditor::CountInLog(backup::BackupProvider& provider, gate::LossFact& loss)
   loss.uncovered = count.unlogged;
 }
 
-Audits ReadAudits(const journal::Journal& journal) {
-  Audits audits;
-  std::set<std::int64_t> accepted;
-  for (const journal::Event& event : journal.events()) {
-    if (event.kind != "alarms_accepted") continue;
-    for (const base::Json& seq : event.body.at("alarms")) accepted.insert(seq.get<std::int64_t>());
-  }
-  for (const journal::Event& event : journal.events()) {
-    if (event.kind == "checkpoint") {
-      audits.not_evidenced.clear();
-      audits.lost.clear();
-    }
-    if (event.kind != "audited") continue;
-    audits.steps += static_cast<std::int64_t>(event.body.at("steps").size());
-    audits.lost = event.body.at("lost").get<std::string>();
-    for (const base::Json& sentence : event.body.at("not_evidenced")) {
-      const auto text = sentence.get<std::string>();
-      if (std::find(audits.not_evidenced.begin(), audits.not_evidenced.end(), text) == audits.not_evidenced.end()) {
-        audits.not_evidenced.push_back(text);
-      }
-    }
-    if (accepted.count(event.seq) > 0) continue;
-    for (const base::Json& alarm : event.body.at("alarms")) audits.alarms.push_back(AlarmText(alarm));
-  }
-  return audits;
-}
-
 std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const journal::Journal& journal) {
   const journal::Event* checkpoint = journal.Last("checkpoint");
   const std::string name = checkpoint == nullptr ? "" : checkpoint->body.value("slot", "");
@@ -310,15 +278,6 @@ std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const j
 bool ArchiveServes(const std::filesystem::path& state, const backup::BackupProvider* provider) {
   const std::optional<checkpoint::Checkpoint> checkpoint = CheckpointOf(state);
   return provider != nullptr && provider->Follows() && checkpoint && checkpoint->parking;
-}
-
-void AcceptAlarms(Work& work) {
-  if (ReadAudits(work.journal()).alarms.empty()) return;
-  base::Json alarms = base::Json::array();
-  for (const journal::Event& event : work.journal().events()) {
-    if (event.kind == "audited" && !event.body.at("alarms").empty()) alarms.push_back(event.seq);
-  }
-  work.journal().Append("alarms_accepted", {{"plan", work.plan().digest}, {"alarms", alarms}});
 }
 
 }  // namespace cli

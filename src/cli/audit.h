@@ -9,6 +9,7 @@
 
 #include "backup/provider.h"
 #include "checkpoint/checkpoint.h"
+#include "cli/audits.h"
 #include "cli/work.h"
 #include "gate/facts.h"
 #include "plan/step.h"
@@ -58,15 +59,6 @@ class Auditor {
   proof::StoredTables stored_;
 };
 
-// What the journal says of the audits.
-struct Audits {
-  std::int64_t steps = 0;           // that were seen, in a direction
-  std::vector<std::string> alarms;  // that nobody accepted, a sentence each
-  std::vector<std::string> not_evidenced;
-  std::string lost;  // why the slot serves no more; empty: it does
-};
-Audits ReadAudits(const journal::Journal& journal);
-
 // How the slot of the last checkpoint stands; nothing: there is none.
 struct SlotStanding {
   std::string lost;
@@ -79,8 +71,5 @@ std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const j
 // Whether a restore can be expected to read the archive where the slot does not serve: the checkpoint and the provider
 // are made for it. `provider` may be null.
 bool ArchiveServes(const std::filesystem::path& state, const backup::BackupProvider* provider);
-
-// A person goes on in spite of the alarms: kept in the journal.
-void AcceptAlarms(Work& work);
 
 }  // namespace cli

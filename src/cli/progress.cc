@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "base/time.h"
 
 namespace cli {
@@ -34,13 +35,6 @@ std::int64_t Percent(const run::Filling& filling) {
   return std::clamp<std::int64_t>(filling.blocks * 100 / filling.all_blocks, 0, 100);
 }
 
-// What the database calls its sessions may hold anything, and a bar has one line.
-std::string OneLine(const std::string& text) {
-  std::string line = base::Printable(text);
-  std::replace(line.begin(), line.end(), '\n', '?');
-  return line;
-}
-
 }  // namespace
 
 ProgressPrinter::Form ProgressPrinter::FormFor(bool json) {
@@ -50,7 +44,7 @@ ProgressPrinter::Form ProgressPrinter::FormFor(bool json) {
 
 std::string FillingText(const run::Filling& filling) {
   const std::string rows = fmt::format("{} rows, {} %", filling.rows, Percent(filling));
-  if (!filling.waits_for.empty()) return fmt::format("{}; waits: {}", rows, OneLine(filling.waits_for));
+  if (!filling.waits_for.empty()) return fmt::format("{}; waits: {}", rows, base::OneLine(filling.waits_for));
   return fmt::format("{}, {} rows a second{}", rows, filling.rows_per_s,
                      filling.left ? fmt::format("; about {} left", base::FormatDuration(*filling.left)) : "");
 }

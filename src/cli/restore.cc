@@ -89,8 +89,9 @@ std::string Show(const recover::Loss& loss) {
                 account.applications, base::FormatTime(*account.first), base::FormatTime(*account.last));
   for (const auto& [name, table] : account.tables) text += TableText(name, table);
   text += UnnamedText(loss.unnamed);
-  if (account.alarms > 0) {
-    text += fmt::format("\n  {} of them pretend to be the release's: their tags do not check", account.alarms);
+  if (account.unverified > 0) {
+    text += fmt::format("\n  {} of them have a tag that does not verify, and count as the applications'",
+                        account.unverified);
   }
   text += fmt::format("\n  evidence: {}; {}{}", recover::Name(loss.evidence), loss.note, Cannot(loss.uncovered));
   if (loss.evidence == recover::Evidence::kLog) {

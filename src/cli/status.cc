@@ -108,9 +108,12 @@ void AddDrift(pg::Connection& connection, const plan::Plan& plan, const journal:
 void AddAudits(pg::Connection& connection, const journal::Journal& journal, const StreamTerm& term, bool archive,
                Standing& standing) {
   const Audits audits = ReadAudits(journal);
-  standing.facts["footprint"] = {
-      {"steps", audits.steps}, {"alarms", audits.alarms}, {"not_evidenced", audits.not_evidenced}};
+  standing.facts["footprint"] = {{"steps", audits.steps},
+                                 {"alarms", audits.alarms},
+                                 {"unverified", audits.unverified},
+                                 {"not_evidenced", audits.not_evidenced}};
   for (const std::string& alarm : audits.alarms) standing.detail += "\n  alarm: " + alarm;
+  for (const base::Json& unverified : audits.unverified) standing.detail += "\n  " + UnverifiedText(unverified);
   for (const std::string& sentence : audits.not_evidenced) standing.detail += "\n  not evidenced: " + sentence;
   standing.facts["stream"] = nullptr;
   const std::optional<SlotStanding> slot = ReadSlotStanding(connection, journal);

@@ -129,6 +129,7 @@ std::string RolloutPart(const Json& rollout) {
   }
   Rows wrote;
   Rows alarms;
+  Rows unverified;
   Rows unseen;
   for (const Json& audit : rollout.at("audits")) {
     for (const Json& step : audit.at("steps")) {
@@ -140,6 +141,11 @@ std::string RolloutPart(const Json& rollout) {
     for (const Json& alarm : audit.at("alarms")) {
       alarms.push_back({Shown(audit, "seq"), Shown(audit, "at"), Shown(alarm)});
     }
+    for (const Json& each : audit.at("unverified")) {
+      const Json& first = each.at("first");
+      unverified.push_back({Shown(audit, "seq"), Shown(each, "transactions"), Shown(each, "touches"),
+                            Shown(first, "at"), Shown(first, "xid"), Shown(first, "message")});
+    }
     for (const Json& sentence : audit.at("not_evidenced")) unseen.push_back({Shown(audit, "seq"), Shown(sentence)});
   }
   return "\n## Rollout results\n" +
@@ -148,6 +154,9 @@ std::string RolloutPart(const Json& rollout) {
          Section("What the steps wrote", {"step", "direction", "table", "inserted", "updated", "deleted"}, wrote,
                  "Not evidenced: no audit saw a step write.") +
          Section("Alarms: written and not declared", {"seq", "at", ""}, alarms, "None.") +
+         Section("Transactions with a tag that does not verify, which count as the applications'",
+                 {"seq", "transactions", "of this release's tables", "first at", "xid", "message"}, unverified,
+                 "None.") +
          Section("Not evidenced", {"seq", ""}, unseen, "Nothing is on record.") +
          Section("Verdicts", {"at", "phase", "verdict", "check", "result", "reason"}, checks,
                  "The gate was not asked.");

@@ -99,7 +99,7 @@ inline gate::Facts Facts() {
   facts.rollback_window = std::chrono::hours(24);
   facts.point_of_no_return = gate::PointOfNoReturnFact{};
   facts.stream = gate::StreamFact{.has_slot = true};
-  facts.footprint = gate::FootprintFact{.steps = 1, .alarms = {}, .not_evidenced = {}};
+  facts.footprint = gate::FootprintFact{.steps = 1, .alarms = {}, .touching = {}, .not_evidenced = {}};
   facts.fence = gate::FenceFact{};
   facts.loss = gate::LossFact{.transactions = 2,
                               .first = At(-20),

@@ -42,7 +42,10 @@ Json Of(const StreamFact& value) {
       {"has_slot", value.has_slot}, {"lost", value.lost}, {"soon_lost", value.soon_lost}, {"archive", value.archive}};
 }
 Json Of(const FootprintFact& value) {
-  return {{"steps", value.steps}, {"alarms", value.alarms}, {"not_evidenced", value.not_evidenced}};
+  return {{"steps", value.steps},
+          {"alarms", value.alarms},
+          {"touching", value.touching},
+          {"not_evidenced", value.not_evidenced}};
 }
 Json Of(const FenceFact& value) { return {{"tables", value.tables}, {"new_server", value.new_server}}; }
 Json Of(const LossFact& value) {
@@ -118,6 +121,7 @@ void Read(const Json& json, StreamFact& value) {
 void Read(const Json& json, FootprintFact& value) {
   json.at("steps").get_to(value.steps);
   json.at("alarms").get_to(value.alarms);
+  json.at("touching").get_to(value.touching);
   json.at("not_evidenced").get_to(value.not_evidenced);
 }
 void Read(const Json& json, FenceFact& value) {
@@ -171,6 +175,7 @@ void EachFact(FactsType& facts, const Visit& visit) {
   visit("point_of_no_return", facts.point_of_no_return);
   visit("invariants", facts.invariants);
   visit("unconverted", facts.unconverted);
+  visit("unfilled", facts.unfilled);
   visit("stream", facts.stream);
   visit("footprint", facts.footprint);
   visit("loss", facts.loss);

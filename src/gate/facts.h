@@ -64,8 +64,11 @@ struct StreamFact {
 
 // What the release's own transactions wrote, compared with what its steps declare.
 struct FootprintFact {
-  std::int64_t steps = 0;                  // that were seen to write or not to write
-  std::vector<std::string> alarms;         // that nobody accepted, a sentence each
+  std::int64_t steps = 0;           // that were seen to write or not to write
+  std::vector<std::string> alarms;  // that nobody accepted, a sentence each
+  // Transactions with a tag that does not verify, which wrote the release's tables and nobody accepted, a sentence
+  // each.
+  std::vector<std::string> touching;
   std::vector<std::string> not_evidenced;  // a sentence each
 };
 
@@ -125,6 +128,9 @@ struct Facts {
   std::optional<PointOfNoReturnFact> point_of_no_return;
   std::optional<std::vector<InvariantFact>> invariants;  // an empty list: the release declares none
   std::optional<UnconvertedFact> unconverted;
+  // Rows that came beside the triggers after their table was filled, a sentence for each column; empty: none. Asked of
+  // the data itself, from the phase on that would leave them behind.
+  std::optional<std::vector<std::string>> unfilled;
   std::optional<StreamFact> stream;
   std::optional<FootprintFact> footprint;
   std::optional<LossFact> loss;

@@ -209,6 +209,46 @@ TEST_F(CompileTest, ATableWithoutAKeyMakesItsUpdateOpaque) {
   EXPECT_NE(plan.steps[0].why.find("no primary key"), std::string::npos);
 }
 
+TEST_F(CompileTest, ACascadesTablesAreImagedWhateverTheirNames) {
+  Setup(
+      "CREATE TABLE p (id int PRIMARY KEY, k int UNIQUE); CREATE TABLE item (id int PRIMARY KEY, p int REFERENCES p ON "
+      "DELETE CASCADE); CREATE TABLE item_x (id int PRIMARY KEY, p int REFERENCES p ON DELETE SET NULL); CREATE TABLE "
+      "x "
+      "(id int PRIMARY KEY, k int REFERENCES p (k) ON UPDATE CASCADE, l int REFERENCES p)");
+  const auto imaged = [&](const std::string& change) {
+    std::vector<std::string> tables;
+    for (const Step& step : Compiled(change).steps) {
+      if (!step.data) continue;
+      for (const DataChange::Capture& capture : step.data->captures) tables.push_back(capture.table.name);
+    }
+    return tables;
+  };
+  using Tables = std::vector<std::string>;
+  EXPECT_EQ(imaged("DELETE FROM p"), (Tables{"p", "item", "item_x"}));
+  EXPECT_EQ(imaged("UPDATE p SET k = k + 1"), (Tables{"p", "x"}));
+  EXPECT_EQ(imaged("INSERT INTO p VALUES (1, 2) ON CONFLICT (id) DO UPDATE SET k = 9"), (Tables{"p", "x"}));
+  EXPECT_EQ(imaged("INSERT INTO p VALUES (1, 2)"), (Tables{"p"}));
+}
+
+TEST_F(CompileTest, ATriggerThatACascadeFiresBlocks) {
+  Setup(
+      "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE); "
+      "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER audit AFTER "
+      "DELETE ON c FOR EACH ROW EXECUTE FUNCTION f()");
+  const Plan plan = Compiled("DELETE FROM p");
+  ASSERT_EQ(plan.blockers.size(), 1U);
+  EXPECT_EQ(plan.blockers[0].object, "trigger audit on public.c");
+}
+
+TEST_F(CompileTest, WhatIsOpaqueOfAStatementRunsOnceAndAlone) {
+  Setup("CREATE TABLE t (n int, CONSTRAINT u UNIQUE (n))");
+  release_.downs = {{1, "SELECT 1"}};
+  const Plan plan = Compiled("ALTER TABLE t ADD COLUMN z int, DROP CONSTRAINT u, DISABLE TRIGGER ALL");
+  ASSERT_EQ(plan.steps.size(), 2U);
+  EXPECT_EQ(plan.steps[1].forward.size(), 1U);
+  EXPECT_EQ(plan.steps[1].forward[0].sql, "ALTER TABLE \"t\" DROP CONSTRAINT u, DISABLE TRIGGER ALL");
+}
+
 TEST_F(CompileTest, AnOpaqueStatementWritesWhatItSaysAndWhatTheAuthorSays) {
   Setup("CREATE TABLE t (n int, twice int GENERATED ALWAYS AS (n * 2) STORED); CREATE TABLE audit (id int, what text)");
   EXPECT_EQ(Compiled("UPDATE t SET n = n + 1").steps.at(0).footprint.at(0).columns, std::vector<std::string>{"n"});

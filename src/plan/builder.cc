@@ -32,6 +32,15 @@ Step& Builder::Add(Phase phase, Rank rank, StepKind kind, std::string title, std
   return steps_[phase].emplace_back(Ranked{rank, std::move(step)}).step;
 }
 
+Step* Builder::OpaqueOf(int statement) {
+  for (auto& [phase, ranked] : steps_) {
+    for (Ranked& one : ranked) {
+      if (one.step.kind == StepKind::kOpaque && one.step.statement == statement) return &one.step;
+    }
+  }
+  return nullptr;
+}
+
 void Builder::Notice(Phase phase, std::string text) {
   const bool known = std::any_of(plan_.notices.begin(), plan_.notices.end(),
                                  [&](const plan::Notice& n) { return n.phase == phase && n.text == text; });

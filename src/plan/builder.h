@@ -45,6 +45,8 @@ class Builder {
   [[nodiscard]] std::string AuthorsPath() const;
 
   Step& Add(Phase phase, Rank rank, StepKind kind, std::string title, std::string why);
+  // The opaque step that runs parts of this statement already; null: none.
+  Step* OpaqueOf(int statement);
   void Notice(Phase phase, std::string text);
   void Block(std::string object, std::string reason, std::string remedy, const sql::Location& at);
   // Blocks where there is no such relation, neither in the target nor made by the release before this action.

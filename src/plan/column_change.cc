@@ -109,6 +109,10 @@ class Folder {
         break;
       case sql::Kind::kAlterType:
         if (change.added) {
+          if (change.added->default_text || change.default_changed || !action.expression.empty()) {
+            builder_.Block(change.Text(), "it is added with a value and gets another type in one release",
+                           fmt::format("add it as {} in the first place", action.type), action.at);
+          }
           change.added->type = action.type;
         } else {
           change.type = action.type;
@@ -128,10 +132,6 @@ class Folder {
         change.default_changed = true;
         change.new_default = set ? std::optional(action.expression) : std::nullopt;
         change.constant_default = action.constant_default;
-        if (change.added) {
-          change.added->default_text = change.new_default;
-          change.added->default_is_constant = action.constant_default;
-        }
         break;
       }
       default:

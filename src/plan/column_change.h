@@ -22,7 +22,7 @@ struct ColumnChange {
   std::string using_expression;  // over the old name
   bool using_casts = false;      // it says what a cast of the column would do
   std::optional<bool> not_null;  // set or dropped
-  bool default_changed = false;
+  bool default_changed = false;  // of an added column: by a statement after its ADD, whose DEFAULT its rows have
   std::optional<std::string> new_default;  // nothing with default_changed: dropped
   bool constant_default = false;
   sql::Location at;

@@ -74,70 +74,84 @@ class DataRule {
     return true;
   }
 
-  [[nodiscard]] bool Fires(const catalog::Trigger& trigger) const {
-    switch (action_.kind) {
-      case sql::Kind::kUpdate:
-        return trigger.on_update;
-      case sql::Kind::kDelete:
-        return trigger.on_delete;
-      default:
-        return trigger.on_insert;
-    }
+  // What the statement, or a cascade of it, does to the rows of a table.
+  struct Reached {
+    const catalog::Table* table = nullptr;
+    bool inserts = false;
+    bool deletes = false;
+    std::vector<std::string> columns = {};  // that it sets in rows that are there
+    bool operator==(const Reached&) const = default;
+  };
+
+  static bool Fires(const Reached& reached, const catalog::Trigger& trigger) {
+    return (trigger.on_insert && reached.inserts) || (trigger.on_delete && reached.deletes) ||
+           (trigger.on_update && !reached.columns.empty());
   }
 
   // The statement's own table, and those that its cascades reach.
   bool Collect(const catalog::Table& table) {
-    tables_.push_back(&table);
-    for (const catalog::Trigger& trigger : table.triggers) {
-      if (trigger.ours || !trigger.enabled || !Fires(trigger)) continue;
+    const bool inserts = action_.kind == sql::Kind::kInsertSelect;
+    Reached own{&table, inserts, action_.kind == sql::Kind::kDelete,
+                inserts ? action_.conflict_columns : action_.columns};
+    if (!Reach(std::move(own))) return false;
+    for (std::size_t i = 0; i < reached_.size(); ++i) {
+      if (!Follow(Reached(reached_[i]))) return false;
+    }
+    return true;
+  }
+
+  bool Triggers(const Reached& reached) {
+    for (const catalog::Trigger& trigger : reached.table->triggers) {
+      if (trigger.ours || !trigger.enabled || !Fires(reached, trigger)) continue;
+      const std::string name = fmt::format("trigger {} on {}", trigger.name, reached.table->name.Text());
       if (trigger.before && trigger.row) {
-        builder_.Notice(Phase::kMigrate, fmt::format("trigger {} on {} fires for the rows of statement {}",
-                                                     trigger.name, table.name.Text(), action_.statement));
+        builder_.Notice(Phase::kMigrate, fmt::format("{} fires for the rows of statement {}", name, action_.statement));
       } else {
         builder_.Block(
-            fmt::format("trigger {} on {}", trigger.name, table.name.Text()),
-            "it would fire, and what it writes elsewhere could not be taken back",
+            name, "it would fire, and what it writes elsewhere could not be taken back",
             "disable it before, or give the statement a `down` of its own in a release with an opaque statement",
             action_.at);
         return false;
       }
     }
-    if (action_.kind != sql::Kind::kDelete) return true;
-    for (std::size_t i = 0; i < tables_.size(); ++i) {
-      if (!Follow(*tables_[i])) return false;
-    }
     return true;
   }
 
-  bool Follow(const catalog::Table& table) {
-    for (const catalog::Dependent& dependent : table.dependents) {
-      if (dependent.kind != catalog::Dependent::Kind::kForeignKey) continue;
-      const catalog::Table* child = ChildOf(dependent.name, table.name);
-      if (child == nullptr) {
+  // What foreign keys of other tables, and of the table itself, do because of it.
+  bool Follow(const Reached& from) {
+    const auto touches = [&](const std::vector<std::string>& referenced) {
+      return from.deletes ||
+             std::ranges::any_of(from.columns, [&](const std::string& column) { return Contains(referenced, column); });
+    };
+    for (const catalog::Dependent& dependent : from.table->dependents) {
+      if (dependent.kind == catalog::Dependent::Kind::kForeignKey && touches(dependent.columns) &&
+          !builder_.catalog().tables.contains(dependent.table))
         return Refuse(dependent.name, "its cascade reaches further than what was read");
+    }
+    for (const auto& [name, child] : builder_.catalog().tables) {
+      for (const catalog::Constraint& key : child.constraints) {
+        if (key.type != 'f' || key.referenced != from.table->name || !touches(key.referenced_columns)) continue;
+        const char acts = from.deletes ? key.on_delete : key.on_update;
+        if (acts == 'a' || acts == 'r') continue;
+        const bool deletes = from.deletes && acts == 'c';
+        if (!Reach({&child, false, deletes, deletes ? std::vector<std::string>() : key.columns})) return false;
       }
-      const bool acts =
-          std::any_of(child->constraints.begin(), child->constraints.end(), [&](const catalog::Constraint& c) {
-            return c.type == 'f' && c.referenced == table.name && c.definition.find(" ON DELETE ") != std::string::npos;
-          });
-      if (!acts || std::find(tables_.begin(), tables_.end(), child) != tables_.end()) continue;
-      if (child->KeyColumns().empty() || child->kind != 'r')
-        return Refuse(child->name.Text(), "a cascade reaches its rows, and it has no primary key");
-      tables_.push_back(child);
-      builder_.Touch(child->name);
-      builder_.MustMaster(*child, action_.at);
     }
     return true;
   }
 
-  [[nodiscard]] const catalog::Table* ChildOf(const std::string& text, const pg::QualifiedName& parent) const {
-    for (const auto& [name, candidate] : builder_.catalog().tables) {
-      const bool refers =
-          std::any_of(candidate.constraints.begin(), candidate.constraints.end(),
-                      [&](const catalog::Constraint& c) { return c.type == 'f' && c.referenced == parent; });
-      if (refers && text.find(name.name) != std::string::npos) return &candidate;
-    }
-    return nullptr;
+  bool Reach(Reached reached) {
+    if (std::find(reached_.begin(), reached_.end(), reached) != reached_.end()) return true;
+    if (!Triggers(reached)) return false;
+    const catalog::Table* table = reached.table;
+    reached_.push_back(std::move(reached));
+    if (std::find(tables_.begin(), tables_.end(), table) != tables_.end()) return true;
+    if (table->KeyColumns().empty() || table->kind != 'r')
+      return Refuse(table->name.Text(), "a cascade reaches its rows, and it has no primary key");
+    tables_.push_back(table);
+    builder_.Touch(table->name);
+    builder_.MustMaster(*table, action_.at);
+    return true;
   }
 
   bool Refuse(const std::string& object, const std::string& reason) {
@@ -295,6 +309,7 @@ class DataRule {
   const sql::Action& action_;
   const std::vector<ColumnChange>& changes_;
   std::vector<const catalog::Table*> tables_;
+  std::vector<Reached> reached_;
   DataChange data_;
 };
 

@@ -27,9 +27,12 @@ void WidenType(Builder& builder, const ColumnChange& change) {
                              table.Text(), change.old_name));
 }
 
-void ChangeDefault(Builder& builder, const ColumnChange& change) {
+}  // namespace
+
+void ChangeDefault(Builder& builder, const ColumnChange& change, const std::optional<std::string>& former) {
   const pg::QualifiedName& table = change.table->name;
-  const std::string alter = fmt::format("ALTER TABLE {} ALTER COLUMN {} ", table.Sql(), pg::Ident(change.old_name));
+  const std::string& column = change.added ? change.new_name : change.old_name;
+  const std::string alter = fmt::format("ALTER TABLE {} ALTER COLUMN {} ", table.Sql(), pg::Ident(column));
   const auto statement = [&](const std::optional<std::string>& value) {
     return alter + (value ? "SET DEFAULT " + *value : "DROP DEFAULT");
   };
@@ -39,19 +42,17 @@ void ChangeDefault(Builder& builder, const ColumnChange& change) {
       fmt::format("{} the default of {}", sets ? "set" : "drop", change.Text()),
       sets ? "the new version relies on it; rows that are there stay as they are" : "the old version relied on it");
   step.forward = {{statement(change.new_default)}};
-  step.reverse = {{statement(change.Old().default_expression)}};
-  step.reverse_title = change.Old().default_expression ? "set the former default" : "drop the default";
+  step.reverse = {{statement(former)}};
+  step.reverse_title = former ? "set the former default" : "drop the default";
   step.search_path = builder.AuthorsPath();
-  step.postcondition = {sets ? ColumnHasDefault(table, change.old_name) : Not(ColumnHasDefault(table, change.old_name)),
+  step.postcondition = {sets ? ColumnHasDefault(table, column) : Not(ColumnHasDefault(table, column)),
                         sets ? "the default is set" : "the default is gone"};
   step.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
   if (sets)
-    builder.Notice(Phase::kExpand,
-                   fmt::format("{}: INSERTs of the old version that leave {} out get the new default too", table.Text(),
-                               change.old_name));
+    builder.Notice(
+        Phase::kExpand,
+        fmt::format("{}: INSERTs of the old version that leave {} out get the new default too", table.Text(), column));
 }
-
-}  // namespace
 
 void ChangeInPlace(Builder& builder, const ColumnChange& change) {
   const std::vector<std::string>& apart = change.table->set_in_partitions;
@@ -63,7 +64,7 @@ void ChangeInPlace(Builder& builder, const ColumnChange& change) {
     return;
   }
   if (!change.type.empty()) WidenType(builder, change);
-  if (change.default_changed) ChangeDefault(builder, change);
+  if (change.default_changed) ChangeDefault(builder, change, change.Old().default_expression);
   if (!change.not_null || *change.not_null == change.Old().not_null) return;
   if (*change.not_null) {
     TightenNotNull(builder, change.table->name, change.old_name, true);

@@ -8,6 +8,7 @@
 #include "plan/conditions.h"
 #include "plan/directions.h"
 #include "plan/not_null.h"
+#include "plan/rules.h"
 #include "plan/sync.h"
 #include "plan/users_triggers.h"
 
@@ -47,8 +48,9 @@ void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::ve
   const std::string alter = fmt::format("ALTER TABLE {} ALTER COLUMN {} ", pair.table.Sql(), pg::Ident(def.name));
   finish.forward = Statements(DropSync(pair));
   finish.reverse = Statements(CreateSync(pair, builder.release().name, builder.AuthorsPath()));
-  if (def.default_text) {
-    finish.forward.push_back({alter + "SET DEFAULT " + *def.default_text});
+  const std::optional<std::string>& last = change.default_changed ? change.new_default : def.default_text;
+  if (last) {
+    finish.forward.push_back({alter + "SET DEFAULT " + *last});
     finish.reverse->insert(finish.reverse->begin(), {alter + "DROP DEFAULT"});
   }
   finish.reverse_title = "create the triggers again";
@@ -140,7 +142,7 @@ void AddBackfill(Builder& builder, const Pair& pair, const sql::Location& at) {
     backfill.unconverted_reason = why;
   }
   SettleTriggers(builder, at, backfill);
-  step.postcondition = {NoRow(pair.table, backfill.pending), "no row is left to fill"};
+  step.postcondition = {NoRow(pair.table, backfill.pending), "no row is left to fill", true};
   step.reverse_title = "keep what was filled";
   step.locks = {{pair.table, "ROW EXCLUSIVE", LockWork::kNone}};
   step.footprint = {{pair.table, {stage.new_physical}}};
@@ -192,6 +194,8 @@ void AddColumn(Builder& builder, const ColumnChange& change, const std::vector<C
   AddColumnStep(builder, change.table->name, def.name, builder.NewName(), definition,
                 def.default_text ? "a constant default is kept in the catalog, so nothing is rewritten"
                                  : "without a default, so that nothing is rewritten");
+  if (change.default_changed && (def.default_text || change.new_default))
+    ChangeDefault(builder, change, def.default_text);
 }
 
 }  // namespace plan

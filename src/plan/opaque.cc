@@ -50,6 +50,28 @@ void AddStated(const Builder& builder, const sql::Action& action, std::vector<Wr
   for (const sql::Name& written : action.writes) add(written, false);
 }
 
+bool IsPart(const sql::Action& action) {
+  const bool alters = action.kind == sql::Kind::kOther || action.kind == sql::Kind::kDropConstraint;
+  return alters && !action.definition.empty();
+}
+
+// A subcommand of an ALTER TABLE runs without its neighbours, which may be steps of their own.
+std::string TextOf(const sql::Action& action) {
+  if (!IsPart(action)) return action.text;
+  const std::string relation = action.relation.schema.empty() ? pg::Ident(action.relation.name)
+                                                              : pg::Ident(action.relation.schema, action.relation.name);
+  return fmt::format("ALTER TABLE {}{} {}", action.only ? "ONLY " : "", relation, action.definition);
+}
+
+// What the author gives as `down` takes all of his statement back, so all that is opaque of it is one step.
+bool JoinOpaque(Builder& builder, const sql::Action& action, const std::string& what) {
+  Step* known = IsPart(action) ? builder.OpaqueOf(action.statement) : nullptr;
+  if (known == nullptr) return false;
+  known->forward.front().sql += ", " + action.definition;
+  known->title += ", " + what;
+  return true;
+}
+
 }  // namespace
 
 sql::Name NameAsWritten(const std::string& written) {
@@ -69,22 +91,19 @@ sql::Name NameAsWritten(const std::string& written) {
 
 void RunOpaque(Builder& builder, const sql::Action& action, const std::string& reason,
                const std::vector<ColumnChange>& changes) {
+  const std::string what = action.object_kind.empty()
+                               ? action.text.substr(0, 40)
+                               : action.object_kind + (action.object.empty() ? "" : " " + action.object);
+  if (JoinOpaque(builder, action, what)) return;
   std::vector<Written> footprint = Declared(builder, action, changes);
   AddStated(builder, action, footprint);
   builder.names().TakeUnknown();
   // What creates something is harmless to the old version; anything else stands with the data changes.
   const bool creates = action.kind == sql::Kind::kCreateObject;
-  const std::string what = action.object_kind.empty()
-                               ? action.text.substr(0, 40)
-                               : action.object_kind + (action.object.empty() ? "" : " " + action.object);
   Step& step = builder.Add(creates ? Phase::kExpand : Phase::kMigrate, creates ? Rank::kObjects : Rank::kData,
                            StepKind::kOpaque, fmt::format("statement {}: {}", action.statement, what), reason);
-  // A subcommand of an ALTER TABLE runs alone: its neighbours may be steps of their own.
-  const std::string relation = action.relation.schema.empty() ? pg::Ident(action.relation.name)
-                                                              : pg::Ident(action.relation.schema, action.relation.name);
-  step.forward = {{action.kind == sql::Kind::kOther && !action.definition.empty()
-                       ? fmt::format("ALTER TABLE {}{} {}", action.only ? "ONLY " : "", relation, action.definition)
-                       : action.text}};
+  step.statement = action.statement;
+  step.forward = {{TextOf(action)}};
   step.search_path = builder.AuthorsPath();
   step.footprint = std::move(footprint);
   const auto down = builder.release().downs.find(action.statement);

@@ -12,6 +12,8 @@ namespace plan {
 
 // A column that keeps its name and storage: type without rewrite, default, NOT NULL.
 void ChangeInPlace(Builder& builder, const ColumnChange& change);
+// Its SET DEFAULT, in expand, or DROP DEFAULT, in contract. `former`: the default until then.
+void ChangeDefault(Builder& builder, const ColumnChange& change, const std::optional<std::string>& former);
 
 // The columns are there at the end of the release, by the names that they have then; blocks by name where one is not.
 bool ColumnsStand(Builder& builder, const sql::Action& action, const catalog::Table& table,

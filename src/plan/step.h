@@ -22,6 +22,9 @@ struct Statement {
 struct Condition {
   std::string sql;
   std::string text;
+  // It asks about rows, which arrive and go at any time: it is proven when its step ends, and says nothing of where the
+  // release stands afterwards.
+  bool of_rows = false;
 };
 
 enum class StepKind {
@@ -97,6 +100,8 @@ struct Step {
   std::optional<Backfill> backfill;
   std::optional<DataChange> data;
   std::string index;  // kConcurrent: qualified SQL name of the index, dropped concurrently when found INVALID
+  // Only while the plan is compiled; not in its JSON form.
+  int statement = 0;  // kOpaque, kData: the statement of the author that it runs
 };
 
 // Whether it is known which columns the step's updates change, also where the stream has no row as it was: a backfill

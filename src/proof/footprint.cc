@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/share.h"
+#include "base/text.h"
 
 namespace proof {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 using stream::Change;
 
 constexpr std::size_t kFirstRows = 20;
+constexpr std::size_t kUnverifiedMost = 20;
+constexpr std::size_t kMessageShown = 200;  // bytes
 
 std::string NameOfColumn(const stream::Relation& relation, std::size_t column) { return relation.columns[column].name; }
 
@@ -172,6 +175,30 @@ class Auditor {
   std::vector<StepAudit> audits_;
 };
 
+void AddUnverified(const stream::Transaction& transaction, const AuditRequest& request, std::vector<Unverified>& all) {
+  std::set<pg::QualifiedName> touches;
+  for (const auto& table : transaction.tables) {
+    const auto root = request.roots.find(table.name);
+    const pg::QualifiedName& name = root == request.roots.end() ? table.name : root->second;
+    const auto& of_release = request.plan.tables;
+    if (std::find(of_release.begin(), of_release.end(), name) != of_release.end()) touches.insert(name);
+  }
+  auto same = std::find_if(all.begin(), all.end(), [&](const Unverified& each) { return each.touches == touches; });
+  if (same == all.end() && all.size() < kUnverifiedMost) {
+    same = all.insert(same, {.touches = touches,
+                             .commit = transaction.commit,
+                             .time = transaction.time,
+                             .xid = transaction.xid,
+                             .message = base::Excerpt(transaction.message, kMessageShown)});
+    for (const auto& table : transaction.tables) {
+      if (same->tables.size() < kFirstRows) same->tables.push_back(table.name);
+    }
+  }
+  Unverified& group = same == all.end() ? all.back() : *same;
+  group.touches.insert(touches.begin(), touches.end());
+  ++group.transactions;
+}
+
 }  // namespace
 
 Audit AuditFootprint(stream::Reader& reader, const AuditRequest& request) {
@@ -183,18 +210,11 @@ Audit AuditFootprint(stream::Reader& reader, const AuditRequest& request) {
       case stream::Whose::kMigration:
         auditor.Look(*transaction, reader);
         break;
+      case stream::Whose::kUnverified:
+        AddUnverified(*transaction, request, audit.unverified);
+        [[fallthrough]];
       case stream::Whose::kApplication:
         ++audit.applications;
-        break;
-      case stream::Whose::kAlarm: {
-        Claim claim{.commit = transaction->commit,
-                    .time = transaction->time,
-                    .xid = transaction->xid,
-                    .text = transaction->claim,
-                    .tables = {}};
-        for (const auto& table : transaction->tables) claim.tables.push_back(table.name);
-        audit.claims.push_back(std::move(claim));
-      }
     }
   }
   audit.steps = auditor.Take();
@@ -217,14 +237,20 @@ base::Json ToJson(const StepAudit& audit) {
   return {{"step", audit.step}, {"direction", audit.direction}, {"transactions", audit.transactions}, {"wrote", wrote}};
 }
 
-base::Json ToJson(const Claim& claim) {
-  base::Json tables = base::Json::array();
-  for (const pg::QualifiedName& table : claim.tables) tables.push_back(table.Text());
-  return {{"commit", claim.commit.Text()},
-          {"at", base::FormatTime(claim.time)},
-          {"xid", claim.xid},
-          {"tag", claim.text},
-          {"tables", tables}};
+base::Json ToJson(const Unverified& unverified) {
+  const auto names = [](const auto& tables) {
+    base::Json json = base::Json::array();
+    for (const pg::QualifiedName& table : tables) json.push_back(table.Text());
+    return json;
+  };
+  return {{"touches", names(unverified.touches)},
+          {"transactions", unverified.transactions},
+          {"first",
+           {{"commit", unverified.commit.Text()},
+            {"at", base::FormatTime(unverified.time)},
+            {"xid", unverified.xid},
+            {"message", unverified.message},
+            {"tables", names(unverified.tables)}}}};
 }
 
 }  // namespace proof

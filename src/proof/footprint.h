@@ -43,19 +43,23 @@ struct StepAudit {
   std::vector<Outside> outside = {};
 };
 
-// A transaction that pretends to be the release's.
-struct Claim {
-  pg::Lsn commit;
-  base::Time time;
+// Transactions with a tag that does not verify, which wrote the same of the release's tables. They are the
+// applications'; why they have such a tag nothing tells.
+struct Unverified {
+  std::set<pg::QualifiedName> touches = {};  // the release's tables
+  std::int64_t transactions = 0;
+  // Of the first:
+  pg::Lsn commit = {};
+  base::Time time = {};
   std::uint32_t xid = 0;
-  std::string text;
-  std::vector<pg::QualifiedName> tables;
+  std::string message = {};                    // its beginning
+  std::vector<pg::QualifiedName> tables = {};  // some of those that it wrote
 };
 
 struct Audit {
-  std::vector<StepAudit> steps;  // in the order of their first transaction
-  std::vector<Claim> claims;
-  std::int64_t applications = 0;  // transactions of applications
+  std::vector<StepAudit> steps;        // in the order of their first transaction
+  std::vector<Unverified> unverified;  // a bounded number: the last is of what is left
+  std::int64_t applications = 0;       // transactions of applications, the unverified ones too
 };
 
 struct AuditRequest {
@@ -74,6 +78,6 @@ Audit AuditFootprint(stream::Reader& reader, const AuditRequest& request);
 
 base::Json ToJson(const StepAudit& audit);
 base::Json ToJson(const Outside& outside);
-base::Json ToJson(const Claim& claim);
+base::Json ToJson(const Unverified& unverified);
 
 }  // namespace proof

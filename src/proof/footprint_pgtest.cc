@@ -139,14 +139,27 @@ TEST_F(FootprintTest, FindsWhatNoStepDeclares) {
   EXPECT_EQ(audit_.steps[1].outside[1].first[0].at("key"), (base::Json{{"id", "1"}})) << "nor as a part of the key";
 }
 
-TEST_F(FootprintTest, ToldWhoPretendsToBeTheRelease) {
+TEST_F(FootprintTest, ListsTagsThatDoNotVerifyAsTheApplicationsByTheTablesOfTheRelease) {
+  plan_.tables = {{"public", "users"}, {"public", "parts"}};
   AddStep("migrate.1", {{{"public", "users"}, {"id", "name", "shown"}}});
-  connection_->Exec(
-      "BEGIN; SELECT pg_logical_emit_message(true, 'switchback', 'v1 r migrate.1 forward 00 ff'); UPDATE public.users "
-      "SET name = 'mine' WHERE id = 1; COMMIT");
+  const auto emit = [&](const std::string& message, const std::string& sql) {
+    connection_->Exec("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', " + message + "); " + sql +
+                      "; COMMIT");
+  };
+  emit("'v1 r migrate.1 forward 00 ff'", "UPDATE public.users SET name = 'mine' WHERE id = 1");
+  emit("'\\xff00'::bytea || repeat('m', 1000)::bytea", "SELECT 1");
+  emit("'x'", "INSERT INTO public.part_1 VALUES (50)");
+  for (int i = 0; i < 9; ++i) emit("'x'", i % 2 == 0 ? "SELECT 1" : "INSERT INTO public.audit(what) VALUES ('a')");
   EXPECT_THAT(Outsides(), IsEmpty());
-  ASSERT_EQ(audit_.claims.size(), 1U);
-  EXPECT_THAT(ToJson(audit_.claims[0]).dump(), HasSubstr("public.users"));
+  EXPECT_EQ(audit_.applications, 12);
+  std::vector<std::string> groups;
+  for (const Unverified& each : audit_.unverified) {
+    const base::Json json = ToJson(each);
+    groups.push_back(json.at("touches").dump() + " " + json.at("transactions").dump());
+    EXPECT_LE(json.at("first").at("message").get<std::string>().size(), 200U);
+    EXPECT_NO_THROW(base::Canonical(json)) << "a message may hold any bytes";
+  }
+  EXPECT_THAT(groups, ElementsAre("[\"public.users\"] 1", "[] 10", "[\"public.parts\"] 1"));
 }
 
 TEST_F(FootprintTest, KnowsWhatTheStreamDoesNotShow) {

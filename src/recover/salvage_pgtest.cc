@@ -89,7 +89,7 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
 
   const Loss loss = CountLoss(Options());
   EXPECT_EQ(loss.account.applications, 18);
-  EXPECT_EQ(loss.account.alarms, 0);
+  EXPECT_EQ(loss.account.unverified, 0);
   EXPECT_TRUE(loss.account.first <= loss.account.last);
   EXPECT_EQ((loss.account.tables.at({"public", "customer"}).updated), 6);
 

@@ -31,7 +31,7 @@ void EachSince(stream::Reader& reader, pg::Lsn from, Account& account, Take take
     if (!transaction) return;
     if (transaction->commit < from) continue;
     const bool application = transaction->whose != Whose::kMigration;
-    if (transaction->whose == Whose::kAlarm) ++account.alarms;
+    if (transaction->whose == Whose::kUnverified) ++account.unverified;
     if (!application) ++account.migrations;
     if (application && transaction->changes > 0) {
       ++account.applications;
@@ -383,7 +383,7 @@ base::Json ToJson(const Account& account) {
                       {"columns_left", table.columns}});
   }
   return {{"through", account.through.Text()}, {"applications", account.applications},
-          {"own", account.migrations},         {"alarms", account.alarms},
+          {"own", account.migrations},         {"unverified", account.unverified},
           {"first", TimeJson(account.first)},  {"last", TimeJson(account.last)},
           {"changes", account.Changes()},      {"tables", tables}};
 }
@@ -393,7 +393,7 @@ Account AccountFromJson(const base::Json& json) {
   account.through = pg::Lsn::Parse(json.at("through").get<std::string>());
   account.applications = json.at("applications");
   account.migrations = json.at("own");
-  account.alarms = json.at("alarms");
+  account.unverified = json.at("unverified");
   account.first = TimeFrom(json.at("first"));
   account.last = TimeFrom(json.at("last"));
   for (const base::Json& entry : json.at("tables")) {

@@ -34,7 +34,7 @@ struct Account {
   pg::Lsn through = {};  // all that committed before it is counted
   std::int64_t applications = 0;
   std::int64_t migrations = 0;
-  std::int64_t alarms = 0;  // transactions that pretend to be the migration's; counted as applications' too
+  std::int64_t unverified = 0;  // of the applications', with a tag that does not verify
   std::optional<base::Time> first = {};
   std::optional<base::Time> last = {};
   std::map<pg::QualifiedName, TableAccount> tables = {};  // by their names at that time; partitions by their own

@@ -152,12 +152,12 @@ Actions AlterTable(const Statement& statement) {
   const auto& commands = At(statement.node, "cmds");
   const auto parts = statement.source.Split(Subcommands(statement, relation));
   Actions actions;
-  for (std::size_t i = 0; i < commands.size(); ++i) {
+  // Where the commas are not the parser's, no slice can be trusted: then the statement is one thing that nobody knows.
+  const bool sliced = parts.size() == commands.size();
+  for (std::size_t i = 0; i < (sliced ? commands.size() : 1); ++i) {
     const auto& command = As(commands[i], "AlterTableCmd");
-    // Where the commas are not the parser's, no slice can be trusted.
-    auto action =
-        parts.size() == commands.size() ? ReadSubcommand(statement, parts[i], command) : Unknown(statement, command);
-    if (action.kind == Kind::kOther && parts.size() == commands.size())
+    auto action = sliced ? ReadSubcommand(statement, parts[i], command) : Unknown(statement, command);
+    if (sliced && (action.kind == Kind::kOther || action.kind == Kind::kDropConstraint))
       action.definition = statement.source.Slice(parts[i]);
     action.relation = RelationOf(relation);
     action.only = !Flag(relation, "inh");

@@ -46,6 +46,9 @@ Actions Insert(const Statement& statement) {
   auto action = DataChange(statement, Kind::kInsertSelect);
   action.only = false;  // INSERT knows no ONLY
   action.columns = Targets(At(statement.node, "cols"));
+  const auto& conflict = At(statement.node, "onConflictClause");
+  action.on_conflict = !conflict.is_null();
+  action.conflict_columns = Targets(At(conflict, "targetList"));
   return {action};
 }
 

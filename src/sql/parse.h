@@ -75,8 +75,9 @@ struct Action {
   Name referenced = {};
   std::vector<std::string> referenced_columns = {};
   // the author's text of the constraint from its kind word on ("FOREIGN KEY (a) REFERENCES b (c)"),
-  // of an index from USING or '(' on, to its end; of an ALTER TABLE subcommand that is kOther, all
-  // of it ("CLUSTER ON i"), since `text` has its neighbours too
+  // of an index from USING or '(' on, to its end; of an ALTER TABLE subcommand that is kOther or kDropConstraint, all
+  // of it ("CLUSTER ON i"), since `text` has its neighbours too; an ALTER TABLE whose commas cannot be told apart is
+  // one kOther without it
   std::string definition = {};
   Name index = {};
   std::string using_index = {};
@@ -90,6 +91,8 @@ struct Action {
   bool cascade = false;
   bool or_replace = false;  // CREATE OR REPLACE
   bool constant_default = false;
+  bool on_conflict = false;                        // of an INSERT: it has ON CONFLICT
+  std::vector<std::string> conflict_columns = {};  // what its DO UPDATE sets
   std::optional<ColumnDef> column_def = {};
   std::vector<Name> reads = {};   // relations that a kUpdate, kDelete, kInsertSelect reads besides its target's own row
   std::vector<Name> writes = {};  // further relations, written by data-modifying CTEs

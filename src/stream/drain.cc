@@ -141,9 +141,8 @@ class Intake {
 
   void TakeEmitted(const Emitted& emitted) {
     if (!open_ || !emitted.transactional || known_) return;
-    if (emitted.prefix == journal::kTagPrefix) {
-      entry_.marks.push_back(
-          {.first = entry_.changes == 0 && entry_.marks.empty(), .content = std::string(emitted.content)});
+    if (emitted.prefix == journal::kTagPrefix && entry_.marks++ == 0) {
+      entry_.mark = {.first = entry_.changes == 0, .content = std::string(emitted.content.substr(0, kMarkKept))};
     }
     mark_seen_ = mark_seen_ || (emitted.prefix == kEndPrefix && emitted.content == mark_);
   }

@@ -93,7 +93,7 @@ class DrainTest : public test::PostgresTest {
     Reader reader(state_, request_.slot, secrets_);
     while (const auto transaction = reader.Next()) {
       std::string line = transaction->whose == Whose::kMigration ? "migration" : "application";
-      if (transaction->whose == Whose::kAlarm) line = "alarm";
+      if (transaction->whose == Whose::kUnverified) line = "unverified";
       if (!transaction->origin.empty()) line += " of " + transaction->origin;
       Changes changes = reader.ChangesOf(*transaction);
       const char* separator = ": ";
@@ -143,7 +143,7 @@ TEST_F(DrainTest, ShowsEachTransactionAsItWas) {
           "application: update public.t id=1 v=b big=unchanged",
           "application: update public.t old(id=2 v=NULL big=NULL) id=3 v=NULL big=",
           "application: insert public.log at=2026-11-23 01:00:00+00 line=kept",
-          "migration: update public.t id=3 v=ours big=", "alarm: update public.t id=3 v=stolen big=",
+          "migration: update public.t id=3 v=ours big=", "unverified: update public.t id=3 v=stolen big=",
           "application: insert public.t id=4 v=x big=NULL; insert public.t id=5 v=y big=NULL more=7",
           "application: update public.t oldrow(id=5 v=y big=NULL more=7) id=5 v=y big=NULL more=8",
           "application: delete public.t oldrow(id=4 v=x big=NULL more=NULL)", "application: truncate public.t",
@@ -295,6 +295,20 @@ TEST_F(DrainTest, TakesLittleMemoryForALargeTransaction) {
   EXPECT_EQ(sum, 100'000LL * 100'001 / 2);
   EXPECT_GT(fs::file_size(SpoolDirectory(state_, request_.slot) / "messages"), 30'000'000U);
   EXPECT_LT(MostMemoryKb() - before, 16 * 1024);
+}
+
+// Whoever may connect can send such messages.
+TEST_F(DrainTest, KeepsLittleOfMessagesThatAreNoTags) {
+  const std::string large = "SELECT pg_logical_emit_message(true, 'switchback', repeat('m', 1000000))";
+  Do("BEGIN; INSERT INTO public.t VALUES (1); " + large + " FROM generate_series(1, 64); COMMIT");
+  Do(large);
+  Do("SELECT pg_logical_emit_message(true, 'switchback', 'm' || g) FROM generate_series(1, 200000) g");
+  Drain({.connect = request_.connect, .slot = "", .publications = {}, .from = {}, .state = state_});
+  const std::int64_t before = MostMemoryKb();
+  EXPECT_EQ(Drain(request_).transactions, 3);
+  EXPECT_THAT(Read(), ElementsAre("unverified: insert public.t id=1 v=NULL big=NULL", "unverified", "unverified"));
+  EXPECT_LT(MostMemoryKb() - before, 16 * 1024);
+  EXPECT_LT(fs::file_size(SpoolDirectory(state_, request_.slot) / "index"), 3'000U);
 }
 
 // Says so before it happens, and after.

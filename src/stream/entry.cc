@@ -30,11 +30,9 @@ std::string Encode(const Entry& entry) {
   Put(text, entry.xid);
   Put(text, entry.changes);
   PutText(text, entry.origin);
-  Put(text, static_cast<std::uint32_t>(entry.marks.size()));
-  for (const Mark& mark : entry.marks) {
-    Put(text, static_cast<std::uint8_t>(mark.first));
-    PutText(text, mark.content);
-  }
+  Put(text, entry.marks);
+  Put(text, static_cast<std::uint8_t>(entry.mark.first));
+  PutText(text, entry.mark.content);
   Put(text, static_cast<std::uint32_t>(entry.writes.size()));
   for (const Writes& writes : entry.writes) {
     Put(text, writes.relation);
@@ -58,11 +56,9 @@ Entry DecodeEntry(std::string_view text) {
   entry.xid = bytes.Take<std::uint32_t>();
   entry.changes = bytes.Take<std::int64_t>();
   entry.origin = TakeSized(bytes);
-  entry.marks.resize(TakeNumber(bytes, 1 + 4));
-  for (Mark& mark : entry.marks) {
-    mark.first = bytes.Take<std::uint8_t>() != 0;
-    mark.content = TakeSized(bytes);
-  }
+  entry.marks = bytes.Take<std::int64_t>();
+  entry.mark.first = bytes.Take<std::uint8_t>() != 0;
+  entry.mark.content = TakeSized(bytes);
   entry.writes.resize(TakeNumber(bytes, 4 + 4 * 8 + 1));
   for (Writes& writes : entry.writes) {
     writes.relation = bytes.Take<std::uint32_t>();

@@ -19,10 +19,12 @@ struct Writes {
   bool truncated = false;
 };
 
-// A message with the prefix of the release's tags.
+// A message with the prefix of the release's tags. Any role can emit one, of any size and any number: of a transaction
+// the first counts, and of that so much that a tag is whole.
+inline constexpr std::size_t kMarkKept = 512;
 struct Mark {
-  bool first = false;  // nothing stands before it
-  std::string content = {};
+  bool first = false;        // nothing stands before it
+  std::string content = {};  // its first kMarkKept bytes
 };
 
 // A transaction in the index of a spool.
@@ -34,8 +36,9 @@ struct Entry {
   std::int64_t time = 0;  // as in Begin
   std::uint32_t xid = 0;
   std::int64_t changes = 0;
-  std::string origin = {};  // of replication; empty: this server
-  std::vector<Mark> marks = {};
+  std::string origin = {};          // of replication; empty: this server
+  std::int64_t marks = 0;           // messages with the prefix of the release's tags
+  Mark mark = {};                   // the first of them
   std::vector<Writes> writes = {};  // by table, in the order of the first change
 };
 

@@ -145,7 +145,8 @@ TEST(Entry, ComesBackAsItWas) {
       .xid = 0xFFFFFFFE,
       .changes = 3,
       .origin = "o",
-      .marks = {{true, "v1 a"}, {false, ""}},
+      .marks = 2,
+      .mark = {true, "v1 a"},
       .writes = {{.relation = 16400, .described_at = 5, .inserted = 1, .updated = 2, .deleted = 0, .truncated = true}}};
   const std::string text = Encode(entry);
   const Entry back = DecodeEntry(text);
@@ -153,8 +154,8 @@ TEST(Entry, ComesBackAsItWas) {
   EXPECT_EQ(back.offset, entry.offset);
   EXPECT_EQ(back.commit, entry.commit);
   EXPECT_EQ(back.time, -5);
-  EXPECT_EQ(back.marks[0].content, "v1 a");
-  EXPECT_TRUE(back.marks[0].first);
+  EXPECT_EQ(back.mark.content, "v1 a");
+  EXPECT_TRUE(back.mark.first);
   EXPECT_EQ(back.writes[0].updated, 2);
   EXPECT_TRUE(back.writes[0].truncated);
   for (std::size_t size = 0; size < text.size(); ++size) {

@@ -45,7 +45,7 @@ std::optional<Transaction> Reader::Next() {
   if (!text) return std::nullopt;
   Transaction transaction;
   try {
-    const Entry entry = DecodeEntry(*text);
+    Entry entry = DecodeEntry(*text);
     transaction.commit = entry.commit;
     transaction.end = entry.end;
     transaction.time = TimeOf(entry.time);
@@ -67,24 +67,23 @@ std::optional<Transaction> Reader::Next() {
   return transaction;
 }
 
-// A tag counts where nothing stands before it. One that is late, or was read off the log and used again, is a claim.
-void Reader::Judge(const Entry& entry, Transaction& transaction) {
-  for (const Mark& mark : entry.marks) {
-    if (std::optional<journal::Tag> tag = journal::ReadTag(secrets_.own, mark.content)) {
-      const bool fresh = seen_.insert(std::hash<std::string>()(mark.content)).second;
-      if (mark.first && fresh) {
-        transaction.whose = Whose::kMigration;
-        transaction.tag = *std::move(tag);
-        continue;
-      }
-    } else if (std::any_of(secrets_.others.begin(), secrets_.others.end(), [&](const std::string& secret) {
-                 return journal::ReadTag(secret, mark.content).has_value();
-               })) {
-      continue;
+// A tag counts where nothing stands before it. One that is late, or was read off the log and used again, does not.
+void Reader::Judge(Entry& entry, Transaction& transaction) {
+  if (entry.marks == 0) return;
+  if (std::optional<journal::Tag> tag = journal::ReadTag(secrets_.own, entry.mark.content)) {
+    const bool fresh = seen_.insert(std::hash<std::string>()(entry.mark.content)).second;
+    if (entry.mark.first && fresh) {
+      transaction.whose = Whose::kMigration;
+      transaction.tag = *std::move(tag);
+      return;
     }
-    transaction.claim = mark.content;
+  } else if (std::any_of(secrets_.others.begin(), secrets_.others.end(), [&](const std::string& secret) {
+               return journal::ReadTag(secret, entry.mark.content).has_value();
+             })) {
+    return;
   }
-  if (!transaction.claim.empty()) transaction.whose = Whose::kAlarm;
+  transaction.whose = Whose::kUnverified;
+  transaction.message = std::move(entry.mark.content);
 }
 
 std::shared_ptr<const Relation> Reader::RelationAt(std::uint64_t offset) {

@@ -23,7 +23,9 @@ namespace stream {
 enum class Whose {
   kMigration,    // its first message is a tag of this release, seen once only
   kApplication,  // it has no tag; an origin changes nothing about that
-  kAlarm,        // it pretends to be ours: a tag that does not check, stands late, or was used before
+  // An application's, which has a message like a tag that does not verify, stands late, or was seen before. Any role
+  // can emit one, by mistake too, and nothing tells why.
+  kUnverified,
 };
 
 struct Transaction {
@@ -33,8 +35,8 @@ struct Transaction {
   std::uint32_t xid = 0;
   std::string origin;
   Whose whose = Whose::kApplication;
-  journal::Tag tag;   // kMigration
-  std::string claim;  // kAlarm: the message that does not check
+  journal::Tag tag;     // kMigration
+  std::string message;  // kUnverified: what does not verify, its first kMarkKept bytes, which may be any
   struct Table {
     pg::QualifiedName name;
     Writes writes;
@@ -121,7 +123,7 @@ class Reader {
   Changes ChangesOf(const Transaction& transaction);
 
  private:
-  void Judge(const Entry& entry, Transaction& transaction);
+  void Judge(Entry& entry, Transaction& transaction);
   std::shared_ptr<const Relation> RelationAt(std::uint64_t offset);
 
   std::filesystem::path directory_;

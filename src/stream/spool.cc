@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBuffer = 1 << 20;
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 [[noreturn]] void Broken(const fs::path& path, const std::string& detail) {
   throw base::Error(base::Code::kSpoolBroken, fmt::format("{} is not what was written", path.string())).Detail(detail);
@@ -165,7 +165,7 @@ void Spool::Add(std::string_view message) { state_->messages->Add(message); }
 void Spool::Close(const Entry& entry) {
   Place& now = state_->now;
   now.last_commit = entry.commit;
-  if (entry.changes == 0 && entry.marks.empty()) {
+  if (entry.changes == 0 && entry.marks == 0) {
     ++now.nobodys;
     return;
   }

@@ -36,7 +36,7 @@ class SpoolTest : public testing::Test {
   // A transaction that inserts one row.
   static void AddOne(Spool& spool, std::uint64_t commit, const std::string& mark = "") {
     Entry entry{.offset = spool.End(), .commit = {commit}, .end = {commit + 8}, .xid = 7, .changes = 1};
-    if (!mark.empty()) entry.marks.push_back({true, mark});
+    if (!mark.empty()) entry.marks = 1, entry.mark = {true, mark};
     entry.writes.push_back({.relation = 16400, .described_at = spool.End(), .inserted = 1});
     spool.Add(Described());
     spool.Add(Inserted(static_cast<char>('0' + commit % 10)));
@@ -105,7 +105,7 @@ TEST_F(SpoolTest, TellsWhoseATransactionIs) {
     AddOne(spool, 3, tag("a guess", "expand.1"));
     AddOne(spool, 4, used);
     AddOne(spool, 5, tag("of a neighbour", "expand.1"));
-    Entry late{.offset = spool.End(), .commit = {6}, .marks = {{false, own}}};
+    Entry late{.offset = spool.End(), .commit = {6}, .marks = 1, .mark = {false, own}};
     spool.Close(late);
     spool.MakeSafe({7});
   }
@@ -126,8 +126,8 @@ TEST_F(SpoolTest, TellsWhoseATransactionIs) {
     }
     whose.push_back(transaction->whose);
   }
-  EXPECT_THAT(whose, ElementsAre(Whose::kMigration, Whose::kApplication, Whose::kAlarm, Whose::kAlarm,
-                                 Whose::kApplication, Whose::kAlarm));
+  EXPECT_THAT(whose, ElementsAre(Whose::kMigration, Whose::kApplication, Whose::kUnverified, Whose::kUnverified,
+                                 Whose::kApplication, Whose::kUnverified));
 }
 
 // The slot is told of what MakeSafe returned for, and never sends it again: so it must be there after a power cut.

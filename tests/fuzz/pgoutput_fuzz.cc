@@ -59,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   [[maybe_unused]] static volatile std::size_t sink = 0;
   MayRefuse([&] { sink = TouchAll(stream::Decode(text)); });
   MayRefuse([&] { sink = stream::RelationOf(text).value_or(0); });
-  MayRefuse([&] { sink = stream::DecodeEntry(text).marks.size(); });
+  MayRefuse([&] { sink = stream::DecodeEntry(text).mark.content.size(); });
   return 0;
 }
 

@@ -70,8 +70,40 @@ TEST_F(Footprint, AnAlarmStopsTheRunAndAPersonMayGoOn) {
   EXPECT_THAT(report, AllOf(HasSubstr("rows were inserted"), HasSubstr("public.orders 1 inserted"),
                             Not(HasSubstr("secret")), Not(HasSubstr("SECRET"))));
   On({"rollback", "spoil"}, 0);
+  On({"run", "spoil", "--accept-alarms"}, 0);  // what the way back wrote is accepted, too
+  On({"rollback", "spoil"}, 0);
   EXPECT_EQ(project_.Connect().Exec("SELECT count(*) FROM public.shops WHERE city = 'Vienna'").Int(0, 0), 2);
   EXPECT_TRUE(std::filesystem::exists(project_.State("spoil") / "stream"));
+}
+
+// Any role can emit them, and in any number.
+TEST_F(Footprint, MessagesThatAreNoTagsStopNobodyAndHoldTheGateWhereTheyWroteTheReleasesTables) {
+  project_.MakeRelease("told", "ALTER TABLE public.orders ADD COLUMN note text NOT NULL DEFAULT md5('1');");
+  On({"plan", "told"}, 0);
+  On({"checkpoint", "told"}, 0);
+  pg::Connection anybody = project_.Connect();
+  anybody.Exec("CREATE ROLE nobody_much");
+  const auto emit = [&](const std::string& sql) {
+    anybody.Exec(
+        "BEGIN; SET LOCAL ROLE nobody_much; SELECT pg_logical_emit_message(true, 'switchback', 'v1 told ' || "
+        "repeat('m', 100000)) FROM generate_series(1, 20); RESET ROLE; " +
+        sql + "; COMMIT");
+  };
+  for (int i = 0; i < 20; ++i) emit("INSERT INTO public.audit(what) VALUES ('a')");
+  On({"expand", "told"}, 0);
+  for (int i = 0; i < 20; ++i) emit("SELECT 1");
+  const base::Json run = On({"run", "told"}, 0);
+  EXPECT_THAT(Status("told"),
+              AllOf(HasSubstr("transactions with a tag that does not verify"), Not(HasSubstr("alarm"))));
+  emit("UPDATE public.orders SET total = 0 WHERE id = 1");
+  const base::Json held = On({"gate", "told", "--for", "contract"}, 11);
+  EXPECT_THAT(held["result"].dump(), HasSubstr("of this release's tables: public.orders"));
+  EXPECT_EQ(On({"watch", "told", "--once"}, 11)["result"]["findings"][0]["level"], "hold");
+  emit("UPDATE public.orders SET total = 0 WHERE id = 2");
+  On({"contract", "told", "--accept-alarms"}, 0);
+  emit("UPDATE public.orders SET total = 0 WHERE id = 3");
+  On({"gate", "told", "--for", "purge"}, 0);
+  EXPECT_LT(std::filesystem::file_size(project_.State("told") / "journal.jsonl"), 100'000U);
 }
 
 TEST_F(Footprint, AnOpaqueStatementThatSpoilsRowsAndACascadeAreFoundAndTakenBack) {

@@ -1,0 +1,174 @@
+#include "statements.h"
+
+namespace compile {
+
+const char* const kStart = R"sql(
+SET search_path = public;
+CREATE TYPE mood AS ENUM ('glad', 'sad');
+CREATE TABLE t (id int PRIMARY KEY, a int, b text, c int NOT NULL DEFAULT 7, n varchar(10), k int CONSTRAINT t_k UNIQUE,
+                m int, CONSTRAINT t_c_ok CHECK (c > 0));
+CREATE INDEX t_a_idx ON t (a);
+CREATE INDEX t_ab ON t (a, b);
+CREATE UNIQUE INDEX t_cm ON t (c, m);
+COMMENT ON COLUMN t.a IS 'a count';
+COMMENT ON INDEX t_ab IS 'both';
+COMMENT ON CONSTRAINT t_c_ok ON t IS 'more than none';
+CREATE STATISTICS t_stat (dependencies) ON a, b FROM t;
+CREATE TABLE u (id int PRIMARY KEY, t_id int REFERENCES t ON DELETE CASCADE, v int, x text);
+CREATE TABLE u_x (id int PRIMARY KEY, t_id int REFERENCES t ON DELETE CASCADE, v int);
+CREATE TABLE w (id int PRIMARY KEY, t_k int REFERENCES t (k) ON UPDATE CASCADE, x int);
+CREATE TABLE l (msg text, n int);
+CREATE VIEW tv AS SELECT id, c FROM t;
+CREATE FUNCTION twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 2';
+CREATE FUNCTION total() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT sum(v) FROM u); END';
+CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.x := ''marked''; RETURN NEW; END';
+INSERT INTO t SELECT g, g * 10, 'b' || g, g, 'n' || g, g * 100, g FROM generate_series(1, 6) g;
+INSERT INTO u SELECT g, 1 + g % 4, g, 'x' || g FROM generate_series(1, 8) g;
+INSERT INTO u_x SELECT g, 1 + g % 4, g FROM generate_series(1, 8) g;
+INSERT INTO w SELECT g, g * 100, g FROM generate_series(1, 3) g;
+INSERT INTO l SELECT 'l' || g, g FROM generate_series(1, 3) g;
+)sql";
+
+const std::vector<std::string> kStatements = {
+    // columns
+    "ALTER TABLE t ADD COLUMN z int DEFAULT 5",
+    "ALTER TABLE t ADD COLUMN z int",
+    "ALTER TABLE t ADD COLUMN z int NOT NULL DEFAULT 5",
+    "ALTER TABLE t ADD COLUMN z text DEFAULT ('c' || 'd')",
+    "ALTER TABLE t ALTER COLUMN z SET DEFAULT 7",
+    "ALTER TABLE t ALTER COLUMN z DROP DEFAULT",
+    "ALTER TABLE t ALTER COLUMN z TYPE bigint",
+    "ALTER TABLE t RENAME COLUMN a TO z",
+    "ALTER TABLE t RENAME COLUMN z TO y",
+    "ALTER TABLE t ALTER COLUMN a TYPE bigint",
+    "ALTER TABLE t RENAME COLUMN b TO e",
+    "ALTER TABLE t DROP COLUMN a",
+    "ALTER TABLE t DROP COLUMN b",
+    "ALTER TABLE t DROP COLUMN m",
+    "ALTER TABLE t ALTER COLUMN n TYPE varchar(20)",
+    "ALTER TABLE t ALTER COLUMN b SET DEFAULT 'q'",
+    "ALTER TABLE t ALTER COLUMN c DROP DEFAULT",
+    "ALTER TABLE t ALTER COLUMN c DROP NOT NULL",
+    "ALTER TABLE t ALTER COLUMN a SET NOT NULL",
+    "ALTER TABLE u ADD COLUMN z int DEFAULT 5",
+    "ALTER TABLE u RENAME COLUMN v TO z",
+    "ALTER TABLE u DROP COLUMN v",
+    // rows
+    "UPDATE t SET a = 1",
+    "UPDATE t SET m = m + 1 WHERE id > 3",
+    "UPDATE t SET k = k + 1000",
+    "UPDATE u SET v = v + 1",
+    "UPDATE u SET v = (SELECT sum(a) FROM t)",
+    "UPDATE u SET v = (SELECT sum(z) FROM t)",
+    "UPDATE u SET v = total()",
+    "UPDATE u SET v = twice(v)",
+    "UPDATE u SET x = 'plain' WHERE id = 1",
+    "DELETE FROM t WHERE id > 4",
+    "DELETE FROM t WHERE id = 4",
+    "DELETE FROM u WHERE id < 3",
+    "DELETE FROM w",
+    "INSERT INTO l SELECT b, a FROM t",
+    "INSERT INTO l SELECT x, v FROM u",
+    "INSERT INTO u (id, t_id, v) VALUES (90, 1, 90)",
+    "INSERT INTO u (id, t_id, v) VALUES (1, 1, 1) ON CONFLICT (id) DO UPDATE SET v = 77",
+    "INSERT INTO u (id, v) VALUES (91, 3) ON CONFLICT (v) DO NOTHING",
+    "UPDATE w SET x = (SELECT max(c) FROM tv)",
+    // constraints and indexes
+    "ALTER TABLE u ADD CONSTRAINT u_pos CHECK (v > 1)",
+    "ALTER TABLE u ADD CHECK (v > 0)",
+    "ALTER TABLE u ADD CONSTRAINT u_later CHECK (v > 0) NOT VALID",
+    "ALTER TABLE u VALIDATE CONSTRAINT u_later",
+    "ALTER TABLE u ADD CONSTRAINT u_v UNIQUE (v)",
+    "ALTER TABLE u ADD UNIQUE (t_id, v)",
+    "ALTER TABLE u ADD FOREIGN KEY (v) REFERENCES u_x (id)",
+    "ALTER TABLE u DROP CONSTRAINT u_t_id_fkey",
+    "ALTER TABLE u ADD FOREIGN KEY (t_id) REFERENCES t (id)",
+    "ALTER TABLE u DROP CONSTRAINT u_t_id_fkey, ADD FOREIGN KEY (t_id) REFERENCES t (id)",
+    "ALTER TABLE w DROP CONSTRAINT w_t_k_fkey",
+    "ALTER TABLE t DROP CONSTRAINT t_c_ok",
+    "ALTER TABLE t ADD CONSTRAINT t_c_ok CHECK (c > 0)",
+    "ALTER TABLE u ADD COLUMN y int, DROP CONSTRAINT u_t_id_fkey",
+    "CREATE UNIQUE INDEX u_vi ON u (v)",
+    "CREATE INDEX ON u (v)",
+    "CREATE INDEX ON t (a)",
+    "CREATE INDEX t_z ON t (z)",
+    "DROP INDEX t_a_idx",
+    "DROP INDEX t_cm",
+    "COMMENT ON INDEX t_ab IS 'other'",
+    "COMMENT ON COLUMN t.a IS 'other'",
+    "COMMENT ON COLUMN t.z IS 'z'",
+    "COMMENT ON CONSTRAINT u_pos ON u IS 'pos'",
+    "ALTER TABLE t CLUSTER ON t_ab",
+    "ALTER TABLE t ALTER COLUMN a SET STATISTICS 77",
+    // tables and objects
+    "CREATE TABLE o (id int PRIMARY KEY, u_id int REFERENCES u (id), q int)",
+    "CREATE UNIQUE INDEX o_q ON o (q)",
+    "CREATE INDEX ON o (q)",
+    "ALTER TABLE o ADD FOREIGN KEY (u_id) REFERENCES u (id)",
+    "ALTER TABLE o ADD CHECK (q > 0)",
+    "ALTER TABLE o ADD UNIQUE (q)",
+    "CREATE TABLE p (q int REFERENCES o (q))",
+    "CREATE TABLE s AS SELECT * FROM t",
+    "CREATE TABLE s AS SELECT id, v FROM u",
+    "CREATE TABLE s (LIKE t INCLUDING ALL)",
+    "CREATE MATERIALIZED VIEW mv AS SELECT sum(v) FROM u",
+    "CREATE VIEW v AS SELECT id, a FROM t",
+    "CREATE VIEW v AS SELECT id, z FROM t",
+    "CREATE VIEW v AS SELECT * FROM u",
+    "DROP VIEW tv",
+    "DROP VIEW IF EXISTS v",
+    "CREATE VIEW tv AS SELECT id, v FROM u",
+    "CREATE OR REPLACE VIEW tv AS SELECT id, c, k FROM t",
+    "DROP TABLE w",
+    "DROP TABLE l",
+    "CREATE FUNCTION h(int) RETURNS int LANGUAGE sql AS 'SELECT $1 + 1'",
+    "CREATE OR REPLACE FUNCTION twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 3'",
+    "CREATE OR REPLACE FUNCTION total() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT sum(c) FROM t); END'",
+    "DROP FUNCTION total()",
+    "UPDATE u SET v = h(v)",
+    "CREATE TRIGGER mark BEFORE UPDATE ON u FOR EACH ROW EXECUTE FUNCTION mark()",
+    "CREATE TRIGGER marks BEFORE INSERT ON u FOR EACH ROW EXECUTE FUNCTION mark()",
+    "DROP TRIGGER mark ON u",
+    "CREATE RULE nothing AS ON DELETE TO u DO INSTEAD NOTHING",
+    "CREATE SCHEMA other",
+    "DROP SCHEMA IF EXISTS other",
+    "CREATE TYPE kind AS (n int)",
+    "DROP TYPE mood",
+    "ALTER TYPE mood ADD VALUE 'odd'",
+    "ALTER TABLE t ADD COLUMN mood mood DEFAULT 'sad'",
+    "ALTER TABLE u ADD COLUMN kind kind",
+    "GRANT SELECT (z) ON t TO PUBLIC",
+    "GRANT SELECT ON tv TO PUBLIC",
+    "TRUNCATE l",
+    "DO $$ BEGIN UPDATE u SET v = v + 1; END $$",
+};
+
+const std::vector<std::string> kChanges = {
+    // What a column is added with is what the rows have, whatever its default becomes.
+    "ALTER TABLE t ADD COLUMN z int DEFAULT 5; ALTER TABLE t ALTER COLUMN z SET DEFAULT 7",
+    "ALTER TABLE t ADD COLUMN z int; ALTER TABLE t ALTER COLUMN z SET DEFAULT 5",
+    "ALTER TABLE t ADD COLUMN z int DEFAULT 5; ALTER TABLE t ALTER COLUMN z DROP DEFAULT",
+    "ALTER TABLE t ADD COLUMN z int DEFAULT 5, ALTER COLUMN z SET DEFAULT 7",
+    "ALTER TABLE t ADD COLUMN z int, ALTER COLUMN z SET DEFAULT 5",
+    "ALTER TABLE t ADD COLUMN z int NOT NULL DEFAULT 5; ALTER TABLE t ALTER COLUMN z DROP DEFAULT",
+    "ALTER TABLE t ADD COLUMN z int DEFAULT 5; ALTER TABLE t ALTER COLUMN z DROP DEFAULT; ALTER TABLE t ALTER COLUMN z "
+    "SET NOT NULL",
+    "ALTER TABLE t ADD COLUMN z int DEFAULT 5; ALTER TABLE t ALTER COLUMN z SET DEFAULT 7; ALTER TABLE t ALTER COLUMN "
+    "z "
+    "SET DEFAULT 8",
+    "ALTER TABLE t ADD COLUMN z text DEFAULT ('c' || 'd'); ALTER TABLE t ALTER COLUMN z SET DEFAULT 'e'",
+    "ALTER TABLE t ADD COLUMN z text DEFAULT ('c' || 'd'); ALTER TABLE t ALTER COLUMN z DROP DEFAULT",
+    "ALTER TABLE t ADD COLUMN z text; ALTER TABLE t ALTER COLUMN z SET DEFAULT ('c' || 'd')",
+    "ALTER TABLE t ADD COLUMN z int DEFAULT 5; ALTER TABLE t RENAME COLUMN z TO y; ALTER TABLE t ALTER COLUMN y SET "
+    "DEFAULT 7",
+    "ALTER TABLE t ADD COLUMN z real DEFAULT 0.1; ALTER TABLE t ALTER COLUMN z TYPE double precision",
+    "ALTER TABLE t ADD COLUMN z int; ALTER TABLE t ALTER COLUMN z TYPE bigint USING 5",
+    // What is opaque of an ALTER TABLE runs once, and without what is not.
+    "ALTER TABLE u ADD COLUMN z int, ADD CONSTRAINT u_v UNIQUE (v), DISABLE TRIGGER ALL, ENABLE TRIGGER ALL",
+    "ALTER TABLE l ADD COLUMN z int, ADD CONSTRAINT l_n UNIQUE (n), SET (fillfactor = 70), ALTER COLUMN n SET "
+    "STATISTICS "
+    "9",
+    "ALTER TABLE w ADD COLUMN z int, DROP CONSTRAINT w_pkey",
+};
+
+}  // namespace compile
