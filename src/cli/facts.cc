@@ -14,6 +14,7 @@
 #include "recover/drift.h"
 #include "recover/unconverted.h"
 #include "run/identity.h"
+#include "run/refill.h"
 
 namespace cli {
 namespace {
@@ -76,6 +77,14 @@ gate::UnconvertedFact Unconverted(pg::Connection& connection, const plan::Plan& 
   return fact;
 }
 
+std::vector<std::string> UnfilledFact(Work& work) {
+  std::vector<std::string> sentences;
+  for (const run::Unfilled& unfilled : run::FindUnfilled(work.connection(), work.plan(), work.Position().done)) {
+    sentences.push_back(run::Text(unfilled));
+  }
+  return sentences;
+}
+
 gate::StreamFact StreamFact(Work& work, const backup::BackupProvider* provider) {
   const std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
   gate::StreamFact fact{.has_slot = slot.has_value(), .archive = ArchiveServes(work.state(), provider)};
@@ -114,7 +123,7 @@ std::vector<std::string> Blockers(const plan::Plan& plan) {
 
 gate::Policy GatePolicy(const release::Policy& policy) { return {.checkpoint_max_age = policy.checkpoint_max_age}; }
 
-gate::Facts CollectFacts(Context& context, Work& work) {
+gate::Facts CollectFacts(Context& context, Work& work, gate::Phase phase) {
   const release::Release& release = work.release();
   const plan::Plan& plan = work.plan();
   Auditor auditor(work);
@@ -149,6 +158,7 @@ gate::Facts CollectFacts(Context& context, Work& work) {
   facts.point_of_no_return = PointOfNoReturn(plan, work.journal());
   facts.invariants = Invariants(work.connection(), release);
   facts.unconverted = Unconverted(work.connection(), plan);
+  if (phase >= gate::Phase::kSwitch) facts.unfilled = UnfilledFact(work);
   const Audits audits = ReadAudits(work.journal());
   const auto provider = ProviderIfAny(context.project().environment);
   facts.stream = StreamFact(work, provider.get());
@@ -163,7 +173,7 @@ gate::Facts CollectFacts(Context& context, Work& work) {
 
 gate::Verdict Judge(Context& context, Work& work, gate::Phase phase) {
   const gate::Policy policy = GatePolicy(context.project().environment.policy);
-  const gate::Facts facts = CollectFacts(context, work);
+  const gate::Facts facts = CollectFacts(context, work, phase);
   gate::Verdict verdict = gate::Decide(policy, facts, phase);
   base::Failpoint(base::FailpointId::kGateDecided);
   work.journal().Append("verdict", gate::Record(policy, facts, verdict));

@@ -9,7 +9,7 @@ namespace cli {
 
 // Finds out what the gate asks: from release, plan, journal, checkpoint and database. Looks what the release wrote
 // since the last time, which may stand in the journal then; changes nothing else. What cannot be found out is absent.
-gate::Facts CollectFacts(Context& context, Work& work);
+gate::Facts CollectFacts(Context& context, Work& work, gate::Phase phase);
 
 gate::Policy GatePolicy(const release::Policy& policy);
 

@@ -86,7 +86,8 @@ std::vector<Option> BackfillOptions() {
   return options;
 }
 
-Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until, bool close_window) {
+Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until, bool close_window,
+                bool fill_again) {
   work.session().limits.backfill_rows_per_s = MaxRate(invocation);
   ReadTerminate(invocation, work);
   run::EnterRelease(work.connection(), work.session());
@@ -98,6 +99,10 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
   // What an earlier run left without its end is brought to the books first: the gate would take it for a change made
   // beside the release, and where nothing is left to do, nobody else would.
   if (const auto at = work.Position(); at.in_flight && !at.failed) run::RunTo(work.session(), plan::Phase::kStart);
+  std::int64_t filled = 0;
+  if (fill_again && work.Position().ForwardFrom() >= work.plan().EndOf(plan::Phase::kMigrate)) {
+    filled = run::FillAgain(work.session());
+  }
   base::Json phases = base::Json::array();
   for (const plan::Phase phase : work.plan().Phases()) {
     const std::size_t end = work.plan().EndOf(phase);
@@ -111,15 +116,16 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
     phases.push_back(PhaseResult(phase, verdict, began));
     base::Info("{} is done", Name(phase));
   }
-  if (!phases.empty()) auditor.Look();
+  if (!phases.empty() || filled > 0) auditor.Look();
   if (close_window) CloseWindow(work);
   const journal::Position position = work.Position();
   const StreamTerm term = TermOf(work.release(), work.plan(), work.journal(), position);
   if (term.over) DropStreamOf(work);
-  return {
-      .result = {{"phases", phases}, {"position", PositionFacts(work.plan(), position)}},
-      .text = fmt::format("{}: {}", work.release().name, ShowPosition(work.plan(), position)) + KeptText(work, term),
-      .next = NextCommand(work.release(), work.plan(), work.journal(), position)};
+  return {.result = {{"phases", phases}, {"filled_again", filled}, {"position", PositionFacts(work.plan(), position)}},
+          .text = fmt::format("{}: {}", work.release().name, ShowPosition(work.plan(), position)) +
+                  (filled == 0 ? "" : fmt::format("\n  {} rows that came beside the triggers were filled", filled)) +
+                  KeptText(work, term),
+          .next = NextCommand(work.release(), work.plan(), work.journal(), position)};
 }
 
 }  // namespace cli

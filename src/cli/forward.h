@@ -12,8 +12,10 @@ namespace cli {
 // Phase by phase up to `until`, each behind its own gate, beginning where the release stands. Throws what the gate's
 // refusal is (kGateNoGo, kGateHold, kGateStale) and what run::RunTo throws; then the phases before are done. The result
 // is where it stands. Where the release is over then, its stream is dropped; before that, those of others that are
-// over. `close_window`: a person ends the rollback window of a release that is complete.
-Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until, bool close_window);
+// over. `close_window`: a person ends the rollback window of a release that is complete. Where migrate is asked for and
+// done, rows that came beside the triggers since are filled.
+Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until, bool close_window,
+                bool fill_again = false);
 
 // The options that Forward reads.
 std::vector<Option> ForwardOptions();

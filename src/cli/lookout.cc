@@ -16,6 +16,7 @@
 #include "proof/invariants.h"
 #include "recover/drift.h"
 #include "recover/unconverted.h"
+#include "run/refill.h"
 #include "salvage/fence.h"
 
 namespace cli {
@@ -177,6 +178,7 @@ Sight Lookout::LookOnce() {
   if (!sight.over.empty()) return sight;
   look_at("the rollback conditions", [&] { AddConditions(work, sight); });
   look_at("the invariants", [&] { AddInvariants(work, sight); });
+  look_at("the rows", [&] { AddUnfilled(work, sight); });
   look_at("the alarms", [&] { AddAlarms(work, sight); });
   look_at("the checkpoint", [&] { AddRestorable(context, work, sight); });
   look_at("the stream", [&] { AddStream(work, ProviderIfAny(context.project().environment).get(), at_rest, sight); });
@@ -232,6 +234,21 @@ void Lookout::AddInvariants(Work& work, Sight& sight) {
     }
     sight.findings.push_back(std::move(finding));
   }
+}
+
+void Lookout::AddUnfilled(Work& work, Sight& sight) {
+  const base::Time began = base::Now();
+  if (!ask_rows_ || began >= *ask_rows_) {
+    unfilled_.clear();
+    for (const run::Unfilled& unfilled : run::FindUnfilled(work.connection(), work.plan(), work.Position().done)) {
+      unfilled_.push_back({.about = "unfilled " + unfilled.backfill.table.Text() + "." + unfilled.backfill.column,
+                           .text = run::Text(unfilled),
+                           .next = fmt::format("switchback migrate {}", work.release().name)});
+    }
+    constexpr int kShare = 20;
+    ask_rows_ = base::Now() + std::max<base::Time::duration>(kSlowEvery, kShare * (base::Now() - began));
+  }
+  sight.findings.insert(sight.findings.end(), unfilled_.begin(), unfilled_.end());
 }
 
 std::optional<std::chrono::milliseconds> Lookout::RoomLasts(std::int64_t bytes) {

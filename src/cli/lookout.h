@@ -65,6 +65,7 @@ class Lookout {
 
   void AddConditions(Work& work, Sight& sight);
   void AddInvariants(Work& work, Sight& sight);
+  void AddUnfilled(Work& work, Sight& sight);
   void AddStream(Work& work, backup::BackupProvider* provider, bool at_rest, Sight& sight);
   void AddRestorable(Context& context, Work& work, Sight& sight);
   // Until the slot has no room left, at the rate since the last time; nothing: the room does not shrink.
@@ -76,6 +77,8 @@ class Lookout {
   bool slow_ = false;                    // it is asked at this look
   std::string unread_;                   // why the stream could not be read on then
   Restorable restorable_{.can = true, .why_not = ""};
+  std::optional<base::Time> ask_rows_;  // when the rows themselves are asked next: it takes a twentieth of the time
+  std::vector<Finding> unfilled_;       // what was found then
   std::optional<Room> room_;
   std::optional<std::chrono::milliseconds> room_lasts_;
 };

@@ -25,7 +25,7 @@ Outcome RunPhase(const Invocation& invocation, plan::Phase phase) {
   Context context(invocation);
   Work work(context);
   CheckOrder(work, phase);
-  return Forward(invocation, context, work, phase, phase == plan::Phase::kPurge);
+  return Forward(invocation, context, work, phase, phase == plan::Phase::kPurge, phase == plan::Phase::kMigrate);
 }
 
 Command PhaseCommand(plan::Phase phase, std::string summary, std::string text) {

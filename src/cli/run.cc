@@ -28,7 +28,7 @@ Outcome RunPhases(const Invocation& invocation) {
   std::error_code ignored;
   const bool none = !std::filesystem::exists(checkpoint::FileOf(work.state()), ignored);
   if (none && journal::NothingDone(work.journal().events())) TakeCheckpoint(context, work, {});
-  return Forward(invocation, context, work, phase, false);
+  return Forward(invocation, context, work, phase, false, phase >= plan::Phase::kMigrate);
 }
 
 }  // namespace

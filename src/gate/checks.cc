@@ -204,6 +204,17 @@ Check UnconvertedCheck(const Policy&, const Facts& facts, Phase phase) {
   return Pass(id, "No row is unconverted.");
 }
 
+Check UnfilledCheck(const Policy&, const Facts& facts, Phase phase) {
+  const std::string id = "unfilled";
+  if (!facts.unfilled) {
+    return {id, Result::kMissing, "The rows themselves were not asked whether they are filled.",
+            "See that the database answers, and that the role sees all rows."};
+  }
+  if (facts.unfilled->empty()) return Pass(id, "No row came beside the triggers.");
+  return {id, Result::kFail, fmt::format("{} would leave rows behind: {}.", Name(phase), Listed(*facts.unfilled)),
+          fmt::format("Run `switchback migrate {}`: it fills them.", facts.release)};
+}
+
 Check StreamCheck(const Policy&, const Facts& facts, Phase) {
   const std::string id = "stream";
   if (!facts.stream) {
@@ -325,8 +336,9 @@ constexpr std::array kTable = {
     CheckRow{Phase::kExpand, TargetCheck},     CheckRow{Phase::kExpand, ObjectsCheck},
     CheckRow{Phase::kExpand, OwnerCheck},      CheckRow{Phase::kExpand, ReturnCheck},
     CheckRow{Phase::kExpand, InvariantsCheck}, CheckRow{Phase::kContract, UnconvertedCheck},
-    CheckRow{Phase::kExpand, StreamCheck},     CheckRow{Phase::kExpand, FootprintCheck},
-    CheckRow{Phase::kExpand, LossCheck},       CheckRow{Phase::kExpand, FenceCheck},
+    CheckRow{Phase::kSwitch, UnfilledCheck},   CheckRow{Phase::kExpand, StreamCheck},
+    CheckRow{Phase::kExpand, FootprintCheck},  CheckRow{Phase::kExpand, LossCheck},
+    CheckRow{Phase::kExpand, FenceCheck},
 };
 
 }  // namespace

@@ -175,6 +175,7 @@ void EachFact(FactsType& facts, const Visit& visit) {
   visit("point_of_no_return", facts.point_of_no_return);
   visit("invariants", facts.invariants);
   visit("unconverted", facts.unconverted);
+  visit("unfilled", facts.unfilled);
   visit("stream", facts.stream);
   visit("footprint", facts.footprint);
   visit("loss", facts.loss);

@@ -128,6 +128,9 @@ struct Facts {
   std::optional<PointOfNoReturnFact> point_of_no_return;
   std::optional<std::vector<InvariantFact>> invariants;  // an empty list: the release declares none
   std::optional<UnconvertedFact> unconverted;
+  // Rows that came beside the triggers after their table was filled, a sentence for each column; empty: none. Asked of
+  // the data itself, from the phase on that would leave them behind.
+  std::optional<std::vector<std::string>> unfilled;
   std::optional<StreamFact> stream;
   std::optional<FootprintFact> footprint;
   std::optional<LossFact> loss;

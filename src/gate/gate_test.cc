@@ -39,6 +39,7 @@ Facts Good() {
   facts.point_of_no_return = PointOfNoReturnFact{};
   facts.invariants = {InvariantFact{"orders", "0", true, "0", ""}};
   facts.unconverted = UnconvertedFact{};
+  facts.unfilled.emplace();
   facts.stream = StreamFact{.has_slot = true};
   facts.fence = FenceFact{};
   facts.footprint = FootprintFact{.steps = 3, .alarms = {}, .touching = {}, .not_evidenced = {}};
@@ -179,6 +180,11 @@ const States kUnconverted = {
        *f.unconverted = {2, {"public.users id=7: not a number"}};
      }},
 };
+const States kUnfilled = {
+    {"good", Result::kPass, [](Facts&) {}},
+    {"not asked", Result::kMissing, [](Facts& f) { f.unfilled.reset(); }},
+    {"some", Result::kFail, [](Facts& f) { *f.unfilled = {"3 rows of public.users came beside the triggers"}; }},
+};
 const States kStream = {
     {"good", Result::kPass, [](Facts&) {}},
     {"not asked", Result::kMissing, [](Facts& f) { f.stream.reset(); }},
@@ -254,9 +260,13 @@ const std::map<std::string, States> kAll = {
     {"invariants", kInvariants},
     {"point-of-no-return", kReturn},
     {"unconverted", kUnconverted},
+    {"unfilled", kUnfilled},
 };
 
-bool Asked(const std::string& id, Phase phase) { return id != "unconverted" || phase >= Phase::kContract; }
+bool Asked(const std::string& id, Phase phase) {
+  if (id == "unfilled") return phase >= Phase::kSwitch;
+  return id != "unconverted" || phase >= Phase::kContract;
+}
 
 TEST(Gate, EachStateOfEachFactHasItsResultInEveryPhaseBeforeAndAfterTheFirstStep) {
   for (const Phase phase : kPhases) {

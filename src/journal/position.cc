@@ -73,25 +73,31 @@ Told Read(const plan::Plan& plan, std::span<const Event> events) {
       told.last_undone = forward ? std::nullopt : std::optional(step);
     }
   }
+  // At the start nothing is there that could be missing: what has a name of the release's by now is another's.
+  if (told.last_undone == 0U) told.last_undone.reset();
   return told;
 }
 
-bool Holds(const std::map<std::string, bool>& found, const std::string& id, bool otherwise) {
-  const auto entry = found.find(id);
-  return entry == found.end() ? otherwise : entry->second;
+const plan::Condition& ConditionOf(const plan::Step& step, Direction direction) {
+  return direction == Direction::kForward ? step.postcondition : step.reverse_postcondition;
 }
 
-// Nothing was asked: an empty condition says nothing about a step that its mirror line does not decide.
+// The database's answer; `otherwise` where it was not asked, or was asked about rows.
+bool Holds(const plan::Step& step, Direction direction, const Found& found, bool otherwise) {
+  const auto& answers = direction == Direction::kForward ? found.postcondition : found.reverse_postcondition;
+  const auto answer = answers.find(step.id);
+  return answer == answers.end() || ConditionOf(step, direction).of_rows ? otherwise : answer->second;
+}
+
+// An empty condition says nothing about a step that its mirror line does not decide.
 bool Shown(const plan::Step& step, Direction direction, const Found& found) {
-  const bool forward = direction == Direction::kForward;
-  if ((forward ? step.postcondition : step.reverse_postcondition).sql.empty()) return false;
-  return Holds(forward ? found.postcondition : found.reverse_postcondition, step.id, false);
+  return !ConditionOf(step, direction).sql.empty() && Holds(step, direction, found, false);
 }
 
 void Contradict(Position& position, const plan::Plan& plan, std::size_t step, Direction direction) {
   const bool forward = direction == Direction::kForward;
   const plan::Step& which = plan.steps[step];
-  const std::string& text = (forward ? which.postcondition : which.reverse_postcondition).text;
+  const std::string& text = ConditionOf(which, direction).text;
   position.state = Position::State::kDrifted;
   position.done = step;
   position.problem = fmt::format("step {} ({}) {} by the journal, but the database does not show it{}{}", which.id,
@@ -100,9 +106,9 @@ void Contradict(Position& position, const plan::Plan& plan, std::size_t step, Di
 
 // The last thing that ended well must still show, unless a step that is no single transaction has begun since.
 bool FrontierHolds(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
-  if (told.last_done && !Holds(found.postcondition, plan.steps[*told.last_done].id, true)) {
+  if (told.last_done && !Holds(plan.steps[*told.last_done], Direction::kForward, found, true)) {
     Contradict(position, plan, *told.last_done, Direction::kForward);
-  } else if (told.last_undone && !Holds(found.reverse_postcondition, plan.steps[*told.last_undone].id, true)) {
+  } else if (told.last_undone && !Holds(plan.steps[*told.last_undone], Direction::kReverse, found, true)) {
     Contradict(position, plan, *told.last_undone, Direction::kReverse);
   }
   return position.state != Position::State::kDrifted;
@@ -124,10 +130,9 @@ void Interrupt(Position& position, const plan::Plan& plan, const Told& told, con
 // A line of the mirror is written in the step's own transaction, or in the one that closes a backfill.
 void JudgeByMirror(Position& position, const plan::Plan& plan, const Told& told, const Found& found) {
   const plan::Step& step = plan.steps[*told.in_flight];
-  const bool forward = told.direction == Direction::kForward;
   if (told.failed || !found.mirrored_intents.contains(told.intent)) {
     Interrupt(position, plan, told, found);
-  } else if (!Holds(forward ? found.postcondition : found.reverse_postcondition, step.id, true)) {
+  } else if (!Holds(step, told.direction, found, true)) {
     Contradict(position, plan, *told.in_flight, told.direction);
   } else {
     Conclude(position);
@@ -171,7 +176,9 @@ bool NothingDone(std::span<const Event> events) {
 
 Questions QuestionsFor(const plan::Plan& plan, std::span<const Event> events) {
   const Told told = Read(plan, events);
-  return {.last_done = told.last_done, .last_undone = told.last_undone, .in_flight = told.in_flight};
+  Questions questions{.last_done = told.last_done, .last_undone = told.last_undone, .in_flight = told.in_flight};
+  if (told.last_done && plan.steps[*told.last_done].postcondition.of_rows) questions.last_done.reset();
+  return questions;
 }
 
 Position Derive(const plan::Plan& plan, std::span<const Event> events, const Found& found) {

@@ -57,7 +57,8 @@ struct Position {
 bool NothingDone(std::span<const Event> events);
 
 // Which conditions must be asked of the database before Derive can tell: the frontier only, because a later step may
-// well undo what an earlier one's postcondition says.
+// well undo what an earlier one's postcondition says. None about rows (plan::Condition::of_rows): what arrives in a
+// table says nothing of where a release stands.
 struct Questions {
   std::optional<std::size_t> last_done;    // its postcondition, where its forward was the last thing that ended well
   std::optional<std::size_t> last_undone;  // its reverse postcondition, where its reverse was

@@ -193,6 +193,43 @@ TEST(Position, NamesTheStepThatTheDatabaseDoesNotShow) {
   EXPECT_NE(position.problem.find("expand.1"), std::string::npos);
 }
 
+// Rows arrive beside the triggers whenever they like: wherever the release stands, and whatever it is about to do, that
+// is not taken for a change of what it made.
+TEST(Position, WhatArrivesInATableIsNeverDrift) {
+  plan::Plan plan = SmallPlan();
+  plan.steps[1].postcondition.of_rows = true;
+  for (std::size_t begin = 0; begin <= plan.steps.size(); ++begin) {
+    World world{.plan = &plan, .effects = std::vector(plan.steps.size(), Effect::kOff), .events = {}, .mirrored = {}};
+    for (std::size_t i = 0; i < begin; ++i) world.Run(i, Direction::kForward, End::kWell);
+    const auto expect_no_drift = [&](const World& then) {
+      Found found = then.Truth();
+      found.postcondition["migrate.1"] = false;
+      EXPECT_NE(Derive(plan, then.events, found).state, State::kDrifted) << begin;
+      EXPECT_NE(QuestionsFor(plan, then.events).last_done, 1U);
+    };
+    expect_no_drift(world);
+    for (const End end : kEnds) {
+      for (const bool back : {false, true}) {
+        if (back ? begin == 0 : begin == plan.steps.size()) continue;
+        World next = world;
+        next.Run(back ? begin - 1 : begin, back ? Direction::kReverse : Direction::kForward, end);
+        expect_no_drift(next);
+      }
+    }
+  }
+}
+
+// Another release may have made something of the same name since this one was taken back.
+TEST(Position, AtTheStartNothingIsMissing) {
+  const plan::Plan plan = SmallPlan();
+  World world{.plan = &plan, .effects = std::vector(plan.steps.size(), Effect::kOff), .events = {}, .mirrored = {}};
+  world.Run(0, Direction::kForward, End::kWell);
+  world.Run(0, Direction::kReverse, End::kWell);
+  Found found = world.Truth();
+  found.reverse_postcondition["expand.1"] = false;
+  EXPECT_EQ(Derive(plan, world.events, found).state, State::kClean);
+}
+
 TEST(Position, AConcurrentStepWithoutPostconditionIsNeverConcludedByItself) {
   plan::Plan plan = SmallPlan();
   plan.steps[2].postcondition.sql.clear();

@@ -17,8 +17,7 @@ namespace plan {
 // The order of steps within a phase; rules add theirs in any order.
 enum class Rank {
   kObjects,      // the author's CREATE statements, in their order
-  kColumns,      // columns added
-  kSync,         // triggers that keep pairs in step
+  kColumns,      // columns added, with the triggers that keep them in step
   kInPlace,      // loosened NOT NULL, defaults, types that need no rewrite, constraints dropped
   kIndexes,      // indexes of change.sql
   kBackfill,     // rows filled

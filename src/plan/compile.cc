@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -14,6 +15,7 @@
 #include "plan/replacement.h"
 #include "plan/replica_identity.h"
 #include "plan/rules.h"
+#include "plan/walk.h"
 
 namespace plan {
 namespace {
@@ -237,6 +239,10 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
   if (actions.empty())
     builder.Block(release.change_path.string(), "it has no statement", "write the change as ordinary SQL", {});
   Plan plan = builder.Finish();
+  if (const std::vector<std::string> broken = BrokenRules(plan); !broken.empty()) {
+    throw base::Error(base::Code::kInternal, "the plan breaks a rule that every plan keeps")
+        .Detail(fmt::format("{}", fmt::join(broken, "\n")));
+  }
   NoticeWhatTheLogKeeps(catalog, actions, changes, plan);
   NoticeOwnSettings(catalog, plan);
   return plan;

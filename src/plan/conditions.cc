@@ -79,6 +79,10 @@ std::string And(const std::string& left, const std::string& right) {
   return fmt::format("SELECT ({}) AND ({})", left, right);
 }
 
+std::string Or(const std::string& left, const std::string& right) {
+  return fmt::format("SELECT ({}) OR ({})", left, right);
+}
+
 std::string NoRow(const pg::QualifiedName& table, const std::string& predicate) {
   return fmt::format("SELECT NOT EXISTS (SELECT FROM {} t WHERE {})", table.Sql(), predicate);
 }

@@ -21,6 +21,7 @@ std::string TriggerExists(const pg::QualifiedName& table, const std::string& tri
 // SELECT NOT (...): of one of the above.
 std::string Not(const std::string& condition);
 std::string And(const std::string& left, const std::string& right);
+std::string Or(const std::string& left, const std::string& right);
 // No row of the table satisfies the predicate; its alias is t.
 std::string NoRow(const pg::QualifiedName& table, const std::string& predicate);
 

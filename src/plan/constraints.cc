@@ -180,16 +180,25 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
                          fmt::join(given, " AND "), columns),
              fmt::format("no two rows of {} have the same {}", name.Text(), columns));
   }
+  const std::string drop =
+      fmt::format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", name.Sql(), pg::Ident(constraint));
+  // A constraint goes with its index, so one way back takes both away, and those of the two steps after this one do
+  // nothing: wherever a way back stops, a way forward finds both or neither.
+  Step& back = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
+                           fmt::format("way back of {} on {}: drop it with its index", constraint, name.Text()),
+                           "only on the way back: what the next two steps make goes away together");
+  back.reverse = {{drop}, {fmt::format("DROP INDEX IF EXISTS {}", index.Sql())}};
+  back.reverse_title = "drop the constraint with its index";
+  back.reverse_postcondition = {Not(TableExists(index)), "the index is gone"};
+  back.locks = {{name, "ACCESS EXCLUSIVE", LockWork::kNone}};
   Step& build = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kConcurrent,
                             fmt::format("build the unique index {}", constraint),
                             "concurrently; only now, because it would bind the old version");
   build.forward = {
-      {fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})", pg::Ident(constraint), name.Sql(), columns),
-       Not(IndexIsValid(name, index))}};
-  build.reverse = {{fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", index.Sql())}};
-  build.reverse_title = "drop the index concurrently";
+      {fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})", pg::Ident(constraint), name.Sql(), columns)}};
+  build.reverse_title = "left to the way back of the step before";
   build.index = index.Sql();
-  build.reverse_postcondition = {Not(TableExists(index)), "the index is gone"};
+  build.postcondition = {IndexIsValid(name, index), "the index is valid"};
   build.locks = {{name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
   Step& add =
       builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
@@ -197,10 +206,8 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
   add.forward = {{fmt::format("ALTER TABLE {} ADD CONSTRAINT {} UNIQUE USING INDEX {}", name.Sql(),
                               pg::Ident(constraint), pg::Ident(constraint)),
                   Not(ConstraintExists(name, constraint))}};
-  add.reverse = {{fmt::format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", name.Sql(), pg::Ident(constraint))}};
-  add.reverse_title = "drop the constraint with its index";
+  add.reverse_title = "left to the way back of its index";
   add.postcondition = {ConstraintExists(name, constraint), "the constraint is there"};
-  add.reverse_postcondition = {Not(ConstraintExists(name, constraint)), "the constraint is gone"};
   add.locks = {{name, "ACCESS EXCLUSIVE", LockWork::kNone}};
 }
 

@@ -37,9 +37,8 @@ void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::ve
   if (!up) return;
   pair.up = std::move(*up);
 
-  AddColumnStep(builder, pair.table, def.name, pair.retired_new, type,
-                "without a default, so that nothing is rewritten");
-  AddSync(builder, pair, fmt::format("fill {}.{} in rows that leave it out", pair.table.Text(), def.name));
+  AddColumnInStep(builder, pair, type, "without a default, so that nothing is rewritten",
+                  "filled in rows that leave it out");
   AddBackfill(builder, pair, change.at);
   if (def.not_null) TightenNotNull(builder, pair.table, def.name, true);
 
@@ -69,8 +68,10 @@ std::vector<Statement> Statements(std::vector<std::string> texts) {
   return statements;
 }
 
-void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::string& column,
-                   const std::string& retired, const std::string& definition, const std::string& why) {
+namespace {
+
+Step& ColumnStep(Builder& builder, const pg::QualifiedName& table, const std::string& column,
+                 const std::string& retired, const std::string& definition, const std::string& why) {
   Step& step = builder.Add(Phase::kExpand, Rank::kColumns, StepKind::kSql,
                            fmt::format("add column {}.{} {}", table.Text(), column, definition), why);
   const std::string alter = "ALTER TABLE " + table.Sql();
@@ -95,19 +96,33 @@ void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::
           "{}: prepared SELECT * and RETURNING * fail once and must be prepared again; COPY without a column list and "
           "INSERT ... SELECT * see one column more",
           table.Text()));
+  return step;
 }
 
-void AddSync(Builder& builder, const Pair& pair, const std::string& title) {
-  Step& step = builder.Add(Phase::kExpand, Rank::kSync, StepKind::kSql, title,
-                           pair.OneWay() ? "rows that the old version writes get their value too"
-                                         : "whichever side a write changes, triggers carry it to the other");
-  step.forward = Statements(CreateSync(pair, builder.release().name, builder.AuthorsPath()));
-  step.reverse = Statements(DropSync(pair));
-  step.reverse_title = "drop the triggers";
-  step.search_path = builder.AuthorsPath();
-  step.postcondition = {TriggerExists(pair.table, SyncTriggerName(pair)), "the triggers are there"};
-  step.reverse_postcondition = {Not(TriggerExists(pair.table, SyncTriggerName(pair))), "the triggers are gone"};
-  step.locks = {{pair.table, "SHARE ROW EXCLUSIVE", LockWork::kNone}};
+}  // namespace
+
+void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::string& column,
+                   const std::string& retired, const std::string& definition, const std::string& why) {
+  ColumnStep(builder, table, column, retired, definition, why);
+}
+
+void AddColumnInStep(Builder& builder, const Pair& pair, const std::string& definition, const std::string& why,
+                     const std::string& kept) {
+  const std::string column = StageBeforeSwitch(pair).new_physical;
+  Step& step = ColumnStep(builder, pair.table, column, pair.retired_new, definition, why);
+  step.title += ", " + kept;
+  const std::string triggers = TriggerExists(pair.table, SyncTriggerName(pair));
+  for (Statement& create : Statements(CreateSync(pair, builder.release().name, builder.AuthorsPath())))
+    step.forward.push_back(std::move(create));
+  step.postcondition = {And(step.postcondition.sql, triggers), "the column and its triggers are there"};
+  std::vector<Statement> back = Statements(DropSync(pair));
+  back.insert(back.end(), step.reverse->begin(), step.reverse->end());
+  step.reverse = std::move(back);
+  step.reverse_title = "drop the triggers; " + step.reverse_title;
+  const std::string untriggered = Not(triggers);
+  step.reverse_postcondition = pair.OneName() ? Condition{untriggered, "the triggers are gone"}
+                                              : Condition{And(step.reverse_postcondition.sql, untriggered),
+                                                          "the new name and its triggers are gone"};
 }
 
 void AddBackfill(Builder& builder, const Pair& pair, const sql::Location& at) {
@@ -127,7 +142,7 @@ void AddBackfill(Builder& builder, const Pair& pair, const sql::Location& at) {
     backfill.unconverted_reason = why;
   }
   SettleTriggers(builder, at, backfill);
-  step.postcondition = {NoRow(pair.table, backfill.pending), "no row is left to fill"};
+  step.postcondition = {NoRow(pair.table, backfill.pending), "no row is left to fill", true};
   step.reverse_title = "keep what was filled";
   step.locks = {{pair.table, "ROW EXCLUSIVE", LockWork::kNone}};
   step.footprint = {{pair.table, {stage.new_physical}}};

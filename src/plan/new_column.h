@@ -13,8 +13,11 @@ namespace plan {
 // an undo leaves it as it is. `definition`: type and what follows it.
 void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::string& column,
                    const std::string& retired, const std::string& definition, const std::string& why);
-// The step of expand that creates the triggers of a pair, and the one of migrate that fills it.
-void AddSync(Builder& builder, const Pair& pair, const std::string& title);
+// The same with the triggers of its pair, in one transaction: applications never find the one without the other,
+// neither forward nor back. `kept`: how the title goes on, "kept in step with age".
+void AddColumnInStep(Builder& builder, const Pair& pair, const std::string& definition, const std::string& why,
+                     const std::string& kept);
+// The step of migrate that fills the new column of a pair.
 void AddBackfill(Builder& builder, const Pair& pair, const sql::Location& at);
 
 // ADD COLUMN.

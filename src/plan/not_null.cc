@@ -38,30 +38,31 @@ void TightenNotNull(Builder& builder, const pg::QualifiedName& table, const std:
   }
   Step& add = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
                           fmt::format("check that new rows of {} are not NULL", text), "NOT VALID needs no scan");
+  // Its way back takes away what the two steps after it bring, whose own does nothing: a way back that stops in between
+  // leaves nothing that a later way forward would have to prove under a long lock.
   add.forward = {{AddCheck(table, check, not_null), Not(ConstraintExists(table, check))}};
-  add.reverse = {{DropConstraint(table, check)}};
-  add.reverse_title = "drop the check";
+  add.reverse = {{Alter(table, fmt::format("ALTER COLUMN {} DROP NOT NULL", pg::Ident(column)))},
+                 {DropConstraint(table, check)}};
+  add.reverse_title = "drop NOT NULL and the check";
   add.postcondition = {ConstraintExists(table, check), "the check is there"};
-  add.reverse_postcondition = {Not(ConstraintExists(table, check)), "the check is gone"};
+  add.reverse_postcondition = {And(Not(ColumnIsNotNull(table, column)), Not(ConstraintExists(table, check))),
+                               "the column may be NULL"};
   add.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
 
   Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
                                fmt::format("validate that no row of {} is NULL", text),
                                "the scan runs under a lock that reads and writes pass");
-  validate.forward = {{Validate(table, check)}};
-  validate.reverse_title = "nothing to undo";
-  validate.postcondition = {ConstraintExists(table, check), "the check is there"};
+  validate.forward = {{Validate(table, check), ConstraintExists(table, check)}};
+  validate.reverse_title = "left to the way back of the step before";
+  validate.postcondition = {Or(ConstraintIsValid(table, check), ColumnIsNotNull(table, column)), "the check is valid"};
   validate.locks = {{table, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
 
   Step& set = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql, fmt::format("set {} NOT NULL", text),
                           "the valid check proves it, so nothing is scanned");
   set.forward = {{Alter(table, fmt::format("ALTER COLUMN {} SET NOT NULL", pg::Ident(column)))},
                  {DropConstraint(table, check)}};
-  set.reverse = {{Alter(table, fmt::format("ALTER COLUMN {} DROP NOT NULL", pg::Ident(column)))},
-                 {AddCheck(table, check, not_null)}};
-  set.reverse_title = "drop NOT NULL";
+  set.reverse_title = "left to the way back of the check";
   set.postcondition = {ColumnIsNotNull(table, column), "the column is NOT NULL"};
-  set.reverse_postcondition = {Not(ColumnIsNotNull(table, column)), "the column may be NULL"};
   set.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
 }
 
@@ -92,8 +93,10 @@ void LoosenNotNull(Builder& builder, Phase phase, Rank rank, const pg::Qualified
 
   Step& add = builder.Add(phase, rank, StepKind::kSql, fmt::format("way back of {}: no more NULL", text),
                           "only on the way back: from here on no new row is NULL");
+  add.forward = {{DropConstraint(table, check)}};
   add.reverse = {{AddCheck(table, check, pg::Ident(column) + " IS NOT NULL"), Not(ConstraintExists(table, check))}};
   add.reverse_title = "add the check NOT VALID";
+  add.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
 }
 
 }  // namespace plan

@@ -129,9 +129,11 @@ std::optional<Pair> MakePair(Builder& builder, const ColumnChange& change, const
 void AddShadow(Builder& builder, const Pair& pair, const catalog::Column& old) {
   const std::string collation =
       old.collation.empty() || pair.old_type != pair.new_type ? "" : " COLLATE " + old.collation;
-  AddColumnStep(builder, pair.table, StageBeforeSwitch(pair).new_physical, pair.retired_new, pair.new_type + collation,
-                pair.OneName() ? "the new type is filled beside the old one, and takes its name in the phase switch"
-                               : "the new name stands beside the old one, so that both versions find theirs");
+  AddColumnInStep(builder, pair, pair.new_type + collation,
+                  pair.OneName() ? "the new type is filled beside the old one, and takes its name in the phase switch"
+                                 : "whichever side a write changes, triggers carry it to the other, so that both "
+                                   "versions find their name",
+                  "kept in step with " + pair.old_name);
 }
 
 }  // namespace
@@ -175,9 +177,6 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
 
   builder.Remember(*pair);
   AddShadow(builder, *pair, old);
-  AddSync(builder, *pair,
-          fmt::format("keep {}.{} and {} in step", pair->table.Text(), pair->old_name,
-                      pair->OneName() ? "its new type" : pair->new_name));
   const bool stays_not_null = change.not_null.value_or(old.not_null);
   if (old.not_null && (pair->down->can_raise || !stays_not_null)) {
     LoosenNotNull(builder, Phase::kExpand, Rank::kInPlace, pair->table, pair->old_name,

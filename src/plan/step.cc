@@ -47,8 +47,12 @@ std::vector<Statement> StatementsOf(const Json& json) {
   return statements;
 }
 
-Json ConditionJson(const Condition& condition) { return {{"sql", condition.sql}, {"text", condition.text}}; }
-Condition ConditionOf(const Json& json) { return {json.at("sql"), json.at("text")}; }
+Json ConditionJson(const Condition& condition) {
+  Json json = {{"sql", condition.sql}, {"text", condition.text}};
+  if (condition.of_rows) json["of_rows"] = true;
+  return json;
+}
+Condition ConditionOf(const Json& json) { return {json.at("sql"), json.at("text"), json.value("of_rows", false)}; }
 
 Json BackfillJson(const Backfill& backfill) {
   Json json = {{"table", NameJson(backfill.table)},

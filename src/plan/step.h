@@ -22,6 +22,9 @@ struct Statement {
 struct Condition {
   std::string sql;
   std::string text;
+  // It asks about rows, which arrive and go at any time: it is proven when its step ends, and says nothing of where the
+  // release stands afterwards.
+  bool of_rows = false;
 };
 
 enum class StepKind {

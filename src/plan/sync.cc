@@ -184,4 +184,8 @@ std::vector<std::string> DropSync(const Pair& pair) {
   return statements;
 }
 
+bool GivesValue(const std::string& function, const std::string& column) {
+  return function.find(fmt::format("NEW.{} := ", pg::Ident(column))) != std::string::npos;
+}
+
 }  // namespace plan

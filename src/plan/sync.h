@@ -25,4 +25,7 @@ std::vector<std::string> ReplaceSyncFunctions(const Pair& pair, const Stage& sta
 // Drops all of it.
 std::vector<std::string> DropSync(const Pair& pair);
 
+// Whether a trigger function of the above may give that column of the row a value.
+bool GivesValue(const std::string& function, const std::string& column);
+
 }  // namespace plan

@@ -82,7 +82,7 @@ plan::Step Fill() {
                                  .key = {"id"}};
   step.postcondition = {
       fmt::format("SELECT NOT EXISTS (SELECT FROM {} AS t WHERE {})", kUsers.Sql(), step.backfill->pending),
-      "no row is pending"};
+      "no row is pending", true};
   return step;
 }
 

@@ -54,7 +54,8 @@ journal::Found Look(pg::Connection& connection, const plan::Plan& plan, const jo
   }
   const auto ask = [&](std::size_t index, bool forward, bool reverse) {
     const plan::Step& step = plan.steps[index];
-    if (forward) found.postcondition[step.id] = Holds(connection, step.postcondition, step.search_path);
+    if (forward && !step.postcondition.of_rows)
+      found.postcondition[step.id] = Holds(connection, step.postcondition, step.search_path);
     if (reverse) found.reverse_postcondition[step.id] = Holds(connection, step.reverse_postcondition, step.search_path);
   };
   const journal::Questions questions = journal::QuestionsFor(plan, journal.events());

@@ -38,7 +38,8 @@ std::vector<pg::QualifiedName> Tables(const plan::Step& step) {
 
 void Runner::CheckObstacles(const plan::Step& step, Direction direction) {
   const std::vector<pg::QualifiedName> tables = Tables(step);
-  if (tables.empty() || (step.kind == plan::StepKind::kBackfill && direction == Direction::kForward)) return;
+  const bool idle = !step.data && (direction == Direction::kForward ? step.forward : *step.reverse).empty();
+  if (tables.empty() || idle) return;
   // Applications that use prepared transactions have them for moments: only one that stays is an obstacle.
   const auto until = Clock::now() + session_.limits.lock_timeout;
   std::vector<pg::Obstacle> staying = pg::Obstacles(connection_, tables);

@@ -10,6 +10,7 @@
 #include "journal/mirror.h"
 #include "run/hand_plan.h"
 #include "run/look.h"
+#include "run/refill.h"
 #include "run/runner.h"
 #include "run/sql_text.h"
 #include "run/stage.h"
@@ -205,6 +206,30 @@ TEST_F(Run, RefusesAChangedDatabaseAndAnotherPlan) {
 
   plan_.digest = "sha256:another";
   EXPECT_EQ(ErrorOf([&] { Forward(plan::Phase::kMigrate); })->code(), Code::kOtherInputs);
+}
+
+// A load with triggers off, or a partition attached with rows: neither direction is closed by it, and it is filled
+// again.
+TEST_F(Run, RowsThatComeBesideTheTriggersAreFilledAgainAndNoDrift) {
+  Forward(plan::Phase::kMigrate);
+  auto connection = Connect();
+  const auto pending = [&] { return FindUnfilled(connection, plan_, Position().done); };
+  EXPECT_TRUE(pending().empty());
+  connection.Exec("SET session_replication_role = replica; UPDATE " + kTable +
+                  " SET \"display name\" = NULL WHERE id IN (1, 2, 3)");
+  ASSERT_EQ(pending().size(), 1U);
+  EXPECT_EQ(pending()[0].rows, 3);
+  EXPECT_EQ(Position().state, journal::Position::State::kClean);
+  {
+    auto journal = OpenJournal(connection, plan_.release, state_);
+    EXPECT_EQ(FillAgain({.connect = {.conninfo = url()}, .plan = plan_, .journal = journal, .tag_secret = "s"}), 3);
+  }
+  EXPECT_TRUE(pending().empty());
+  EXPECT_EQ(Position().done, plan_.EndOf(plan::Phase::kMigrate));
+  connection.Exec("UPDATE " + kTable + " SET \"display name\" = NULL WHERE id = 4");
+  Back(plan::Phase::kStart);
+  Forward(plan::Phase::kMigrate);
+  EXPECT_TRUE(pending().empty());
 }
 
 TEST_F(Run, AnInvalidIndexOfAKilledBuildIsDroppedAndBuiltAgain) {

@@ -208,4 +208,11 @@ void RunTo(const Session& session, plan::Phase phase) {
   runner.Finish();
 }
 
+std::int64_t FillAgain(const Session& session) {
+  Runner runner(session);
+  const std::int64_t rows = runner.FillAgain();
+  runner.Finish();
+  return rows;
+}
+
 }  // namespace run

@@ -44,6 +44,9 @@ class Runner {
   // where the step is no single transaction), kLockGivenUp (nothing changed), kLeaseLost, kInterrupted (between two
   // attempts), kCommitInDoubt.
   Done Run(std::size_t index, journal::Direction direction);
+  // Fills rows that came beside the triggers of steps that are done; how many. The release stands where it stood, and a
+  // crash leaves filled batches. Throws as Run does for a backfill, and as FindUnfilled.
+  std::int64_t FillAgain();
   // A way forward that failed and left nothing is not tried again: the release stands where it stood before it.
   void GiveUpFailed();
   // Brings the rest of the journal to its mirror. After the last step of a run.
@@ -60,7 +63,7 @@ class Runner {
   Done InTransaction(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockMeter& meter);
   Done Concurrently(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockWatch& watch);
   void Outside(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockWatch& watch);
-  [[nodiscard]] backfill::Job JobOf(const plan::Step& step, std::int64_t intent);
+  [[nodiscard]] backfill::Job JobOf(const plan::Step& step, const plan::Backfill& backfill, std::int64_t intent);
   Done Backfilled(const plan::Step& step, std::int64_t intent);
 
   void Prologue(pg::Connection& connection) const;
@@ -90,5 +93,7 @@ class Runner {
 
 // Forward to the end of a phase.
 void RunTo(const Session& session, plan::Phase phase);
+// Runner::FillAgain, and nothing else.
+std::int64_t FillAgain(const Session& session);
 
 }  // namespace run

@@ -133,13 +133,13 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
   return done;
 }
 
-backfill::Job Runner::JobOf(const plan::Step& step, std::int64_t intent) {
+backfill::Job Runner::JobOf(const plan::Step& step, const plan::Backfill& backfill, std::int64_t intent) {
   const std::size_t index = static_cast<std::size_t>(&step - session_.plan.steps.data());
   const journal::Event* checkpoint = session_.journal.Last("checkpoint");
   return {.connect = connect_,
           .release = session_.plan.release,
           .step = step.id,
-          .backfill = *step.backfill,
+          .backfill = backfill,
           .search_path = step.search_path,
           .lock_timeout = session_.limits.lock_timeout,
           .throttle = session_.limits.throttle,
@@ -178,7 +178,7 @@ Done Runner::Backfilled(const plan::Step& step, std::int64_t intent) {
     throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin, because this does not hold: {}",
                                                       step.id, step.title, step.precondition.text));
   }
-  const backfill::Job job = JobOf(step, intent);
+  const backfill::Job job = JobOf(step, *step.backfill, intent);
   backfill::Filled filled = backfill::Fill(job);
   Done done{.rows = filled.rows, .locks = std::move(filled.locks)};
   pg::Transaction transaction(connection_);
