@@ -55,7 +55,7 @@ Facts Sampler::Sample(const std::vector<int>& pids) {
   Sessions(facts, pids);
   Disk(facts);
   Latency(facts);
-  Growth(facts);
+  Growth(facts, pids);
   return facts;
 }
 
@@ -178,13 +178,13 @@ void Sampler::Statements(Facts& facts) {
   });
 }
 
-void Sampler::Growth(Facts& facts) {
+void Sampler::Growth(Facts& facts, const std::vector<int>& pids) {
   if (!limits_.table_growth) return;
   Try("table_growth", [&] {
-    const auto leaf =
-        connection_.Query(Sql(sql_text::kMeasureGrowth), {job_.backfill.table.Sql(), std::to_string(kSmallTable)});
+    const auto leaf = connection_.Query(Sql(sql_text::kMeasureGrowth),
+                                        {job_.backfill.table.Sql(), std::to_string(kSmallTable), Array(pids)});
     if (leaf.rows() == 0) return;
-    facts.growth = Facts::Leaf{leaf.Text(0, 0), leaf.Int(0, 1), leaf.Int(0, 2), leaf.Bool(0, 3)};
+    facts.growth = Facts::Leaf{leaf.Text(0, 0), leaf.Int(0, 1), leaf.Int(0, 2), leaf.Bool(0, 3), leaf.Text(0, 4)};
   });
 }
 

@@ -30,7 +30,7 @@ class Sampler {
   void Latency(Facts& facts);
   void Probe(Facts& facts);
   void Statements(Facts& facts);
-  void Growth(Facts& facts);
+  void Growth(Facts& facts, const std::vector<int>& pids);
 
   const Job& job_;
   const release::Throttle& limits_;

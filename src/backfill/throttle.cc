@@ -73,11 +73,13 @@ std::optional<Reason> ByGrowth(const release::Throttle& limits, const Facts& fac
   const Facts::Leaf& leaf = *facts.growth;
   const double most = *limits.table_growth * static_cast<double>(leaf.live);
   if (static_cast<double>(leaf.dead) <= most) return std::nullopt;
-  return Reason{"table_growth",
-                fmt::format("{} has {} dead rows beside {} live ones, over {:.0f} %: {}", leaf.relation, leaf.dead,
-                            leaf.live, *limits.table_growth * 100,
-                            leaf.autovacuum ? fmt::format("autovacuum removes them, or VACUUM {}", leaf.relation)
-                                            : fmt::format("autovacuum is off for it, VACUUM {}", leaf.relation))};
+  return Reason{
+      "table_growth",
+      fmt::format("{} has {} dead rows beside {} live ones, over {:.0f} %: {}", leaf.relation, leaf.dead, leaf.live,
+                  *limits.table_growth * 100,
+                  leaf.autovacuum ? fmt::format("autovacuum removes them, or VACUUM {}", leaf.relation)
+                                  : fmt::format("autovacuum is off for it, VACUUM {}", leaf.relation)) +
+          (leaf.holder.empty() ? "" : fmt::format("; {} has the oldest view of what may be removed", leaf.holder))};
 }
 
 }  // namespace

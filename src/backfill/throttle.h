@@ -17,6 +17,7 @@ struct Facts {
     std::int64_t dead = 0;
     std::int64_t live = 0;
     bool autovacuum = true;
+    std::string holder = {};  // whose view of the rows is the oldest; empty: nobody's
   };
   std::string asked_by = {};  // who asked for a pause, and when; empty: nobody
   std::optional<std::int64_t> replica_lag_bytes = {};

@@ -64,6 +64,8 @@ TEST(Throttle, DeadRowsAskForAVacuumByName) {
   ASSERT_TRUE(reason);
   EXPECT_EQ(reason->fact, "table_growth");
   EXPECT_NE(reason->text.find("autovacuum removes them, or VACUUM public.orders"), std::string::npos) << reason->text;
+  facts.growth->holder = "the replication slot far";
+  EXPECT_NE(Throttled({}, facts)->text.find("the replication slot far has the oldest view"), std::string::npos);
   facts.growth->autovacuum = false;
   EXPECT_NE(Throttled({}, facts)->text.find("autovacuum is off"), std::string::npos);
 }

@@ -146,6 +146,17 @@ TEST_F(CheckpointPgTest, CutsExactlyUnderWriters) {
   EXPECT_GT(now, checkpoint.content->at({"public", "keyed"}).rows) << "writers went on while the hashes were taken";
 }
 
+TEST_F(CheckpointPgTest, SaysWhatARestoreDoesNotBringBack) {
+  Start();
+  source_->Exec(
+      "CREATE UNLOGGED TABLE public.cache (v int); CREATE FOREIGN DATA WRAPPER f; CREATE SERVER far FOREIGN DATA "
+      "WRAPPER f; CREATE FOREIGN TABLE public.elsewhere (v int) SERVER far; SELECT lo_create(0)");
+  const Checkpoint checkpoint = TakeOne();
+  EXPECT_THAT(checkpoint.abilities_off,
+              IsSupersetOf({HasSubstr("public.cache is unlogged"), HasSubstr("public.elsewhere is a foreign table"),
+                            HasSubstr("large objects")}));
+}
+
 TEST_F(CheckpointPgTest, SaysWhoIsInTheWay) {
   Start();
   auto holder = made_->Connect(made_->server.Url());
@@ -156,7 +167,11 @@ TEST_F(CheckpointPgTest, SaysWhoIsInTheWay) {
   EXPECT_EQ(Slots(), "");
   EXPECT_FALSE(fs::exists(FileOf(options_.state)));
   EXPECT_TRUE(journal::Journal::Open(options_.state).events().empty());
-  holder.Exec("COMMIT; BEGIN; LOCK TABLE public.keyed IN ROW EXCLUSIVE MODE");
+  holder.Exec("PREPARE TRANSACTION 'it''s held'");
+  const base::Error prepared = Refusal();
+  EXPECT_EQ(prepared.code(), base::Code::kSlotDeadline);
+  EXPECT_THAT(prepared.detail(), HasSubstr("ROLLBACK PREPARED 'it''s held'"));
+  holder.Exec("ROLLBACK PREPARED 'it''s held'; BEGIN; LOCK TABLE public.keyed IN ROW EXCLUSIVE MODE");
   options_.content_hash = true;
   EXPECT_EQ(Refusal().code(), base::Code::kLockTimeout);
   EXPECT_EQ(Slots(), "") << "a failed attempt takes its slot with it";

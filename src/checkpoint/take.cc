@@ -71,6 +71,8 @@ class Taking {
     checkpoint.slot = stream.slot();
     checkpoint.scan_from = stream.restart().value_or(backup.start);
     checkpoint.abilities_off.insert(checkpoint.abilities_off.end(), stream.off().begin(), stream.off().end());
+    const pg::Result unheld = source_.Query(std::string(sql_text::kReadUnheld));
+    for (int i = 0; i < unheld.rows(); ++i) checkpoint.abilities_off.push_back(unheld.Text(i, 0));
     if (!stream.no_slot().empty()) {
       const bool archive = checkpoint.parking.has_value() && provider_.Follows();
       checkpoint.abilities_off.push_back((archive ? kOnlyTheArchive : kNoStream) + stream.no_slot());

@@ -163,6 +163,20 @@ void CompileAction(Builder& builder, const sql::Action& action, const std::vecto
   }
 }
 
+// Tables of which a backup or the stream of changes holds nothing, so that no restore brings their rows back.
+void NoticeWhatNoBackupHolds(const catalog::Catalog& catalog, Plan& plan) {
+  for (const pg::QualifiedName& name : plan.tables) {
+    const auto table = catalog.tables.find(name);
+    if (table == catalog.tables.end()) continue;
+    const bool foreign = table->second.kind == 'f';
+    if (!foreign && table->second.persistence != 'u') continue;
+    plan.notices.push_back(
+        {Phase::kExpand,
+         foreign ? name.Text() + " is a foreign table: its rows are in no backup of this server"
+                 : name.Text() + " is unlogged: a restore brings it back empty, and salvage has nothing of it"});
+  }
+}
+
 // Statements and expressions of the author that a session of his own would have run under other settings.
 void NoticeOwnSettings(const catalog::Catalog& catalog, Plan& plan) {
   const bool data = std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) {
@@ -245,6 +259,7 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
   }
   NoticeWhatTheLogKeeps(catalog, actions, changes, plan);
   NoticeOwnSettings(catalog, plan);
+  NoticeWhatNoBackupHolds(catalog, plan);
   return plan;
 }
 

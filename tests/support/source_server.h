@@ -16,7 +16,11 @@ inline sandbox::Server StartSource(const sandbox::Workspace& workspace,
   options.account = sandbox::ServerAccount();
   options.data = workspace.path() / "source";
   options.role = "the boss";  // nothing may rely on a superuser called postgres
-  options.settings = {{"wal_level", "logical"}, {"archive_mode", "on"}, {"fsync", "off"}, {"autovacuum", "off"}};
+  options.settings = {{"wal_level", "logical"},
+                      {"archive_mode", "on"},
+                      {"fsync", "off"},
+                      {"autovacuum", "off"},
+                      {"max_prepared_transactions", "5"}};
   for (const auto& [name, value] : more) options.settings[name] = value;
   sandbox::Server made = sandbox::Server::Initialize(options);
   made.Start();
