@@ -153,8 +153,8 @@ TEST_F(CheckpointPgTest, SaysWhatARestoreDoesNotBringBack) {
       "WRAPPER f; CREATE FOREIGN TABLE public.elsewhere (v int) SERVER far; SELECT lo_create(0)");
   const Checkpoint checkpoint = TakeOne();
   EXPECT_THAT(checkpoint.abilities_off,
-              IsSupersetOf({HasSubstr("public.cache is unlogged"), HasSubstr("public.elsewhere is a foreign table"),
-                            HasSubstr("large objects")}));
+              testing::IsSupersetOf({HasSubstr("public.cache is unlogged"),
+                                     HasSubstr("public.elsewhere is a foreign table"), HasSubstr("large objects")}));
 }
 
 TEST_F(CheckpointPgTest, SaysWhoIsInTheWay) {
@@ -171,7 +171,8 @@ TEST_F(CheckpointPgTest, SaysWhoIsInTheWay) {
   const base::Error prepared = Refusal();
   EXPECT_EQ(prepared.code(), base::Code::kSlotDeadline);
   EXPECT_THAT(prepared.detail(), HasSubstr("ROLLBACK PREPARED 'it''s held'"));
-  holder.Exec("ROLLBACK PREPARED 'it''s held'; BEGIN; LOCK TABLE public.keyed IN ROW EXCLUSIVE MODE");
+  holder.Exec("ROLLBACK PREPARED 'it''s held'");
+  holder.Exec("BEGIN; LOCK TABLE public.keyed IN ROW EXCLUSIVE MODE");
   options_.content_hash = true;
   EXPECT_EQ(Refusal().code(), base::Code::kLockTimeout);
   EXPECT_EQ(Slots(), "") << "a failed attempt takes its slot with it";
