@@ -287,7 +287,7 @@ TEST_F(CheckpointPgTest, PublishesOnlyWhatDoesNotDisturb) {
 TEST_F(CheckpointPgTest, EmbeddedStatementsPrepare) {
   Start();
   for (const std::string_view sql : {sql_text::kReadColumns, sql_text::kReadPublishable, sql_text::kReadServer,
-                                     sql_text::kReadTimeline, sql_text::kReadWriters}) {
+                                     sql_text::kReadTimeline, sql_text::kReadUnheld, sql_text::kReadWriters}) {
     EXPECT_NO_THROW(source_->CheckPrepares(std::string(sql)));
   }
 }
