@@ -98,6 +98,8 @@ const std::vector<Place>& Places() {
       {"fence.lifted", Scene::kLift},
       {"salvage.before_resolved", Scene::kResolve},
       {"salvage.resolved", Scene::kResolve},
+      {"run.before_filled_again", Scene::kFillAgain, 1, true},
+      {"backfill.batch", Scene::kFillAgain, 1, true},
   };
   return places;
 }
@@ -119,10 +121,10 @@ std::vector<Case> Cases() {
 }
 
 std::string NameOf(const Case& which) {
-  static constexpr const char* kScenes[] = {"Plan",    "Checkpoint", "Install",       "FirstBackup", "Prove",
-                                            "Forward", "Conclude",   "ConcludeIndex", "WriteOff",    "Invalid",
-                                            "Blocked", "Torn",       "Rebuild",       "Undo",        "Purge",
-                                            "Restore", "CutOver",    "Again",         "Lift",        "Resolve"};
+  static constexpr const char* kScenes[] = {
+      "Plan",          "Checkpoint", "Install", "FirstBackup", "Prove", "Forward", "Conclude",
+      "ConcludeIndex", "WriteOff",   "Invalid", "Blocked",     "Torn",  "Rebuild", "Undo",
+      "Purge",         "Restore",    "CutOver", "Again",       "Lift",  "Resolve", "FillAgain"};
   std::string name = which.place.failpoint;
   std::ranges::replace(name, '.', '_');
   return fmt::format("{}_{}_{}_{}{}{}", name, which.place.nth, kScenes[static_cast<int>(which.place.scene)],

@@ -29,7 +29,8 @@ enum class Scene {
   kCutOver,        // restore --cut-over, to a server that a restore made
   kAgain,          // the same, to one that was salvaged already, and applications wrote since
   kLift,           // restore --lift-fence, behind that
-  kResolve         // restore --apply-resolutions, behind a cut-over that left conflicts
+  kResolve,        // restore --apply-resolutions, behind a cut-over that left conflicts
+  kFillAgain       // migrate, after rows came beside the triggers
 };
 
 // Where a failpoint is passed.
