@@ -132,7 +132,8 @@ TEST_F(BackfillTest, ListsRowsThatCannotBeConvertedInPlaceOfThoseListedBefore) {
   };
   EXPECT_EQ(list(), "row 5 up, row 6 up");
   connection_->Exec(
-      "SELECT switchback.note_unconverted('r', 'public.\"the orders\"', 'The New', '{\"id\": 9}', 'down', 'kept')");
+      "INSERT INTO switchback.unconverted VALUES ('r', 'public.\"the orders\"', 'The New', '{\"id\": 9}', 'down', "
+      "'kept')");
   Fill(MakeJob());
   EXPECT_EQ(list(), "kept down, row 5 up");
 }

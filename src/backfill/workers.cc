@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "pg/transaction.h"
+#include "pg/victim.h"
 
 namespace backfill {
 namespace {
@@ -70,6 +71,7 @@ void Workers::Work() {
   std::exception_ptr failure;
   try {
     auto connection = pg::Connection::Open(job_.connect);
+    pg::BeTheVictim(connection);
     {
       const std::scoped_lock lock(mutex_);
       pids_.push_back(connection.BackendPid());

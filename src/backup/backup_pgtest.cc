@@ -3,10 +3,17 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
+#include <functional>
+#include <iterator>
 #include <optional>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "backup/line.h"
 #include "backup/local/archive.h"
 #include "backup/local/local.h"
 #include "backup/local/repository.h"
@@ -133,6 +140,33 @@ TEST_F(BackupTest, RestoresExactlyToTheNamedPoint) {
   EXPECT_FALSE(fs::exists(*again.directory));
   EXPECT_THROW(pg::Connection::Open({.conninfo = again.url}), base::Error);
   EXPECT_EQ(Text(clone, "SELECT count(*) FROM public.t"), "3") << "another restored server goes on";
+}
+
+// It was made for another place, and may be anybody's.
+TEST_F(BackupTest, OfTheConfigurationInTheBackupOnlyWhatIsOnTheListCounts) {
+  source_->Exec("ALTER SYSTEM SET session_preload_libraries = 'auto_explain'");
+  source_->Exec("ALTER SYSTEM SET work_mem = '9MB'");
+  const Backup backup = provider_.Take(*source_, 60s);
+  const Point point = Mark("sb_configured");
+  ::setenv("DATABASE_URL", "postgresql://u:s3cret@h/d", 1);
+  const Restored restored = RestoreTo(point, "restored", false);
+  ::unsetenv("DATABASE_URL");
+  auto clone = pg::Connection::Open({.conninfo = restored.url});
+  EXPECT_EQ(Text(clone, "SHOW session_preload_libraries"), "");
+  EXPECT_EQ(Text(clone, "SHOW work_mem"), "9MB");
+  for (const auto& [setting, value] : std::map<std::string, std::string>{{"archive_mode", "off"},
+                                                                         {"primary_conninfo", ""},
+                                                                         {"max_logical_replication_workers", "0"},
+                                                                         {"listen_addresses", ""}}) {
+    EXPECT_EQ(Text(clone, "SHOW " + setting), value) << setting;
+  }
+  EXPECT_THAT(base::ReadFile(*restored.directory / "left-out.conf"), HasSubstr("session_preload_libraries"));
+  const std::string pid = Text(clone, "SELECT pg_backend_pid()");
+  EXPECT_EQ(base::ReadFile(fs::path("/proc") / pid / "environ").find("s3cret"), std::string::npos);
+
+  const fs::path data = repository_ / "backups" / backup.id / "data";
+  fs::create_symlink("/etc/passwd", data / "extra");
+  EXPECT_EQ(Refusal(point, "linked"), base::Code::kRestoreFailed);
 }
 
 TEST_F(BackupTest, RestoresToAnLsnWithoutTheRecordThere) {
@@ -272,13 +306,110 @@ TEST_F(BackupTest, ArchivesTheSameSegmentAgainButNeverAnother) {
   ASSERT_EQ(archive().exit, 0);
   EXPECT_EQ(base::ReadFile(there), "one");
   EXPECT_EQ(archive().exit, 0) << "the server archives a segment again after a crash";
-  fs::last_write_time(segment, fs::last_write_time(segment) + std::chrono::nanoseconds(1));
+  fs::last_write_time(segment, fs::last_write_time(segment) + std::chrono::hours(1));
+  EXPECT_EQ(archive().exit, 0) << "a promoted standby archives the same content with another time";
+  base::WriteFile(segment, "two");
+  fs::last_write_time(segment, fs::last_write_time(there));
   const base::Finished refused = archive();
   EXPECT_NE(refused.exit, 0);
   EXPECT_THAT(refused.err, HasSubstr("another file"));
   EXPECT_EQ(base::ReadFile(there), "one");
   fs::remove(segment);
   EXPECT_NE(archive().exit, 0);
+  EXPECT_EQ(std::distance(fs::directory_iterator(wal), {}), 1) << "no copy is left";
+}
+
+// Two hosts of one name, each with a content of its own: the first to arrive stays whole, and the other is told.
+TEST_F(BackupTest, TwoThatArchiveAtOnceNeverMixWhatTheyHave) {
+  const fs::path wal = repository_ / "wal";
+  for (int round = 0; round < 20; ++round) {
+    const std::string name = fmt::format("0000000100000000000001{:02X}", round);
+    std::vector<std::thread> hosts;
+    std::array<int, 4> exits{};
+    for (std::size_t host = 0; host < exits.size(); ++host) {
+      hosts.emplace_back([&, host] {
+        const fs::path segment = workspace_.path() / fmt::format("segment {}", host);
+        base::WriteFile(segment, std::string(100'000, host % 2 == 0 ? 'a' : 'b'));
+        std::string command = local::ArchiveCommand(repository_);
+        for (const auto& [what, by] :
+             {std::pair<std::string, std::string>{"%p", ShellQuote(segment.string())}, {"%f", name}, {"%%", "%"}}) {
+          for (std::size_t at = 0; (at = command.find(what, at)) != std::string::npos; at += by.size()) {
+            command.replace(at, what.size(), by);
+          }
+        }
+        exits.at(host) = base::Run({.argv = {"sh", "-c", command}}).exit;
+      });
+    }
+    for (std::thread& host : hosts) host.join();
+    const std::string there = base::ReadFile(wal / name);
+    ASSERT_EQ(there.size(), 100'000U);
+    ASSERT_EQ(there.find_first_not_of(there.front()), std::string::npos);
+    for (std::size_t host = 0; host < exits.size(); ++host) {
+      EXPECT_EQ(exits.at(host) == 0, there.front() == (host % 2 == 0 ? 'a' : 'b'));
+    }
+  }
+}
+
+// What received WAL for a backup whose command was killed may still write.
+TEST_F(BackupTest, EndsWhatAnInterruptedBackupLeftRunning) {
+  const fs::path partial = repository_ / "backups/20261122T000000Z-dead.partial";
+  MakeNewDirectory(partial, std::nullopt);
+  base::Child orphan = base::Child::Start(
+      {.argv = {"sh", "-c", "cd /; exec 3>\"$0/file\"; i=0; while :; do i=$((i+1)); echo >\"$0/$i\"; done",
+                partial.string()}},
+      workspace_.path() / "orphan.log");
+  while (!fs::exists(partial / "9")) usleep(1000);
+  provider_.Take(*source_, 60s);
+  EXPECT_FALSE(orphan.Running());
+  EXPECT_FALSE(fs::exists(partial));
+}
+
+// A database that was made anew has the names of its segments from the beginning again.
+TEST_F(BackupTest, RefusesARepositoryOfAnotherServer) {
+  EXPECT_EQ(local::OwnerOf(repository_), std::nullopt);
+  source_->Exec("SELECT pg_switch_wal()");
+  provider_.Take(*source_, 60s);
+  EXPECT_EQ(local::OwnerOf(repository_), ReadLine(*source_).system_identifier);
+  fs::remove_all(repository_ / "backups");
+  EXPECT_EQ(local::OwnerOf(repository_), ReadLine(*source_).system_identifier) << "a segment says it too";
+  provider_.PrepareArchive(*source_);
+
+  sandbox::ServerOptions options;
+  options.binaries = sandbox::FindBinaries();
+  options.data = workspace_.path() / "anew";
+  options.account = sandbox::ServerAccount();
+  sandbox::Server anew = sandbox::Server::Initialize(options);
+  anew.Start();
+  auto other = pg::Connection::Open({.conninfo = anew.Url()});
+  for (const auto& attempt : {std::function<void()>([&] { provider_.PrepareArchive(other); }),
+                              std::function<void()>([&] { provider_.Check(other); }),
+                              std::function<void()>([&] { provider_.Take(other, 60s); })}) {
+    try {
+      attempt();
+      ADD_FAILURE();
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::Code::kRepositoryOfAnother);
+      EXPECT_THAT(error.hint(), HasSubstr("{system_identifier}"));
+    }
+  }
+}
+
+// Two restores to one point have to be told apart, where both are archived in their turn.
+TEST_F(BackupTest, EachRestoreBeginsALineOfItsOwn) {
+  provider_.Take(*source_, 60s);
+  const Point point = Mark("sb_twice");
+  EXPECT_EQ(ReadLine(*source_).restored, "");
+  std::vector<std::string> lines;
+  for (const char* directory : {"first", "second"}) {
+    const Restored restored = RestoreTo(point, directory, false);
+    auto server = pg::Connection::Open({.conninfo = restored.url});
+    lines.push_back(ReadLine(server).restored);
+    EXPECT_EQ(ReadLine(server).system_identifier, ReadLine(*source_).system_identifier);
+    provider_.Discard(restored);
+  }
+  std::string lsn = point.lsn.Text();
+  lsn.replace(lsn.find('/'), 1, "_");
+  EXPECT_EQ(lines, (std::vector<std::string>{"2-" + lsn, "3-" + lsn}));
 }
 
 TEST_F(BackupTest, LeavesNothingWhenTheDiskIsFull) {
@@ -393,7 +524,8 @@ TEST_F(BackupTest, CountsTheTransactionsThatARestoreLeavesBehind) {
 }
 
 TEST_F(BackupTest, EmbeddedStatementsPrepare) {
-  for (const std::string_view sql : {sql_text::kReadArchiver, sql_text::kReadRelations, sql_text::kReadTablespaces}) {
+  for (const std::string_view sql :
+       {sql_text::kReadArchiver, sql_text::kReadLine, sql_text::kReadRelations, sql_text::kReadTablespaces}) {
     EXPECT_NO_THROW(source_->CheckPrepares(std::string(sql)));
   }
 }

@@ -100,7 +100,7 @@ struct Follower::State {
       }
       if (!server->Running()) {
         throw base::Error(base::Code::kRestoreFailed, "the server that replays the archive ended")
-            .Detail(base::ReadFileIfExists(server->log()).value_or(""));
+            .Detail(server->LogText());
       }
       if (const auto now = std::chrono::steady_clock::now(); now >= look) {
         if (WaitsForReader(now - begun >= kSlotPatience)) return Stop::kReader;
@@ -160,11 +160,11 @@ std::unique_ptr<Follower> Follower::Start(RecoveryJob job, const fs::path& sourc
                                          .data = state.job.request.directory / "data",
                                          .socket_directory = {},
                                          .port = {},
-                                         .listen_tcp = false,
                                          .account = state.job.account,
                                          .role = state.job.request.role,
                                          .database = state.job.request.database,
-                                         .settings = FollowerSettings(state.job, source_wal)});
+                                         .settings = FollowerSettings(state.job, source_wal),
+                                         .pass = state.job.pass});
   try {
     state.server->Start(state.job.request.deadline);
   } catch (const base::Error& error) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backup/found_command.h"
 #include "backup/wal.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -42,6 +43,7 @@ struct Point {
   Lsn lsn;
   std::uint32_t timeline = 0;
   std::string system_identifier;
+  std::string restored = {};  // Line::restored of the server, which says where its log and backups are
 };
 
 // The newest backup of the same server and timeline that ends before the point. Throws kNoBackupForPoint with the
@@ -61,7 +63,8 @@ struct Setting {
 // What stands in the way of backups, and the server settings that this provider wants. No problem: ready.
 struct Readiness {
   std::vector<Problem> problems;
-  std::vector<Setting> settings;  // only those that differ
+  std::vector<Setting> settings;           // only those that differ; archive_command as if none were there
+  std::optional<FoundCommand> found = {};  // one that is there, and does not archive to where it should
 };
 
 struct RestoreRequest {
@@ -117,8 +120,8 @@ class BackupProvider {
   [[nodiscard]] virtual std::string Name() const = 0;
 
   // Makes what the server archives into, before its archive command is switched on. Idempotent. Throws
-  // kRepositoryUnusable.
-  virtual void PrepareArchive() {}
+  // kRepositoryUnusable, kRepositoryOfAnother.
+  virtual void PrepareArchive(pg::Connection& /*source*/) {}
   // Looks only; changes nothing.
   virtual Readiness Check(pg::Connection& source) = 0;
   // A base backup that needs no other, or only such as the tool keeps with it; verified before it counts. Returns when
@@ -130,8 +133,10 @@ class BackupProvider {
   // Checks a backup's files against its manifest; throws kBackupCorrupt.
   virtual void Verify(const Backup& backup) = 0;
   // Keeps the tool's own retention from removing the backup and the WAL that follows it, where the tool can do that;
-  // where it cannot, CheckRestorable finds out. A person ends it.
+  // where it cannot, CheckRestorable finds out. Release ends it.
   virtual void Keep(const Backup& /*backup*/) {}
+  // Ends what Keep began, where nobody needs the backup any more; what cannot be ended is said.
+  virtual void Release(const Backup& /*backup*/) {}
   // Returns when the segment is in the archive. Throws kArchiveOff, kArchiveStuck (with the archiver's last failure),
   // kArchiveElsewhere.
   virtual void AwaitArchived(pg::Connection& source, const std::string& segment,

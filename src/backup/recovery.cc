@@ -2,11 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <fstream>
 #include <future>
 #include <map>
 #include <mutex>
 
+#include "backup/configuration.h"
 #include "backup/programs.h"
 #include "base/failpoint.h"
 #include "base/file.h"
@@ -60,20 +60,23 @@ Lsn EndOfReplay(const fs::path& data, std::uint32_t timeline) {
 
 // That a server is up and promoted proves nothing: it must say that it stopped at the point, and its history must
 // agree.
-void CheckEnd(const RecoveryJob& job, const fs::path& log, Restored& restored) {
+void CheckEnd(const RecoveryJob& job, const std::string& log, Restored& restored) {
   pg::Connection server = pg::Connection::Open({.conninfo = restored.url});
   const pg::Result row =
       server.Query("SELECT pg_is_in_recovery(), substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)");
   if (row.Bool(0, 0)) throw base::Error(base::Code::kRestoreFailed, "the new server is still in recovery");
   constexpr int kHex = 16;
   restored.timeline = static_cast<std::uint32_t>(std::stoul(row.Text(0, 1), nullptr, kHex));
-  restored.reached = EndOfReplay(DataOf(job), restored.timeline);
+  {
+    const base::ActingAs account(job.account);
+    restored.reached = EndOfReplay(DataOf(job), restored.timeline);
+  }
 
   const Point& point = job.request.point;
   const std::string stopped = point.name.empty()
                                   ? fmt::format("recovery stopping before WAL location (LSN) \"{}\"", point.lsn.Text())
                                   : fmt::format("recovery stopping at restore point \"{}\"", point.name);
-  if (base::ReadFile(log).find(stopped) == std::string::npos) {
+  if (log.find(stopped) == std::string::npos) {
     throw base::Error(base::Code::kRestoreFailed, "the new server does not say that it stopped at the point");
   }
   // A point without a record of its own may lie behind the header of the page that the last record just filled.
@@ -95,22 +98,6 @@ std::string StopCommand(const RecoveryJob& job) {
                      ShellQuote(DataOf(job).string()));
 }
 
-// A source that was restored once may still name its own target, and a server with two targets does not start, not even
-// where the other one is set to nothing.
-void RemoveOldTargets(const fs::path& file) {
-  const std::optional<std::string> text = base::ReadFileIfExists(file);
-  if (!text || text->find("recovery_target") == std::string::npos) return;
-  std::string kept;
-  for (std::size_t at = 0; at < text->size();) {
-    const std::size_t end = std::min(text->find('\n', at), text->size() - 1) + 1;
-    const std::string line = text->substr(at, end - at);
-    const std::size_t begin = line.find_first_not_of(" \t");
-    if (begin == std::string::npos || !line.substr(begin).starts_with("recovery_target")) kept += line;
-    at = end;
-  }
-  std::ofstream(file, std::ios::trunc) << kept;  // in place: owner and mode stay
-}
-
 Restored Recover(const RecoveryJob& job, const std::function<void(const std::string&)>& tell) {
   Restored restored;
   restored.backup_id = job.backup.id;
@@ -123,16 +110,15 @@ Restored Recover(const RecoveryJob& job, const std::function<void(const std::str
 
   start = steady_clock::now();
   tell("replaying the write-ahead log up to " + job.request.point.lsn.Text());
-  // Reached only through its directory: anyone on the loopback could become its superuser.
   sandbox::Server server = sandbox::Server::Adopt({.binaries = job.binaries,
                                                    .data = DataOf(job),
                                                    .socket_directory = {},
                                                    .port = {},
-                                                   .listen_tcp = false,
                                                    .account = job.account,
                                                    .role = job.request.role,
                                                    .database = job.request.database,
-                                                   .settings = RecoverySettings(job)});
+                                                   .settings = RecoverySettings(job),
+                                                   .pass = job.pass});
   try {
     server.Start(job.request.deadline, true);
   } catch (const base::Error& error) {
@@ -145,7 +131,7 @@ Restored Recover(const RecoveryJob& job, const std::function<void(const std::str
   base::Failpoint(base::FailpointId::kRestoreUp);
   restored.url = server.Url();
   restored.stop = StopCommand(job);
-  CheckEnd(job, server.log(), restored);
+  CheckEnd(job, server.LogText(), restored);
   if (job.tidy) job.tidy(DataOf(job));
   server.Detach();
   return restored;
@@ -216,11 +202,12 @@ void MakeDirectory(RecoveryJob& job) {
 void MakeCopy(const RecoveryJob& job, const std::string& signal) {
   const fs::path data = DataOf(job);
   job.copy(data);
+  const base::ActingAs account(job.account);
+  RefuseLinks(data);
   std::error_code ignored;
   for (const char* name : {"standby.signal", "recovery.signal"}) fs::remove(data / name, ignored);
-  base::WriteFile(data / signal, "");
-  RemoveOldTargets(data / "postgresql.conf");
-  RemoveOldTargets(data / "postgresql.auto.conf");
+  base::WriteFile(data / signal, "", 0600);
+  ReduceConfiguration(data, LeftOutOf(job.request.directory));
 }
 
 // It archives nothing, subscribes to nothing, waits for no standby, and runs no command of the source's configuration.

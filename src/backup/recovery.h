@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backup/provider.h"
 #include "base/process.h"
@@ -22,6 +23,7 @@ struct RecoveryJob {
   sandbox::Binaries binaries;
   std::optional<base::Account> account;  // that the server runs as
   std::string restore_command;
+  std::vector<std::string> pass = {};  // of the environment, what that command needs: see base::Command
   // Brings the backup to `data`, which does not exist yet; the folder around it does, and is the account's. Throws.
   std::function<void(const std::filesystem::path& data)> copy;
   // Removes what only recovery needed; may be empty.
@@ -29,10 +31,14 @@ struct RecoveryJob {
 };
 
 // What every server on such a copy begins with: its directory, claimed by this process; the backup in DIRECTORY/data,
-// without what its source's own recovery left behind, to be recovered as `signal` says (recovery.signal or
+// without what its source's own recovery left behind, without links, and with as much of its configuration as is on a
+// list (the rest beside it: LeftOutOf), to be recovered as `signal` says (recovery.signal or
 // standby.signal); and settings that keep it from reaching out. Throws kUsage, kDirectoryExists, kRepositoryUnusable,
 // and what `copy` throws.
 void MakeDirectory(RecoveryJob& job);
+[[nodiscard]] inline std::filesystem::path LeftOutOf(const std::filesystem::path& directory) {
+  return directory / "left-out.conf";
+}
 void MakeCopy(const RecoveryJob& job, const std::string& signal);
 std::map<std::string, std::string> CopySettings(const RecoveryJob& job);
 

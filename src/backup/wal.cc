@@ -41,6 +41,12 @@ std::uint64_t SegmentBytesOf(const std::string& segment, Lsn lsn) {
 }
 
 std::vector<std::string> SegmentsBetween(std::uint32_t timeline, Lsn start, Lsn end, std::uint64_t segment_bytes) {
+  // More than a server writes in years; positions may come from a file.
+  constexpr std::uint64_t kMost = 4'000'000;
+  if (segment_bytes == 0 || (end > start && (end.value - start.value) / segment_bytes > kMost)) {
+    throw base::Error(base::Code::kBadJson,
+                      fmt::format("the write-ahead log from {} to {} is longer than can be", start.Text(), end.Text()));
+  }
   std::vector<std::string> names;
   for (std::uint64_t number = start.value / segment_bytes; number * segment_bytes < end.value; ++number) {
     names.push_back(NameOf(timeline, number, segment_bytes));

@@ -20,6 +20,7 @@ std::string SegmentAt(std::uint32_t timeline, Lsn lsn, std::uint64_t segment_byt
 // kBadJson where none does.
 std::uint64_t SegmentBytesOf(const std::string& segment, Lsn lsn);
 // All segments from the one that holds `start` to the one before `end`, in order.
+// Throws kBadJson where there are millions of them.
 std::vector<std::string> SegmentsBetween(std::uint32_t timeline, Lsn start, Lsn end, std::uint64_t segment_bytes);
 // Where a record of `length` bytes that begins at `start` ends: what the server returns as its position. The headers of
 // pages (8 kB) that it runs across count.

@@ -30,6 +30,7 @@ TEST(WalTest, NamesSegments) {
   EXPECT_EQ(names[0], "0000000100000000000000FF");
   EXPECT_EQ(names[2], "000000010000000100000001");
   EXPECT_EQ(SegmentsBetween(1, Lsn::Parse("0/1000028"), Lsn::Parse("0/2000000"), kSegment).size(), 1U);
+  EXPECT_THROW(SegmentsBetween(1, Lsn::Parse("0/1000028"), Lsn::Parse("FFFFFFFF/FFFFFFFF"), kSegment), base::Error);
   EXPECT_EQ(SegmentBytesOf("000000010000000000000064", Lsn::Parse("0/64000028")), kSegment);
   EXPECT_EQ(SegmentBytesOf("000000010000000300000000", Lsn::Parse("3/28")), kSegment) << "any length would do";
   EXPECT_EQ(SegmentBytesOf("000000010000000000000001", Lsn::Parse("0/40000028")), 1U << 30);

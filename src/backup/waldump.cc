@@ -29,11 +29,11 @@ struct ClosePipe {
   void operator()(std::FILE* pipe) const { pclose(pipe); }
 };
 // What getline allocates.
-struct Line {
-  Line() = default;
-  Line(const Line&) = delete;
-  Line& operator=(const Line&) = delete;
-  ~Line() { std::free(text); }
+struct LineBuffer {
+  LineBuffer() = default;
+  LineBuffer(const LineBuffer&) = delete;
+  LineBuffer& operator=(const LineBuffer&) = delete;
+  ~LineBuffer() { std::free(text); }
   char* text = nullptr;
   std::size_t capacity = 0;
 };
@@ -83,7 +83,7 @@ std::string ReadWal(const sandbox::Binaries& binaries, const WalRange& range, co
   const std::unique_ptr<std::FILE, ClosePipe> pipe(popen(CommandLine(binaries, range, managers).c_str(), "re"));
   if (!pipe) throw base::Error(base::Code::kProcessStart, "cannot start pg_waldump").Detail(std::strerror(errno));
   std::string complaint;
-  Line buffer;
+  LineBuffer buffer;
   ssize_t size = 0;
   while ((size = getline(&buffer.text, &buffer.capacity, pipe.get())) >= 0) {
     std::string_view line(buffer.text, static_cast<std::size_t>(size));

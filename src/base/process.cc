@@ -5,7 +5,10 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <pwd.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,14 +69,27 @@ enum class Group {
   kSession,  // outlives this process
 };
 
-// This process's environment with `more` in it, as "NAME=value". Not Boost's: its look-up reads past short entries.
-std::vector<std::string> EnvironmentWith(const std::map<std::string, std::string>& more) {
+bool Matches(std::string_view name, std::string_view pattern) {
+  return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern;
+}
+
+bool IsPassed(const Command& command, const std::string& name) {
+  constexpr std::array<std::string_view, 10> kBasics = {"PATH", "HOME",     "USER", "LOGNAME", "SHELL",
+                                                        "LANG", "LANGUAGE", "LC_*", "TZ",      "TMPDIR"};
+  const auto matches = [&](const auto& pattern) { return Matches(name, pattern); };
+  return command.inherit == Inherit::kAll || std::ranges::any_of(kBasics, matches) ||
+         std::ranges::any_of(command.pass, matches);
+}
+
+// As "NAME=value". Not Boost's: its look-up reads past short entries.
+std::vector<std::string> EnvironmentOf(const Command& command) {
   std::vector<std::string> entries;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    if (!more.contains(text.substr(0, text.find('=')))) entries.push_back(text);
+    const std::string name = text.substr(0, text.find('='));
+    if (!command.env.contains(name) && IsPassed(command, name)) entries.push_back(text);
   }
-  for (const auto& [name, value] : more) entries.push_back(name + "=" + value);
+  for (const auto& [name, value] : command.env) entries.push_back(name + "=" + value);
   return entries;
 }
 
@@ -89,7 +105,12 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
 struct ChildSetup : bp::extend::handler {
   ChildSetup(const char* program_path, char* const* program_argv, char** program_env,
              const std::optional<Account>& run_as, Group child_group)
-      : program(program_path), argv(program_argv), env(program_env), account(run_as), group(child_group) {}
+      : program(program_path),
+        argv(program_argv),
+        env(program_env),
+        account(run_as),
+        group(child_group),
+        parent(getpid()) {}
 
   template <typename Executor>
   void on_setup(Executor& executor) const {
@@ -114,6 +135,13 @@ struct ChildSetup : bp::extend::handler {
       [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
       _exit(126);
     }
+    if (group != Group::kSession) DieWithParent();
+  }
+
+  // The kernel watches the thread that started the child: it is the one that waits for its end. A change of the account
+  // would undo this, so it comes behind that; a parent that is gone already is seen by its number.
+  void DieWithParent() const {
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent) _exit(126);
   }
 
   const char* program;
@@ -121,7 +149,18 @@ struct ChildSetup : bp::extend::handler {
   char** env;
   const std::optional<Account>& account;
   Group group;
+  pid_t parent;
 };
+
+File OpenLog(const Command& command, const std::filesystem::path& log) {
+  const ActingAs account(command.account);
+  const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    throw Error(Code::kFileWrite, "cannot write " + log.string())
+        .Detail(errno == ELOOP ? "it is a symbolic link" : std::strerror(errno));
+  }
+  return File(fdopen(fd, "a"));
+}
 
 boost::filesystem::path FindProgram(const Command& command) {
   if (command.argv.empty() || command.argv.front().empty()) FailStart(command, "no program was named");
@@ -134,7 +173,7 @@ boost::filesystem::path FindProgram(const Command& command) {
 
 pid_t Spawn(const Command& command, const File& in, const File& out, const File& err, Group group) {
   const boost::filesystem::path program = FindProgram(command);
-  const std::vector<std::string> environment = EnvironmentWith(command.env);
+  const std::vector<std::string> environment = EnvironmentOf(command);
   std::vector<char*> env = Pointers(environment);
   const std::vector<char*> argv = Pointers(command.argv);
   // The account may have no right to enter the directory that this process stands in.
@@ -195,6 +234,26 @@ std::optional<Account> FindAccount(const std::string& name) {
 
 bool RunningAsRoot() { return geteuid() == 0; }
 
+// Of this thread alone, as the system calls of Linux do; those of the C library change all threads.
+ActingAs::ActingAs(const std::optional<Account>& account) {
+  if (!account || !RunningAsRoot()) return;
+  const int count = getgroups(0, nullptr);
+  groups_.resize(static_cast<std::size_t>(std::max(count, 0)));
+  if (count < 0 || getgroups(count, groups_.data()) != count || syscall(SYS_setgroups, 0, nullptr) != 0) {
+    throw Error(Code::kInternal, "cannot lay down this account's groups").Detail(std::strerror(errno));
+  }
+  acting_ = true;
+  setfsgid(account->gid);
+  setfsuid(account->uid);
+}
+
+ActingAs::~ActingAs() {
+  if (!acting_) return;
+  setfsuid(geteuid());
+  setfsgid(getegid());
+  syscall(SYS_setgroups, groups_.size(), groups_.data());
+}
+
 Finished Run(const Command& command) {
   const File in = MemoryFile(command);
   const File out = MemoryFile(command);
@@ -243,8 +302,7 @@ Child Child::Start(const Command& command, const std::filesystem::path& log) {
     FailStart(command, std::strerror(errno));
   }
   std::rewind(in.get());
-  const File out(std::fopen(log.c_str(), "ae"));
-  if (!out) throw Error(Code::kFileWrite, "cannot write " + log.string()).Detail(std::strerror(errno));
+  const File out = OpenLog(command, log);
   return Child(std::make_unique<State>(State{.pid = Spawn(command, in, out, out, Group::kSession)}));
 }
 

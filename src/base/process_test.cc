@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
+#include <optional>
+#include <string>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -49,6 +52,54 @@ TEST(Run, LargeInputAndBothLargeOutputsDoNotBlock) {
 
 TEST(Run, InputThatNobodyReadsIsNoError) {
   EXPECT_EQ(base::Run({.argv = {"true"}, .input = std::string(1 << 20, 'x')}).exit, 0);
+}
+
+TEST(Run, PassesNoMoreOfTheEnvironmentThanIsAskedFor) {
+  for (const char* name : {"DATABASE_URL", "PGPASSWORD", "SB_TEST_TOKEN", "SWITCHBACK_FAILPOINT_X", "LC_SB"}) {
+    setenv(name, "s3cret", 1);
+  }
+  const auto names = [](const Command& command) {
+    std::string seen;
+    for (const char* name : {"DATABASE_URL", "PGPASSWORD", "SB_TEST_TOKEN", "LC_SB", "PATH"}) {
+      if (base::Run(command).out.find("\n" + std::string(name) + "=") != std::string::npos)
+        seen += name + std::string(" ");
+    }
+    return seen;
+  };
+  const std::vector<std::string> env = {"sh", "-c", "echo; env"};
+  EXPECT_EQ(names({.argv = env}), "LC_SB PATH ");
+  EXPECT_EQ(names({.argv = env, .pass = {"PG*", "SB_TEST"}}), "PGPASSWORD LC_SB PATH ");
+  EXPECT_EQ(names({.argv = env, .inherit = Inherit::kAll}), "DATABASE_URL PGPASSWORD SB_TEST_TOKEN LC_SB PATH ");
+  for (const char* name : {"DATABASE_URL", "PGPASSWORD", "SB_TEST_TOKEN", "SWITCHBACK_FAILPOINT_X", "LC_SB"}) {
+    unsetenv(name);
+  }
+}
+
+TEST(Child, DoesNotWriteThroughALink) {
+  const auto directory = std::filesystem::temp_directory_path() / ("sb-link-" + RandomHex(6));
+  std::filesystem::create_directories(directory);
+  base::WriteFile(directory / "target", "kept\n");
+  std::filesystem::create_symlink(directory / "target", directory / "log");
+  EXPECT_THROW(Child::Start({.argv = {"echo", "lost"}}, directory / "log"), Error);
+  EXPECT_EQ(ReadFile(directory / "target"), "kept\n");
+  std::filesystem::remove_all(directory);
+}
+
+TEST(ActingAs, IsRefusedWhatTheAccountMayNotRead) {
+  const auto nobody = FindAccount("nobody");
+  if (!RunningAsRoot() || !nobody) GTEST_SKIP() << "needs root";
+  const auto directory = std::filesystem::temp_directory_path() / ("sb-acting-" + RandomHex(6));
+  std::filesystem::create_directories(directory);
+  base::WriteFile(directory / "roots", "s3cret", 0600);
+  base::WriteFile(directory / "groups", "s3cret", 0640);
+  {
+    const ActingAs account(nobody);
+    EXPECT_THROW(ReadFile(directory / "roots"), Error);
+    EXPECT_THROW(ReadFile(directory / "groups"), Error);
+  }
+  EXPECT_EQ(ReadFile(directory / "roots"), "s3cret");
+  EXPECT_EQ(ReadFile(directory / "groups"), "s3cret");
+  std::filesystem::remove_all(directory);
 }
 
 TEST(Run, EnvironmentIsAddedAndDirectoryEntered) {
@@ -122,6 +173,40 @@ TEST(Child, RunsOnLogsAndIsReaped) {
   EXPECT_FALSE(child.Running());
   child.Signal(SIGTERM);  // nobody is there any more
   std::filesystem::remove(log);
+}
+
+// A process that runs a program and is killed while it does so.
+void ExpectDiesWithParent(const std::optional<Account>& account) {
+  const std::filesystem::path pid_file = std::filesystem::temp_directory_path() / ("switchback-test-" + RandomHex(8));
+  WriteFile(pid_file, "");
+  std::filesystem::permissions(pid_file, std::filesystem::perms(0666));
+  const pid_t parent = fork();
+  if (parent == 0) {
+    base::Run({.argv = {"sh", "-c", "echo $$ > " + pid_file.string() + "; exec sleep 300"}, .account = account});
+    _exit(0);
+  }
+  while (!ReadFile(pid_file).ends_with('\n') && waitpid(parent, nullptr, WNOHANG) == 0) usleep(1000);
+  ASSERT_TRUE(ReadFile(pid_file).ends_with('\n')) << "the program did not run";
+  const int child = std::stoi(ReadFile(pid_file));
+  ASSERT_EQ(kill(child, 0), 0);
+  kill(parent, SIGKILL);
+  waitpid(parent, nullptr, 0);
+  // Whoever inherited it may be slow to reap it.
+  const auto gone = [&] {
+    const std::string stat = ReadFileIfExists("/proc/" + std::to_string(child) + "/stat").value_or(") Z");
+    return stat.find(") Z") != std::string::npos;
+  };
+  for (int i = 0; i < 30'000 && !gone(); ++i) usleep(1000);
+  EXPECT_TRUE(gone());
+  std::filesystem::remove(pid_file);
+}
+
+TEST(Run, DiesWithItsParent) { ExpectDiesWithParent(std::nullopt); }
+
+// A change of the account takes the kernel's promise back.
+TEST(Run, DiesWithItsParentAsAnotherAccount) {
+  if (!RunningAsRoot()) GTEST_SKIP() << "only root may change the account";
+  ExpectDiesWithParent(FindAccount("nobody"));
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ const Type& Catalog::TypeOf(const std::string& written) const {
 }
 
 Cast Catalog::CastBetween(const std::string& from, const std::string& to) const {
-  if (from == to) return {true, true, true};
+  if (from == to) return {.exists = true, .coercible = true, .same_order = true, .safe = true};
   const auto found = casts.find({from, to});
   return found == casts.end() ? Cast() : found->second;
 }

@@ -14,17 +14,31 @@
 // What is in the database, as values: no connection here. read.h fills them.
 namespace catalog {
 
+// How two values of a type are told apart: by the operator of its default operator class, by its schema, since any
+// other that is called = may stand before it in a search path.
+struct Equality {
+  std::string by = "pg_catalog.=";  // empty: json, xml, point ... have none; their text is compared
+  std::string as = {};              // what both sides are read as, without work; empty: as they are
+};
+
 struct Column {
   std::string name = {};
   std::string type = {};  // format_type with search_path pg_catalog: "integer", "character varying(20)", "public.mood"
   bool not_null = false;
   // pg_get_expr with search_path pg_catalog: everything else is qualified
   std::optional<std::string> default_expression = {};
-  bool generated = false;                // GENERATED ALWAYS AS ... STORED; its expression is default_expression then
-  char identity = 0;                     // 'a' always, 'd' by default, 0 none
-  std::string collation = {};            // empty: the type's own
-  bool has_equality = true;              // false for json, xml, point ...: IS DISTINCT FROM needs a cast to text
+  bool generated = false;      // GENERATED ALWAYS AS ... STORED; its expression is default_expression then
+  char identity = 0;           // 'a' always, 'd' by default, 0 none
+  std::string collation = {};  // empty: the type's own
+  Equality equality = {};
   std::vector<std::string> grants = {};  // column grants (attacl), as text
+  // Outside of every digest, as are the comments below: what hangs on it and goes along.
+  std::optional<std::string> comment = {};
+  std::optional<int> statistics = {};     // its target, where it has one of its own
+  std::string storage = {};               // "EXTERNAL", where it is another than its type's
+  std::string compression = {};           // "pglz", where it is said
+  std::vector<std::string> options = {};  // "n_distinct=-0.5"
+  bool labelled = false;                  // it has security labels
 };
 
 struct Constraint {
@@ -52,6 +66,8 @@ struct Index {
   bool expression = false;      // has an expression or a predicate
   bool identity = false;        // chosen by REPLICA IDENTITY USING INDEX; outside every digest
   std::string constraint = {};  // the constraint that owns it, or empty
+  std::string tablespace = {};  // empty: the database's own
+  std::string method = {};      // "btree"
 };
 
 struct Trigger {
@@ -90,7 +106,7 @@ struct Dependent {
   std::vector<std::string> columns = {};
   bool by_text = false;          // a function found by the words of its body: it may mean another table's column
   std::string definition = {};   // where the server can print it
-  pg::QualifiedName table = {};  // kForeignKey: the one that has the constraint
+  pg::QualifiedName table = {};  // kForeignKey: the one that has the constraint; kStatistics: itself
 };
 
 struct Table {
@@ -110,6 +126,7 @@ struct Table {
   std::vector<std::string> set_in_partitions = {};
   std::vector<pg::QualifiedName> partitions = {};  // leaves, all levels; of a table that is inherited from, its heirs
   std::optional<pg::QualifiedName> parent = {};    // where it is a partition or inherits
+  std::vector<pg::QualifiedName> below = {};       // of a view: what it reads, and what that reads
   std::vector<std::string> grants = {};            // relacl, as text
   // Observed: outside every digest.
   std::int64_t rows_estimate = 0;
@@ -130,18 +147,26 @@ struct Table {
   [[nodiscard]] std::vector<std::string> KeyColumns() const;  // of the primary key; empty: none
 };
 
+// A function that is no part of PostgreSQL itself.
+struct Routine {
+  bool pure = false;            // it can be trusted to read no table: IMMUTABLE, or given nothing that could name one
+  std::string definition = {};  // where it is SQL or PL/pgSQL
+};
+
 // A type as asked for by its written name.
 struct Type {
   std::string name = {};  // canonical: format_type with the typmod
   bool exists = false;
-  bool has_equality = true;
+  Equality equality = {};
 };
 
 // How a value of one type becomes another's.
 struct Cast {
-  bool exists = false;     // an explicit cast works
-  bool coercible = false;  // ALTER TYPE needs no rewrite, whatever the session's settings: binary coercible, or a
-                           // typmod that only widens
+  bool exists = false;      // an explicit cast works
+  bool coercible = false;   // ALTER TYPE needs no rewrite, whatever the session's settings: binary coercible, or a
+                            // typmod that only widens
+  bool same_order = false;  // values are equal, and come one after the other, as before
+  std::set<std::string> methods = {};  // of indexes for which the server takes another operator class by default
   bool safe = false;  // no value of the source can make it raise or lose something (int to bigint, varchar to text)
 };
 
@@ -162,6 +187,8 @@ struct Catalog {
   // Names that relations (indexes too) and constraints have in the schemas of the tables.
   std::set<pg::QualifiedName> taken_relations = {};
   std::set<pg::QualifiedName> taken_constraints = {};
+  std::map<std::string, std::vector<Routine>> routines =
+      {};  // by name alone; all, where one of those asked for is there
   // What the server says against those of the asked statements that it does not understand, by their text.
   std::map<std::string, std::string> refused = {};
 

@@ -93,8 +93,8 @@ TEST_F(CatalogTest, ReadsATableUnderHostileNames) {
   EXPECT_EQ(text->collation, "pg_catalog.\"C\"");
   EXPECT_THAT(text->grants, ElementsAre("=r/postgres"));
   EXPECT_EQ(table->FindColumn("m")->type, sql_schema + ".\"Mo od\"[]");
-  EXPECT_TRUE(table->FindColumn("m")->has_equality);
-  EXPECT_FALSE(table->FindColumn("j")->has_equality);
+  EXPECT_EQ(table->FindColumn("m")->equality.by, "pg_catalog.=");
+  EXPECT_EQ(table->FindColumn("j")->equality.by, "");
   EXPECT_TRUE(table->FindColumn("g")->generated);
   EXPECT_EQ(table->FindColumn("g")->default_expression, "(id + 1)");
   EXPECT_EQ(table->FindColumn("i")->identity, 'd');
@@ -351,7 +351,7 @@ TEST_F(CatalogTest, ResolvesTypes) {
     EXPECT_EQ(type.exists, !c.name.empty()) << c.written;
     if (!type.exists) continue;
     EXPECT_EQ(type.name, c.name) << c.written;
-    EXPECT_EQ(type.has_equality, c.has_equality) << c.written;
+    EXPECT_EQ(!type.equality.by.empty(), c.has_equality) << c.written;
   }
   EXPECT_EQ(catalog.TypeOf("integer").name, "integer");
   EXPECT_NE(ReadOf({{"", "existing"}}).Find("", "existing"), nullptr);

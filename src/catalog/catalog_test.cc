@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "catalog/carry.h"
 #include "catalog/parts.h"
 
 namespace catalog {
@@ -56,6 +57,25 @@ Table Users() {
 }
 
 base::Json Described(const Table& table) { return {{table.name.Text(), Describe(table)}}; }
+
+// Whoever holds a description learns what was done knowingly, and goes on to see what others did.
+TEST(Carry, TakesOverWhatAStepDidAndNothingElse) {
+  const base::Json before = {{"t", {{"columns", {{"a", 1}, {"b", {{"default", 1}, {"type", 1}}}}}}},
+                             {"gone", {{"k", 1}}}};
+  base::Json after = before;
+  after["t"]["columns"].erase("a");
+  after["t"]["columns"]["c"] = 3;
+  after["t"]["columns"]["b"]["type"] = 2;
+  after["gone"] = nullptr;
+  after["others"] = {{"k", 1}};
+  const base::Json held = {{"t", {{"columns", {{"a", 1}, {"b", {{"default", 0}, {"type", 1}}}, {"x", 9}}}}},
+                           {"gone", {{"k", 1}}}};
+  const base::Json carried = Carry(held, before, after);
+  EXPECT_EQ(carried, base::Json({{"t", {{"columns", {{"b", {{"default", 0}, {"type", 2}}}, {"c", 3}, {"x", 9}}}}},
+                                 {"gone", nullptr}}));
+  EXPECT_EQ(Carry(carried, after, before)["t"]["columns"]["a"], 1) << "there and back";
+  EXPECT_EQ(Carry(held, before, before), held);
+}
 
 TEST(Differences, AreSentences) {
   const auto before = Users();

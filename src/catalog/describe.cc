@@ -47,16 +47,19 @@ Json DescribeParts(const Table& table) {
   for (const auto& one : table.columns) columns[one.name] = DescribeColumn(one);
   Json constraints = Json::object();
   for (const auto& one : table.constraints) {
-    constraints[one.name] = {{"definition", one.definition}, {"validated", one.validated}};
+    constraints[one.name] = {{"definition", one.definition}, {"validated", one.validated}, {"columns", one.columns}};
   }
   Json indexes = Json::object();
-  for (const auto& one : table.indexes) indexes[one.name] = {{"definition", one.definition}, {"valid", one.valid}};
+  for (const auto& one : table.indexes) {
+    indexes[one.name] = {{"definition", one.definition}, {"valid", one.valid}, {"columns", one.columns}};
+  }
   Json triggers = Json::object();
   for (const auto& one : table.triggers) {
     // Those of a release come and go with its steps; while they are there, they fire.
     const bool silent = one.mode == 'D' || one.mode == 'R';
     if (one.ours && silent) triggers[one.name] = {{"enabled", false}};
-    if (!one.ours) triggers[one.name] = {{"definition", one.definition}, {"enabled", one.enabled}};
+    if (!one.ours)
+      triggers[one.name] = {{"definition", one.definition}, {"enabled", one.enabled}, {"columns", one.columns}};
   }
   Json dependents = Json::object();
   for (const auto& one : table.dependents) {

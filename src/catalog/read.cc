@@ -121,6 +121,9 @@ Catalog ReadWithin(pg::Connection& connection, const Request& request) {
     (row.Bool("constraint") ? catalog.taken_constraints : catalog.taken_relations)
         .insert({row.Text("schema"), row.Text("name")});
   });
+  ForEachRow(connection, sql_text::kReadRoutines, {TextArray(request.functions), OidArray(oids)}, [&](const Row& row) {
+    catalog.routines[row.Text("name")].push_back({row.Bool("pure"), row.Text("definition")});
+  });
   const auto asked = ResolveTypes(connection, request.types, search_path);
   ReadTypes(connection, request.types, asked, column_types, catalog);
   catalog.refused = Refused(connection, request.statements, search_path);

@@ -14,6 +14,7 @@ struct Request {
   std::vector<std::string> types = {};  // written type names
   // SELECT, INSERT, UPDATE, DELETE: the server is asked whether it understands them. None is run.
   std::vector<std::string> statements = {};
+  std::vector<std::string> functions = {};  // names that are called, without schema
   bool own_settings = false;  // also what the role's sessions have without this program's pins; one connection more
 };
 

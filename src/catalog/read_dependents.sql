@@ -74,7 +74,7 @@ SELECT c.oid, 'row function', p.oid::regprocedure::text, NULL::json,
  WHERE c.oid = ANY ($1::oid[]) AND n.nspname <> 'switchback'
 UNION ALL
 SELECT h.table_oid, 'statistics', quote_ident(n.nspname) || '.' || quote_ident(s.stxname), h.columns,
-       pg_get_statisticsobjdef(s.oid), NULL
+       pg_get_statisticsobjdef(s.oid), json_build_array(n.nspname, s.stxname)
   FROM hanging h
   JOIN pg_statistic_ext s ON h.classid = 'pg_statistic_ext'::regclass AND s.oid = h.objid
   JOIN pg_namespace n ON n.oid = s.stxnamespace

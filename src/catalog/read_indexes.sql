@@ -11,7 +11,9 @@ SELECT i.indrelid AS table_oid, n.nspname AS schema, c.relname AS name, pg_get_i
        i.indisunique AS "unique", i.indisprimary AS "primary", i.indisvalid AS valid,
        i.indexprs IS NOT NULL OR i.indpred IS NOT NULL AS expression, i.indisreplident AS identity,
        (SELECT k.conname FROM pg_constraint k
-         WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')) AS "constraint"
+         WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')) AS "constraint",
+       (SELECT s.spcname FROM pg_tablespace s WHERE s.oid = c.reltablespace) AS tablespace,
+       (SELECT m.amname FROM pg_am m WHERE m.oid = c.relam) AS method
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -32,6 +32,7 @@ Table TableOf(const Row& row) {
   table.partition_key = row.Names("partition_key");
   table.set_in_partitions = row.Names("set_in_partitions");
   for (const auto& partition : row.Json("partitions")) table.partitions.push_back(NameIn(partition));
+  for (const auto& relation : row.Json("below")) table.below.push_back(NameIn(relation));
   if (const auto parent = row.Json("parent"); !parent.is_null()) table.parent = NameIn(parent);
   return table;
 }
@@ -46,6 +47,12 @@ Column ColumnOf(const Row& row) {
   column.identity = row.Char("identity");
   column.collation = row.Text("collation");
   column.grants = row.Names("grants");
+  column.comment = row.Optional("comment");
+  if (row.Optional("statistics")) column.statistics = static_cast<int>(row.Int("statistics"));
+  column.storage = row.Text("storage");
+  column.compression = row.Text("compression");
+  column.options = row.Names("options");
+  column.labelled = row.Bool("labelled");
   return column;
 }
 
@@ -76,6 +83,8 @@ Index IndexOf(const Row& row) {
   index.expression = row.Bool("expression");
   index.identity = row.Bool("identity");
   index.constraint = row.Text("constraint");
+  index.tablespace = row.Text("tablespace");
+  index.method = row.Text("method");
   return index;
 }
 

@@ -3,7 +3,9 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpe
        pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS owned,
        NOT row_security_active(c.oid) AS all_rows_shown,
        EXISTS (SELECT FROM pg_subscription_rel AS r WHERE r.srrelid = c.oid) AS subscribed, c.relreplident AS replica_identity, c.relrowsecurity AS row_security,
-       (SELECT coalesce(json_agg(a::text ORDER BY a::text COLLATE "C"), '[]') FROM unnest(c.relacl) AS a) AS grants,
+       -- Without what the owner has by default: that nothing was ever granted, and that it was taken back, are the same.
+       (SELECT coalesce(json_agg(a::text ORDER BY a::text COLLATE "C"), '[]') FROM unnest(c.relacl) AS a
+         WHERE NOT a = ANY (acldefault('r', c.relowner))) AS grants,
        (CASE WHEN c.relkind = 'p' THEN coalesce(leaves.tuples, 0) ELSE greatest(c.reltuples, 0) END)::bigint AS tuples,
        CASE WHEN c.relkind = 'p' THEN coalesce(leaves.bytes, 0) ELSE pg_total_relation_size(c.oid) END::bigint AS bytes,
        coalesce(pg_relation_filenode(c.oid), 0) AS filenode,
@@ -33,6 +35,17 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpe
           JOIN pg_class p ON p.oid = i.inhparent
           JOIN pg_namespace pn ON pn.oid = p.relnamespace
          WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1) AS parent,
+       (WITH RECURSIVE under (oid) AS (
+          SELECT c.oid
+          UNION
+          SELECT d.refobjid FROM under
+            JOIN pg_rewrite r ON r.ev_class = under.oid AND r.rulename = '_RETURN'
+            JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                            AND d.refclassid = 'pg_class'::regclass)
+        SELECT coalesce(json_agg(json_build_array(un.nspname, u.relname) ORDER BY un.nspname, u.relname), '[]')
+          FROM under
+          JOIN pg_class u ON u.oid = under.oid AND u.oid <> c.oid
+          JOIN pg_namespace un ON un.oid = u.relnamespace) AS below,
        -- The columns of a partition key, those in its expressions too, depend on their own table.
        (SELECT coalesce(json_agg(a.attname ORDER BY array_position(k.partattrs::int2[], a.attnum), a.attnum), '[]')
           FROM pg_partitioned_table k

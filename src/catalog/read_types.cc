@@ -53,7 +53,13 @@ TypeRules ReadRules(pg::Connection& connection, const std::set<std::uint32_t>& o
     type.base_typmod = static_cast<int>(row.Int("base_typmod"));
     type.element = row.Oid("element");
     type.constrained = row.Bool("constrained");
-    type.ordered = row.Bool("ordered");
+    type.name = row.Text("name");
+    type.equality = {row.Text("equal_by"), row.Text("equal_as")};
+    type.collation = row.Oid("collation");
+    const base::Json classes = row.Json("classes");
+    for (const auto& [method, id] : classes.items()) {
+      type.classes[method] = static_cast<std::uint32_t>(std::stoul(id.is_string() ? id.get<std::string>() : id.dump()));
+    }
     facts[row.Oid("oid")] = type;
     all.push_back(row.Oid("oid"));
   });
@@ -93,18 +99,18 @@ void ReadTypes(pg::Connection& connection, const std::vector<std::string>& writt
   const auto rules = ReadRules(connection, oids);
   const auto names = CanonicalNames(connection, asked);
 
-  for (const auto& text : written) catalog.types[text] = {text, false, false};
-  for (const auto& [name, type] : column_types) catalog.types[name] = {name, true, rules.HasEquality(type.oid)};
+  for (const auto& text : written) catalog.types[text] = {text, false, {}};
+  for (const auto& [name, type] : column_types) catalog.types[name] = {name, true, rules.EqualityOf(type.oid)};
   for (const auto& [text, type] : asked) {
     const auto& name = names.at(type);
-    catalog.types[text] = {name, true, rules.HasEquality(type.oid)};
+    catalog.types[text] = {name, true, rules.EqualityOf(type.oid)};
     for (const auto& [column_name, column_type] : column_types) {
       catalog.casts[{column_name, name}] = rules.Between(column_type, type);
       catalog.casts[{name, column_name}] = rules.Between(type, column_type);
     }
   }
   for (auto& [table_name, table] : catalog.tables) {
-    for (auto& column : table.columns) column.has_equality = rules.HasEquality(column_types.at(column.type).oid);
+    for (auto& column : table.columns) column.equality = rules.EqualityOf(column_types.at(column.type).oid);
   }
 }
 

@@ -103,13 +103,18 @@ bool TypeRules::Constrained(std::uint32_t oid) const {
   return false;
 }
 
-bool TypeRules::HasEquality(std::uint32_t oid) const {
+Equality TypeRules::EqualityOf(std::uint32_t oid) const {
+  const Equality none{.by = "", .as = ""};
   const auto& type = Of(oid);
-  if (type.kind == 'd') return HasEquality(type.base);
-  if (type.element != 0) return HasEquality(type.element);
-  if (type.kind == 'e' || type.kind == 'r' || type.kind == 'm') return true;
+  if (type.kind == 'd') {
+    Equality base = EqualityOf(type.base);
+    if (base.as.empty()) base.as = Of(type.base).name;
+    return base.by.empty() ? none : base;
+  }
+  if (type.element != 0) return EqualityOf(type.element).by.empty() ? none : Equality{};
+  if (type.kind == 'e' || type.kind == 'r' || type.kind == 'm') return {};
   // Rows compare field by field, and raise where one of them cannot.
-  return type.kind != 'c' && type.ordered;
+  return type.kind == 'c' ? none : type.equality;
 }
 
 bool TypeRules::CastExists(std::uint32_t from, std::uint32_t to) const {
@@ -147,11 +152,38 @@ bool TypeRules::Safe(SizedType from, SizedType to) const {
   return enum_as_text || AlwaysKeepsAll(source.oid, target.oid);
 }
 
+std::set<std::string> TypeRules::OtherClasses(std::uint32_t from, std::uint32_t to) const {
+  const TypeFacts& one = Of(Flat({from}).oid);
+  const TypeFacts& other = Of(Flat({to}).oid);
+  if (one.element != 0 && other.element != 0) return OtherClasses(one.element, other.element);
+  std::set<std::string> methods;
+  for (const auto* facts : {&one, &other}) {
+    for (const auto& [method, id] : facts->classes) {
+      const auto known = [&](const TypeFacts& of) {
+        const auto found = of.classes.find(method);
+        return found == of.classes.end() ? 0 : found->second;
+      };
+      if (known(one) != known(other)) methods.insert(method);
+    }
+  }
+  return methods;
+}
+
+bool TypeRules::SameOrder(std::uint32_t from, std::uint32_t to) const {
+  if (Of(from).collation != Of(to).collation) return false;
+  if (Flat({from}).oid == Flat({to}).oid) return true;
+  const std::set<std::string> other = OtherClasses(from, to);
+  return !EqualityOf(from).by.empty() && !EqualityOf(to).by.empty() && !other.contains("btree") &&
+         !other.contains("hash");
+}
+
 Cast TypeRules::Between(SizedType from, SizedType to) const {
   Cast cast;
   cast.exists = CastExists(Flat(from).oid, Flat(to).oid);
   cast.coercible = cast.exists && Coercible(from, to);
   cast.safe = cast.exists && Safe(from, to);
+  cast.same_order = SameOrder(from.oid, to.oid);
+  cast.methods = OtherClasses(from.oid, to.oid);
   return cast;
 }
 

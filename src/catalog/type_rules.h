@@ -17,7 +17,11 @@ struct TypeFacts {
   int base_typmod = -1;
   std::uint32_t element = 0;  // of an array
   bool constrained = false;   // a domain with constraints of its own
-  bool ordered = false;       // has an operator class
+  std::string name = {};      // with its schema
+  Equality equality = {.by = ""};
+  std::uint32_t collation = 0;
+  // By index method: the operator class that an index of such a column has where none is named.
+  std::map<std::string, std::uint32_t> classes = {};
 };
 
 // A type with its modifier: varchar and 20.
@@ -34,7 +38,7 @@ class TypeRules {
   TypeRules(std::map<std::uint32_t, TypeFacts> facts, std::map<Pair, bool> casts)
       : facts_(std::move(facts)), casts_(std::move(casts)) {}
 
-  [[nodiscard]] bool HasEquality(std::uint32_t oid) const;
+  [[nodiscard]] Equality EqualityOf(std::uint32_t oid) const;
   [[nodiscard]] Cast Between(SizedType from, SizedType to) const;
 
  private:
@@ -45,6 +49,9 @@ class TypeRules {
   [[nodiscard]] bool CastExists(std::uint32_t from, std::uint32_t to) const;
   [[nodiscard]] bool Coercible(SizedType from, SizedType to) const;
   [[nodiscard]] bool Safe(SizedType from, SizedType to) const;
+  // Index methods for which the two have another operator class by default.
+  [[nodiscard]] std::set<std::string> OtherClasses(std::uint32_t from, std::uint32_t to) const;
+  [[nodiscard]] bool SameOrder(std::uint32_t from, std::uint32_t to) const;
 
   std::map<std::uint32_t, TypeFacts> facts_;
   std::map<Pair, bool> casts_;  // -> binary coercible

@@ -2,7 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 
 namespace checkpoint {
@@ -10,7 +13,7 @@ namespace {
 
 using base::Json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 Json ContentJson(const Checkpoint& checkpoint) {
   if (!checkpoint.content) return nullptr;
@@ -52,6 +55,7 @@ Json Body(const Checkpoint& checkpoint) {
                {"time", base::FormatTime(checkpoint.time)},
                {"system_identifier", checkpoint.point.system_identifier},
                {"timeline", checkpoint.point.timeline},
+               {"line", checkpoint.point.restored.empty() ? Json(nullptr) : Json(checkpoint.point.restored)},
                {"restore_point", checkpoint.point.name.empty() ? Json(nullptr) : Json(checkpoint.point.name)},
                {"lsn", checkpoint.point.lsn.Text()},
                {"segment", checkpoint.segment},
@@ -86,7 +90,8 @@ Checkpoint Read(const Json& json) {
   checkpoint.point = {.name = TextOrEmpty(json.at("restore_point")),
                       .lsn = backup::Lsn::Parse(json.at("lsn").get<std::string>()),
                       .timeline = json.at("timeline"),
-                      .system_identifier = json.at("system_identifier")};
+                      .system_identifier = json.at("system_identifier"),
+                      .restored = TextOrEmpty(json.at("line"))};
   checkpoint.segment = json.at("segment");
   checkpoint.backup_id = json.at("backup");
   checkpoint.scan_from = backup::Lsn::Parse(json.at("scan_from").get<std::string>());
@@ -121,6 +126,7 @@ Checkpoint Read(const Json& json) {
 }  // namespace
 
 std::filesystem::path FileOf(const std::filesystem::path& state) { return state / "checkpoint.json"; }
+std::filesystem::path NextFileOf(const std::filesystem::path& state) { return state / "checkpoint.next.json"; }
 
 std::string DigestOf(const Checkpoint& checkpoint) {
   return "sha256:" + base::Sha256Hex(base::Canonical(Body(checkpoint)));
@@ -146,6 +152,9 @@ Checkpoint FromJson(const Json& json) {
       throw base::Error(base::Code::kCheckpointBroken, "the digest of checkpoint.json does not fit its content");
     }
     return Read(json);
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kInternal) throw;  // what has no canonical form was not written by this program
+    throw base::Error(base::Code::kBadJson, "checkpoint.json is broken").Detail(error.message());
   } catch (const Json::exception& error) {
     throw base::Error(base::Code::kBadJson, "checkpoint.json is broken").Detail(error.what());
   } catch (const std::logic_error& error) {
@@ -158,11 +167,44 @@ void Write(const std::filesystem::path& state, const Checkpoint& checkpoint) {
   base::WriteFile(FileOf(state), ToJson(checkpoint).dump(2) + "\n", 0600);
 }
 
-Checkpoint Load(const std::filesystem::path& state) {
-  if (!std::filesystem::exists(FileOf(state))) {
-    throw base::Error(base::Code::kNoCheckpoint, "there is no " + FileOf(state).string());
+void Replace(const std::filesystem::path& state, const Checkpoint& checkpoint, const std::function<void()>& record) {
+  base::MakeDirectories(state);
+  base::WriteFile(NextFileOf(state), ToJson(checkpoint).dump(2) + "\n", 0600);
+  base::Failpoint(base::FailpointId::kCheckpointWritten);
+  record();
+  base::Failpoint(base::FailpointId::kCheckpointRecorded);
+  Write(state, checkpoint);
+  std::error_code ignored;
+  std::filesystem::remove(NextFileOf(state), ignored);
+  base::Failpoint(base::FailpointId::kCheckpointInForce);
+}
+
+std::string RecordedDigest(const journal::Journal& journal) {
+  const auto& events = journal.events();
+  const auto last = std::find_if(events.rbegin(), events.rend(), [](const journal::Event& event) {
+    return event.kind == "checkpoint" || event.kind == "proven";
+  });
+  return last == events.rend() ? "" : last->body.value("digest", "");
+}
+
+std::optional<std::string> TextInForce(const std::filesystem::path& state) {
+  if (std::optional<std::string> next = base::ReadFileIfExists(NextFileOf(state))) {
+    const Json digest = base::ParseJson(*next, NextFileOf(state).string()).value("digest", Json());
+    if (digest == RecordedDigest(journal::Journal::Open(state))) return next;
   }
-  return FromJson(base::ReadJsonFile(FileOf(state)));
+  return base::ReadFileIfExists(FileOf(state));
+}
+
+std::optional<Checkpoint> Find(const std::filesystem::path& state) {
+  const std::optional<std::string> text = TextInForce(state);
+  if (!text) return std::nullopt;
+  return FromJson(base::ParseJson(*text, FileOf(state).string()));
+}
+
+Checkpoint Load(const std::filesystem::path& state) {
+  std::optional<Checkpoint> found = Find(state);
+  if (found) return *std::move(found);
+  throw base::Error(base::Code::kNoCheckpoint, "there is no " + FileOf(state).string());
 }
 
 }  // namespace checkpoint

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "checkpoint/content_hash.h"
+#include "journal/journal.h"
 #include "pg/quote.h"
 
 namespace checkpoint {
@@ -52,7 +54,8 @@ struct Checkpoint {
   std::optional<Proof> proof;
 };
 
-std::filesystem::path FileOf(const std::filesystem::path& state);  // STATE/checkpoint.json
+std::filesystem::path FileOf(const std::filesystem::path& state);      // STATE/checkpoint.json
+std::filesystem::path NextFileOf(const std::filesystem::path& state);  // STATE/checkpoint.next.json: see Replace
 
 // With a `digest` over all the rest.
 base::Json ToJson(const Checkpoint& checkpoint);
@@ -61,7 +64,18 @@ Checkpoint FromJson(const base::Json& json);
 std::string DigestOf(const Checkpoint& checkpoint);
 
 void Write(const std::filesystem::path& state, const Checkpoint& checkpoint);
-// Throws kNoCheckpoint, kBadJson, kCheckpointBroken.
+// Puts a checkpoint in force: it is written beside the one before, `record` writes its line into the journal, and then
+// it takes the other's place. The line decides: a crash before it leaves the old checkpoint in force, one behind it the
+// new one, which is read from beside until the next Replace.
+void Replace(const std::filesystem::path& state, const Checkpoint& checkpoint, const std::function<void()>& record);
+
+// The digest of the checkpoint that the journal put in force last; empty: there is none.
+std::string RecordedDigest(const journal::Journal& journal);
+// The file in force, as it stands there; nothing: there is none.
+std::optional<std::string> TextInForce(const std::filesystem::path& state);
+// The checkpoint in force; nothing: there is none. Throws kBadJson, kCheckpointBroken.
+std::optional<Checkpoint> Find(const std::filesystem::path& state);
+// Throws kNoCheckpoint too.
 Checkpoint Load(const std::filesystem::path& state);
 
 }  // namespace checkpoint

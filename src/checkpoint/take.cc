@@ -34,6 +34,11 @@ constexpr const char* kOnlyTheArchive =
     "what the release writes is not audited, and after a restore the applications' writes are read from the archive "
     "alone, which is not tried before: ";
 
+void Alone(const Options& options, const std::function<void()>& record) {
+  if (!options.alone) return record();
+  options.alone(record);
+}
+
 class Taking {
  public:
   Taking(const plan::Plan& plan, const Options& options, backup::BackupProvider& provider)
@@ -78,10 +83,7 @@ class Taking {
       checkpoint.abilities_off.push_back((archive ? kOnlyTheArchive : kNoStream) + stream.no_slot());
     }
     base::Failpoint(base::FailpointId::kCheckpointArchived);
-    Write(options_.state, checkpoint);
-    base::Failpoint(base::FailpointId::kCheckpointWritten);
-    Record(checkpoint, journal);
-    base::Failpoint(base::FailpointId::kCheckpointRecorded);
+    Alone(options_, [&] { Replace(options_.state, checkpoint, [&] { Record(checkpoint, journal); }); });
     stream.Keep();
     return checkpoint;
   }
@@ -165,6 +167,7 @@ class Taking {
     base::Failpoint(base::FailpointId::kCheckpointPointMade);
     provider_.AwaitArchived(source_, cut.segment, options_.archive_deadline);
     checkpoint.point = cut.point;
+    checkpoint.point.restored = options_.line;
     checkpoint.segment = cut.segment;
     checkpoint.parking = cut.parking;
     checkpoint.content = std::move(cut.content);
@@ -229,14 +232,14 @@ Checkpoint Take(const plan::Plan& plan, const Options& options, backup::BackupPr
   Checkpoint checkpoint = Taking(plan, options, provider).Run(journal);
   if (!options.prove) return checkpoint;
   checkpoint.proof = Prove(checkpoint, options.state, provider);
-  Write(options.state, checkpoint);
-  journal.Append("proven", {{"digest", DigestOf(checkpoint)},
-                            {"restore_point", checkpoint.point.name},
-                            {"lsn", checkpoint.point.lsn.Text()},
-                            {"copy_ms", checkpoint.proof->copy.count()},
-                            {"recover_ms", checkpoint.proof->recover.count()},
-                            {"verify_ms", checkpoint.proof->verify.count()},
-                            {"contents", checkpoint.proof->contents ? "equal" : "not checked"}});
+  const base::Json proven = {{"digest", DigestOf(checkpoint)},
+                             {"restore_point", checkpoint.point.name},
+                             {"lsn", checkpoint.point.lsn.Text()},
+                             {"copy_ms", checkpoint.proof->copy.count()},
+                             {"recover_ms", checkpoint.proof->recover.count()},
+                             {"verify_ms", checkpoint.proof->verify.count()},
+                             {"contents", checkpoint.proof->contents ? "equal" : "not checked"}};
+  Alone(options, [&] { Replace(options.state, checkpoint, [&] { journal.Append("proven", proven); }); });
   return checkpoint;
 }
 

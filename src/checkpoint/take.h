@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "backup/provider.h"
@@ -15,6 +16,7 @@ namespace checkpoint {
 struct Options {
   std::string conninfo;  // the primary, directly
   std::string environment;
+  std::string line = {};        // backup::Line::restored of that server
   std::filesystem::path state;  // of this release in this environment
   release::Policy policy;
   bool content_hash = false;  // cut exactly and keep counts and hashes of the release's tables
@@ -22,16 +24,21 @@ struct Options {
   std::chrono::milliseconds backup_deadline = std::chrono::hours(6);
   std::chrono::milliseconds slot_deadline = std::chrono::seconds(30);
   std::chrono::milliseconds archive_deadline = std::chrono::seconds(60);
+  // Does what it is given while nobody else can take the release over, or throws. Empty: nobody else is there.
+  std::function<void(const std::function<void()>&)> alone = {};
 };
 
 // Takes a checkpoint: base backup (a recent one of the same server and timeline is used again), publications, logical
-// slot, restore point, and a wait until the point's WAL is archived; only then checkpoint.json is written, and
-// `checkpoint` goes into the journal; with `prove`, then `proven`. What the server or the role does not allow is left
-// out and named in abilities_off; what a restore cannot do without throws: codes of backup::BackupProvider,
-// kLockTimeout (the tables could not be locked for an exact cut), kSlotDeadline, kNotPrimary, kProofFailed. A new
-// checkpoint replaces the one before: that one's slot is dropped when the new one stands. A failure removes what this
-// attempt made on the server; a crash leaves the old checkpoint, and maybe a slot and a restored copy that the next one
-// removes.
+// slot, restore point, and a wait until the point's WAL is archived; only then `checkpoint` goes into the journal,
+// which puts the new checkpoint.json in force (see Replace); with `prove`, then the same with `proven`. What the server
+// or the role does not allow is left out and named in abilities_off; what a restore cannot do without throws: codes of
+// backup::BackupProvider, kLockTimeout (the tables could not be locked for an exact cut), kSlotDeadline, kNotPrimary,
+// kProofFailed. A new checkpoint replaces the one before: that one's slot is dropped when the new one stands. A failure
+// removes what this attempt made on the server; a crash before the line leaves the old checkpoint, one behind it the
+// new one, and maybe a slot and a restored copy that the next one removes.
+//
+// To be called by who holds the release's lease, and while no step of the release stands: it would come back with a
+// restore.
 Checkpoint Take(const plan::Plan& plan, const Options& options, backup::BackupProvider& provider,
                 journal::Journal& journal);
 

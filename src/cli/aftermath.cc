@@ -2,8 +2,7 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-
+#include "cli/decisions.h"
 #include "pg/connection.h"
 
 namespace cli {
@@ -20,12 +19,14 @@ void AddToAftermath(const journal::Event& event, Aftermath& aftermath) {
                  .cut_over = aftermath.cut_over};
   } else if (event.kind == "salvaged") {
     aftermath.salvaged = event.at;
-    aftermath.conflicts = aftermath.open = event.body.value("conflicts", std::int64_t{0});
-    aftermath.decided = false;
+    aftermath.open = event.body.value("conflicts", std::int64_t{0});
+    const std::int64_t decided = event.body.value("decided", std::int64_t{0});
+    aftermath.conflicts = aftermath.open + decided;
+    aftermath.decided = decided > 0;
     aftermath.conflicts_file = event.body.value("conflicts_file", "");
   } else if (event.kind == "resolved") {
     aftermath.decided = true;
-    aftermath.open = std::max<std::int64_t>(0, aftermath.open - event.body.value("applied", std::int64_t{0}));
+    aftermath.open = event.body.value("left", std::int64_t{0}) + event.body.value("refused", std::int64_t{0});
   } else if (event.kind == "fenced") {
     aftermath.fenced = event.at;
   } else if (event.kind == "cut_over") {
@@ -105,9 +106,8 @@ std::string NextBehindFence(const std::string& release, const Aftermath& afterma
   if (!aftermath.cut_over) return fmt::format("`switchback restore {} --cut-over` goes on; or {}", release, stay);
   const std::string move =
       fmt::format("move the applications to {}, with the code of that time; or {}", aftermath.cut_over->url, stay);
-  if (aftermath.open == 0 || aftermath.decided) return move;
-  return fmt::format("decide the conflicts (`take` in {0}): switchback restore {1} --apply-resolutions {0}; then {2}",
-                     aftermath.conflicts_file, release, move);
+  if (aftermath.open == 0) return move;
+  return NextOfConflicts(release, aftermath.conflicts_file, move);
 }
 
 }  // namespace cli

@@ -24,12 +24,6 @@ constexpr std::uint64_t kSegmentsMost = 8;
 // `watch` and a restore read the stream too, and what one of them reads is read for all.
 constexpr std::chrono::minutes kBusyWait{1};
 
-std::optional<checkpoint::Checkpoint> CheckpointOf(const std::filesystem::path& state) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(checkpoint::FileOf(state), ignored)) return {};
-  return checkpoint::Load(state);
-}
-
 bool Writes(const plan::Step& step) {
   return !step.footprint.empty() || step.kind == plan::StepKind::kBackfill || step.kind == plan::StepKind::kData ||
          step.kind == plan::StepKind::kOpaque;
@@ -85,7 +79,7 @@ bool SaysNothing(const base::Json& body, const journal::Journal& journal) {
 
 }  // namespace
 
-Auditor::Auditor(Work& work) : work_(work), checkpoint_(CheckpointOf(work.state())) {
+Auditor::Auditor(Work& work) : work_(work), checkpoint_(checkpoint::Find(work.state())) {
   if (!checkpoint_ || checkpoint_->slot.empty()) return;
   stored_ = proof::ReadStored(work_.connection(), checkpoint_->publications);
 }
@@ -276,7 +270,7 @@ std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const j
 }
 
 bool ArchiveServes(const std::filesystem::path& state, const backup::BackupProvider* provider) {
-  const std::optional<checkpoint::Checkpoint> checkpoint = CheckpointOf(state);
+  const std::optional<checkpoint::Checkpoint> checkpoint = checkpoint::Find(state);
   return provider != nullptr && provider->Follows() && checkpoint && checkpoint->parking;
 }
 

@@ -2,12 +2,17 @@
 
 #include <fmt/core.h>
 
+#include "base/error.h"
 #include "base/time.h"
 #include "checkpoint/take.h"
 #include "cli/commands.h"
 #include "cli/provider.h"
+#include "cli/standing.h"
 #include "cli/stream_term.h"
+#include "journal/mirror.h"
 #include "run/identity.h"
+#include "run/lease.h"
+#include "salvage/fence.h"
 
 namespace cli {
 namespace {
@@ -38,20 +43,56 @@ Outcome RunCheckpoint(const Invocation& invocation) {
           .next = fmt::format("switchback run {}", work.release().name)};
 }
 
+// A checkpoint holds what is there: with steps in it, no restore would ever lead to before them.
+void RequireNothingStands(Work& work) {
+  using State = journal::Position::State;
+  const std::string& release = work.release().name;
+  if (salvage::LookAtFence(work.connection()).tables > 0) {
+    throw base::Error(base::Code::kCheckpointRefused, "the fence of a cut-over stands")
+        .Detail("a new checkpoint would drop the stream that the cut-over needs")
+        .Hint(fmt::format("`switchback status {}` says how it stands.", release));
+  }
+  const journal::Position position = work.Position();
+  if (position.done == 0 && !position.half && position.state != State::kDrifted) return;
+  const bool complete = position.done == work.plan().steps.size() && !position.half;
+  throw base::Error(base::Code::kCheckpointRefused,
+                    fmt::format("{} stands: {}", release, ShowPosition(work.plan(), position)))
+      .Hint(complete ? "The next release takes a checkpoint of its own. For a backup of this moment use the tool that "
+                       "makes your backups."
+                     : fmt::format("The way back to before it is the checkpoint that there is. For a new one go back "
+                                   "first: `switchback rollback {}`. For a backup of this moment use the tool that "
+                                   "makes your backups.",
+                                   release));
+}
+
 }  // namespace
 
 checkpoint::Checkpoint TakeCheckpoint(Context& context, Work& work, const CheckpointWishes& wishes) {
+  const pg::ConnectOptions& connect = work.session().connect;
+  // A session of its own: who takes the lease next ends it.
+  pg::Connection runner = pg::Connection::Open(connect);
+  journal::InstallSchema(runner);
+  const run::Lease lease(connect, runner, work.release().name, work.session().tag_secret);
   run::EnterRelease(work.connection(), work.session());
+  work.journal().Append("lease", lease.taken());
+  RequireNothingStands(work);
   DropStreamsOver(context, work);
   const release::Environment& environment = context.project().environment;
+  const backup::Line line = backup::ReadLine(work.connection());
   return checkpoint::Take(work.plan(),
                           {.conninfo = work.session().connect.conninfo,
                            .environment = environment.name,
+                           .line = line.restored,
                            .state = work.state(),
                            .policy = environment.policy,
                            .content_hash = wishes.content_hash,
-                           .prove = wishes.prove},
-                          *MakeProvider(environment), work.journal());
+                           .prove = wishes.prove,
+                           .alone =
+                               [&](const std::function<void()>& record) {
+                                 const run::Fence held(connect, lease);
+                                 record();
+                               }},
+                          *MakeProvider(environment, line), work.journal());
 }
 
 Command Checkpoint() {
@@ -63,7 +104,10 @@ Command Checkpoint() {
                   {.name = "--prove", .help = "restore it into a temporary server, compare, measure, remove"}},
       .text =
           "Ends when the WAL up to the restore point is in the archive, not before. A base backup that is young enough "
-          "is used again.",
+          "is used again.\n"
+          "Before the first step, and again after an undo to the start, a new checkpoint takes the place of the one "
+          "before. While\n"
+          "a step of the release stands none is taken: it would hold what a restore is to lead away from.",
       .verb = RunCheckpoint};
 }
 

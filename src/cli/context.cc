@@ -7,6 +7,9 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/redact.h"
+#include "catalog/trust.h"
 
 namespace cli {
 namespace {
@@ -14,6 +17,16 @@ namespace {
 std::string Variable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   return value == nullptr ? "" : value;
+}
+
+void RequireRole(pg::Connection& connection, const release::Environment& environment) {
+  if (environment.role.empty()) return;
+  const std::string role = connection.Exec("SELECT session_user").Text(0, 0);
+  if (role == environment.role) return;
+  throw base::Error(base::Code::kOtherRole,
+                    fmt::format("the session is that of the role {}, and the environment {} is for {}", role,
+                                environment.name, environment.role))
+      .Hint(fmt::format("Connect as {0} (PGUSER={0}, or in the connection string).", environment.role));
 }
 
 // libpq decides by itself from these; with none of them set it would take a local server and the user's own name, which
@@ -69,6 +82,7 @@ const release::Project& Context::project() {
     const bool elsewhere = is_path && std::filesystem::is_directory(argument, ignored);
     project_ = release::LoadProject(elsewhere ? std::filesystem::path(argument) : start_, invocation_.environment);
     invocation_.scope->environment = project_->environment.name;
+    base::ShowRowValues(project_->environment.policy.row_values_shown, "");
   }
   return *project_;
 }
@@ -81,14 +95,30 @@ const release::Release& Context::release() {
   return *release_;
 }
 
-std::filesystem::path Context::StateDirectory() { return project().StateOf(release().name); }
+std::filesystem::path Context::StateDirectory() {
+  const std::filesystem::path state = project().StateOf(release().name);
+  if (const auto secret = base::ReadFileIfExists(state / "run.secret")) {
+    base::ShowRowValues(project().environment.policy.row_values_shown, *secret);
+  }
+  return state;
+}
 
-pg::ConnectOptions Context::Database() { return ChooseDatabase(invocation_, &project().environment); }
+pg::ConnectOptions Context::Database() {
+  pg::ConnectOptions options = ChooseDatabase(invocation_, &project().environment);
+  for (const release::Trusted& trusted : project().environment.trust) options.trusts.push_back(trusted.role);
+  if (!invocation_.Argument("RELEASE").empty()) {
+    for (const release::Trusted& trusted : release().trust) options.trusts.push_back(trusted.role);
+  }
+  return options;
+}
 
 pg::Connection Context::Connect() {
   pg::ConnectOptions options = Database();
   options.lock_timeout = project().environment.policy.lock_timeout;
-  return pg::Connection::Open(options);
+  pg::Connection connection = pg::Connection::Open(options);
+  RequireRole(connection, project().environment);
+  catalog::RequireOwnSchemas(connection);
+  return connection;
 }
 
 }  // namespace cli

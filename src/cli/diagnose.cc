@@ -27,11 +27,6 @@ auto Try(std::vector<std::string>& problems, const Load& load) -> std::optional<
   }
 }
 
-std::optional<checkpoint::Checkpoint> LoadCheckpoint(const std::filesystem::path& state) {
-  if (!std::filesystem::exists(checkpoint::FileOf(state))) return std::nullopt;
-  return checkpoint::Load(state);
-}
-
 std::optional<recover::RestorePoint> PointOf(const std::optional<checkpoint::Checkpoint>& checkpoint) {
   if (!checkpoint) return std::nullopt;
   return recover::RestorePoint{.name = checkpoint->point.name,
@@ -49,7 +44,7 @@ Outcome RunDiagnose(const Invocation& invocation) {
   std::optional<pg::Connection> connection = Try(unreachable, [&context] { return context.Connect(); });
 
   const auto plan = Try(problems, [&release] { return LoadPlan(release); }).value_or(std::nullopt);
-  const auto checkpoint = Try(problems, [&state] { return LoadCheckpoint(state); }).value_or(std::nullopt);
+  const auto checkpoint = Try(problems, [&state] { return checkpoint::Find(state); }).value_or(std::nullopt);
   const auto journal = Try(problems, [&connection, &release, &state] {
     return connection ? run::OpenJournal(*connection, release.name, state) : journal::Journal::Open(state);
   });

@@ -31,13 +31,18 @@ Outcome RunBuild(const Invocation& invocation) {
         .Hint(fmt::format("`switchback checkpoint {}` is the first command that leaves a line in the journal.",
                           release.name));
   }
-  const fs::path package = evidence::Build(state, {.release = &release,
-                                                   .environment = context.project().environment.name,
-                                                   .plan_text = base::ReadFile(PlanPath(release)),
-                                                   .events = journal.events(),
-                                                   .checkpoint_text = base::ReadFileIfExists(checkpoint::FileOf(state)),
-                                                   .built_at = base::Now(),
-                                                   .program_version = std::string(base::kVersion)});
+  evidence::Inputs inputs{.release = release.name,
+                          .files = release.files,
+                          .environment = context.project().environment.name,
+                          .program_version = std::string(base::kVersion),
+                          .events = {}};
+  inputs.files[evidence::kPlanFile] = base::ReadFile(PlanPath(release));
+  if (auto checkpoint = checkpoint::TextInForce(state)) {
+    inputs.files[evidence::kCheckpointFile] = *std::move(checkpoint);
+  }
+  journal.Append("inputs", evidence::InputsBody(inputs));
+  inputs.events = journal.events();
+  const fs::path package = evidence::Build(state, inputs);
   const std::string digest = evidence::PackageDigest(package);
   const std::int64_t lines = journal.events().back().seq;
   journal.Append("evidence", {{"digest", digest}, {"package", package.filename().string()}, {"lines", lines}});

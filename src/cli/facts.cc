@@ -11,10 +11,12 @@
 #include "cli/provider.h"
 #include "journal/position.h"
 #include "proof/invariants.h"
-#include "recover/drift.h"
 #include "recover/unconverted.h"
+#include "run/drift.h"
 #include "run/identity.h"
+#include "run/others.h"
 #include "run/refill.h"
+#include "run/tail.h"
 
 namespace cli {
 namespace {
@@ -26,16 +28,15 @@ std::optional<std::string> TextOf(const journal::Event* event, const char* key) 
   return event->body[key].get<std::string>();
 }
 
-std::optional<gate::CheckpointFact> CheckpointFact(const release::Environment& environment,
-                                                   const std::filesystem::path& state) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(checkpoint::FileOf(state), ignored)) return {};
-  const checkpoint::Checkpoint found = checkpoint::Load(state);
-  const Restorable restorable = AskRestorable(environment, found.point);
-  return gate::CheckpointFact{.digest = checkpoint::DigestOf(found),
-                              .plan_digest = found.plan_digest,
-                              .system_identifier = found.point.system_identifier,
-                              .taken_at = found.time,
+std::optional<gate::CheckpointFact> CheckpointFact(const release::Environment& environment, Work& work) {
+  const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(work.state());
+  if (!found) return {};
+  const Restorable restorable = AskRestorable(environment, found->point);
+  return gate::CheckpointFact{.digest = checkpoint::DigestOf(*found),
+                              .recorded_digest = checkpoint::RecordedDigest(work.journal()),
+                              .plan_digest = found->plan_digest,
+                              .system_identifier = found->point.system_identifier,
+                              .taken_at = found->time,
                               .restorable = restorable.can,
                               .not_restorable = restorable.why_not};
 }
@@ -66,9 +67,14 @@ std::vector<gate::InvariantFact> Invariants(pg::Connection& connection, const re
   return facts;
 }
 
-// Only what contract would take away: a value that the old column cannot hold is what the change is for.
-gate::UnconvertedFact Unconverted(pg::Connection& connection, const plan::Plan& plan) {
-  const recover::Unconverted found = recover::ReadUnconverted(connection, plan.release, &plan);
+// Only what contract would take away: a value that the old column cannot hold is what the change is for. Before that,
+// and before purge, the rows are asked: notes are made and removed by whoever writes a row.
+gate::UnconvertedFact Unconverted(pg::Connection& connection, const plan::Plan& plan, gate::Phase phase) {
+  recover::Unconverted found = recover::ReadUnconverted(connection, plan.release, &plan);
+  if (phase == gate::Phase::kContract || phase == gate::Phase::kPurge) {
+    recover::Unconverted rows = recover::FindUnconverted(connection, plan);
+    if (rows.up > found.up) found = std::move(rows);
+  }
   gate::UnconvertedFact fact{.count = found.up, .rows = {}};
   for (const recover::Unconverted::Row& row : found.rows) {
     if (row.direction == "up")
@@ -135,7 +141,7 @@ gate::Facts CollectFacts(Context& context, Work& work, gate::Phase phase) {
   facts.now = base::Now();
   facts.release = release.name;
   facts.begun = !journal::NothingDone(work.journal().events());
-  facts.checkpoint = CheckpointFact(context.project().environment, work.state());
+  facts.checkpoint = CheckpointFact(context.project().environment, work);
   facts.blockers = Blockers(plan);
   facts.plan_digest = plan.digest;
   if (moved) {
@@ -151,16 +157,20 @@ gate::Facts CollectFacts(Context& context, Work& work, gate::Phase phase) {
   if (const std::optional<std::size_t> half = work.Position().half) {
     facts.half_done = plan.steps[*half].id;
   } else {
-    facts.drift = recover::Drift(work.connection(), plan, moved);
+    facts.drift = run::FindDrift(work.connection(), plan, moved).forward;
+  }
+  facts.others.emplace();
+  for (const run::Other& other : run::FindOthers(work.connection(), plan, work.journal().events())) {
+    if (!*facts.begun || other.later) facts.others->push_back(run::Text(other));
   }
   facts.owner = release.owner;
   facts.rollback_window = release.rollback_window.value_or(std::chrono::milliseconds(0));
   facts.point_of_no_return = PointOfNoReturn(plan, work.journal());
   facts.invariants = Invariants(work.connection(), release);
-  facts.unconverted = Unconverted(work.connection(), plan);
+  facts.unconverted = Unconverted(work.connection(), plan, phase);
   if (phase >= gate::Phase::kSwitch) facts.unfilled = UnfilledFact(work);
   const Audits audits = ReadAudits(work.journal());
-  const auto provider = ProviderIfAny(context.project().environment);
+  const auto provider = ProviderIfAny(context.project().environment, work.state());
   facts.stream = StreamFact(work, provider.get());
   facts.footprint = gate::FootprintFact{.steps = audits.steps,
                                         .alarms = audits.alarms,
@@ -176,7 +186,10 @@ gate::Verdict Judge(Context& context, Work& work, gate::Phase phase) {
   const gate::Facts facts = CollectFacts(context, work, phase);
   gate::Verdict verdict = gate::Decide(policy, facts, phase);
   base::Failpoint(base::FailpointId::kGateDecided);
-  work.journal().Append("verdict", gate::Record(policy, facts, verdict));
+  base::Json record = gate::Record(policy, facts, verdict);
+  record["files"] = work.session().files;
+  work.journal().Append("verdict", record);
+  run::MirrorTail(work.connection(), work.session());
   return verdict;
 }
 

@@ -45,6 +45,21 @@ Ability Steps(pg::Connection& connection, const std::string& database, const std
   return ability;
 }
 
+Ability Deadlocks(pg::Connection& connection, const std::string& role) {
+  Ability ability{.name = "be the one that a deadlock ends",
+                  .without =
+                      "a step finds a deadlock no sooner than the applications do; while it holds a lock it waits for "
+                      "another at most half as long",
+                  .required = false,
+                  .statements = {}};
+  if (connection.ServerVersion() >= kGrantsOnSettings) {
+    ability.statements.push_back(fmt::format("GRANT SET ON PARAMETER deadlock_timeout TO {};", pg::Ident(role)));
+  } else {
+    ability.notes.emplace_back("before PostgreSQL 15 only a superuser may set deadlock_timeout");
+  }
+  return ability;
+}
+
 Ability Slots(pg::Connection& connection, const std::string& role) {
   Ability ability{.name = "take base backups, and open a slot",
                   .without =
@@ -86,6 +101,7 @@ std::vector<Ability> ReadGrants(pg::Connection& connection, const std::string& r
        .without = "a step waits, and gives up",
        .required = false,
        .statements = {fmt::format("GRANT pg_signal_backend TO {};", to)}},
+      Deadlocks(connection, role),
       Slots(connection, role)};
 }
 

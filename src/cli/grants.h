@@ -13,7 +13,7 @@ struct Ability {
   std::string name;     // "run the steps of a release"
   std::string without;  // what is not there without it
   bool required = true;
-  std::vector<std::string> statements;
+  std::vector<std::string> statements = {};
   std::vector<std::string> notes = {};  // what no statement of ours can do
 };
 

@@ -21,10 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 
 // The server's account must be able to write there: root works for any, everyone else only for a server of their own.
-std::string DefaultRepository(const fs::path& directory) {
-  if (!base::RunningAsRoot()) return ".switchback/backups";
-  const std::string name = directory.filename().string();
-  return fmt::format("/var/backups/switchback/{}", name.empty() ? "default" : name);
+// The server is known at the first contact; whatever is named before could be shared by two.
+std::string DefaultRepository() {
+  return base::RunningAsRoot() ? "/var/backups/switchback/{system_identifier}"
+                               : ".switchback/backups/{system_identifier}";
 }
 
 std::vector<std::string> WriteFiles(const fs::path& directory, const std::string& repository) {
@@ -70,6 +70,7 @@ std::string TargetText(const Target& target, const std::string& where, bool appl
                                  target.database, target.role);
   for (const Missing& missing : target.missing)
     text += fmt::format("\n  off: {}\n       {}", missing.text, missing.remedy);
+  for (const std::string& found : target.found) text += "\n  found: " + found;
   for (const backup::Setting& setting : target.settings) {
     text +=
         fmt::format("\n  {}: {} is \"{}\"{}\n       {}", applied ? "set" : "off", setting.name, setting.current,
@@ -86,19 +87,21 @@ std::string Next(const Target& target, bool applied) {
     return target.superuser ? "switchback init --apply writes the settings, or run the statements yourself"
                             : "run the statements above as a superuser";
   }
-  if (!target.missing.empty()) return "run the statements above as a superuser";
+  if (!target.missing.empty()) {
+    return target.superuser ? "do what stands below each line that is off" : "run the statements above as a superuser";
+  }
   return "switchback new NAME";
 }
 
 // Looks at the target, makes it ready as far as asked, and adds what it found to the outcome.
-void Visit(Context& context, bool apply, Outcome& outcome) {
+void Visit(Context& context, bool apply, ArchiveChoice choice, Outcome& outcome) {
   const pg::ConnectOptions options = context.Database();
   pg::Connection connection = pg::Connection::Open(options);
   const release::Environment& environment = context.project().environment;
-  Target target = ReadTarget(connection, environment);
+  Target target = ReadTarget(connection, environment, choice);
   const std::string schema = InstallSchema(connection, target);
   const bool applied = apply && !target.settings.empty();
-  if (apply) MakeProvider(environment)->PrepareArchive();
+  if (apply) MakeProvider(environment, backup::ReadLine(connection))->PrepareArchive(connection);
   if (applied) ApplySettings(connection, target.settings);
   outcome.result["target"] = ToJson(target);
   outcome.result["target"]["schema"] = schema;
@@ -119,11 +122,23 @@ pg::ConnectOptions DatabaseOf(const Invocation& invocation, const fs::path& dire
   }
 }
 
+// The role that switchback.yaml names, where there is one and it does.
+std::string RoleOf(const Invocation& invocation, const fs::path& directory, const std::string& self) {
+  try {
+    const std::string& role = Context(invocation, directory).project().environment.role;
+    return role.empty() ? self : role;
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kNoProject) throw;
+    return self;
+  }
+}
+
 // Looks only: neither files nor a schema are made.
 Outcome PrintGrants(const Invocation& invocation, const fs::path& directory) {
   pg::Connection connection = pg::Connection::Open(DatabaseOf(invocation, directory));
   const pg::Result self = connection.Exec("SELECT current_user, current_database()");
-  const std::string role = invocation.Has("--role") ? invocation.Option("--role") : self.Text(0, 0);
+  const std::string role =
+      invocation.Has("--role") ? invocation.Option("--role") : RoleOf(invocation, directory, self.Text(0, 0));
   const std::vector<Ability> abilities = ReadGrants(connection, role);
   return {.result = {{"role", role}, {"database", self.Text(0, 1)}, {"abilities", ToJson(abilities)}},
           .text = GrantScript(self.Text(0, 1), role, abilities)};
@@ -135,9 +150,9 @@ Outcome RunInit(const Invocation& invocation) {
   if (!directory.has_filename()) directory = directory.parent_path();
   if (invocation.Has("--print-grants")) return PrintGrants(invocation, directory);
   if (invocation.Has("--role")) throw base::Error(base::Code::kUsage, "--role goes with --print-grants");
+  const ArchiveChoice choice = ParseArchiveChoice(invocation.Option("--archive-command"));
   const std::string repository = invocation.Option("--repository");
-  const std::vector<std::string> made =
-      WriteFiles(directory, repository.empty() ? DefaultRepository(directory) : repository);
+  const std::vector<std::string> made = WriteFiles(directory, repository.empty() ? DefaultRepository() : repository);
 
   Outcome outcome{.result = {{"directory", directory.string()}, {"made", made}, {"target", nullptr}}};
   outcome.text = made.empty()
@@ -145,7 +160,7 @@ Outcome RunInit(const Invocation& invocation) {
                      : fmt::format("made {} in {}", fmt::join(made, ", "), directory.string());
   Context context(invocation, directory);
   try {
-    Visit(context, invocation.Has("--apply"), outcome);
+    Visit(context, invocation.Has("--apply"), choice, outcome);
   } catch (const base::Error& error) {
     if (invocation.Has("--apply") || !IsAbsence(error)) throw;
     outcome.result["target_error"] = error.ToJson();
@@ -163,9 +178,15 @@ Command Init() {
       .summary = "Make a project, and look at what the target lacks",
       .arguments = {{.name = "DIR", .help = "the project's directory (default: this one)", .required = false}},
       .options = {{.name = "--apply", .help = "write the settings that are off with ALTER SYSTEM; needs a superuser"},
+                  {.name = "--archive-command",
+                   .value = "WORD",
+                   .help =
+                       "what becomes of an archive_command that is there: beside (it runs behind ours), replace, or "
+                       "leave (default: leave where a provider fits its tool, else beside)"},
                   {.name = "--repository",
                    .value = "PATH",
-                   .help = "where backups and WAL go, for a new switchback.yaml"},
+                   .help = "where backups and WAL go, for a new switchback.yaml; {system_identifier} in it becomes the "
+                           "server's (default: a folder named so)"},
                   {.name = "--print-grants",
                    .help = "only print the GRANT statements that a role without superuser needs, for psql"},
                   {.name = "--role", .value = "NAME", .help = "whose rights (default: the role that connects)"}},

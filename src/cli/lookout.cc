@@ -14,8 +14,8 @@
 #include "cli/window.h"
 #include "journal/position.h"
 #include "proof/invariants.h"
-#include "recover/drift.h"
 #include "recover/unconverted.h"
+#include "run/drift.h"
 #include "run/refill.h"
 #include "salvage/fence.h"
 
@@ -47,6 +47,7 @@ bool IsRecorded(const journal::Journal& journal, const std::string& condition) {
 }
 
 std::string WhyOver(Work& work, const journal::Position& position, const std::optional<Window>& window) {
+  if (journal::Closed(work.journal().events()) != nullptr) return "the release is closed";
   if (TermOf(work.release(), work.plan(), work.journal(), position).over) return "the release is complete";
   if (window && IsOver(*window, base::Now()))
     return fmt::format("the rollback window: {}", ShowWindow(*window, base::Now()));
@@ -75,7 +76,12 @@ void AddAlarms(Work& work, Sight& sight) {
 void AddWayOfUndo(Work& work, const journal::Position& position, bool at_rest, Sight& sight) {
   const std::string look = fmt::format("switchback diagnose {}", work.release().name);
   if (at_rest && position.done > 0 && position.done < work.plan().steps.size()) {
-    for (const std::string& sentence : recover::Drift(work.connection(), work.plan())) {
+    const run::Drift drift = run::FindDrift(work.connection(), work.plan());
+    for (const std::string& sentence : drift.notices) {
+      sight.findings.push_back(
+          {.about = "others " + sentence, .level = Level::kNote, .text = "changed by others: " + sentence});
+    }
+    for (const std::string& sentence : drift.forward) {
       sight.findings.push_back(
           {.about = "drift " + sentence, .text = "changed beside the release: " + sentence, .next = look});
     }
@@ -181,7 +187,8 @@ Sight Lookout::LookOnce() {
   look_at("the rows", [&] { AddUnfilled(work, sight); });
   look_at("the alarms", [&] { AddAlarms(work, sight); });
   look_at("the checkpoint", [&] { AddRestorable(context, work, sight); });
-  look_at("the stream", [&] { AddStream(work, ProviderIfAny(context.project().environment).get(), at_rest, sight); });
+  look_at("the stream",
+          [&] { AddStream(work, ProviderIfAny(context.project().environment, work.state()).get(), at_rest, sight); });
   look_at("the fence", [&] { AddFence(work, sight); });
   std::stable_sort(sight.findings.begin(), sight.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.level > b.level; });
@@ -293,14 +300,14 @@ void Lookout::AddStream(Work& work, backup::BackupProvider* provider, bool at_re
 }
 
 void Lookout::AddRestorable(Context& context, Work& work, Sight& sight) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(checkpoint::FileOf(work.state()), ignored)) {
+  const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(work.state());
+  if (!found) {
     sight.findings.push_back({.about = "checkpoint",
                               .text = "there is no checkpoint, so nothing can be restored",
                               .next = fmt::format("switchback checkpoint {}", work.release().name)});
     return;
   }
-  if (slow_) restorable_ = AskRestorable(context.project().environment, checkpoint::Load(work.state()).point);
+  if (slow_) restorable_ = AskRestorable(context.project().environment, found->point);
   if (restorable_.can.value_or(false)) return;
   sight.findings.push_back(
       {.about = "restore",

@@ -29,7 +29,7 @@ change: change.sql      # the wanted end state, as ordinary SQL
 # applications:
 #   web:
 #     before: {{version: 1.0.0, queries: queries/web-1.0.0.sql}}
-#     after:  {{version: 1.1.0, queries: queries/web-1.1.0.sql}}
+#     after:  {{version: 1.1.0, queries: queries/web-1.1.0.sql, application_name: web-1.1.0}}
 
 # Questions that must have the same answer before and after each phase.
 # invariants:
@@ -42,6 +42,10 @@ change: change.sql      # the wanted end state, as ordinary SQL
 # The way back of statements that no rule knows, by their number in change.sql, and what they write.
 # opaque:
 #   - {{statement: 1, down: "...", writes: {{orders: [total]}}}}
+
+# Columns that applications add to: a conflict of a restore may be decided by what they added.
+# additive:
+#   accounts: [balance]
 )yaml";
 
 constexpr std::string_view kChangeSql =

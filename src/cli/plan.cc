@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "catalog/trust.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/plan_file.h"
@@ -93,7 +94,9 @@ Outcome MakePlan(Context& context) {
   pg::Connection connection = context.Connect();
   const journal::Journal journal = run::OpenJournal(connection, release.name, context.StateDirectory());
   if (!journal::NothingDone(journal.events())) return UnderWay(release, journal);
-  return Made(release, CompileAgainst(release, connection));
+  const plan::Plan plan = CompileAgainst(release, connection);
+  catalog::RequireTrust(connection, plan.tables, plan::AuthorsPath(plan));
+  return Made(release, plan);
 }
 
 Command Plan() {

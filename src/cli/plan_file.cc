@@ -35,6 +35,7 @@ plan::Plan CompileAgainst(const release::Release& release, pg::Connection& conne
   return plan::Compile(release, catalog::Read(connection, {.relations = needs.relations,
                                                            .types = needs.types,
                                                            .statements = needs.statements,
+                                                           .functions = needs.functions,
                                                            .own_settings = true}));
 }
 

@@ -19,6 +19,11 @@ environments:
 #   database_env: PROD_URL
 #   policy: {{lock_timeout: 500ms}}
 
+# The role that makes releases: no superuser, and a member of the tables' owners. `switchback init --print-grants` makes it.
+# role: deploy
+# Roles whose code may run with its rights all the same; docs/guides/connect.md says what that means.
+# trust: [{{role: app_owner, reason: its triggers are part of our schema}}]
+
 # A folder that the database server's archive command writes into.
 backup:
   provider: local
@@ -33,6 +38,7 @@ policy:
 #  lock_retries: {retries}         # with growing pauses, before a step gives up
 #  index_lock_timeout: {index_minutes}m  # of concurrent index builds, which wait for the transactions of others
 #  slot_max_bytes: {slot_gb}GB      # WAL that the checkpoint's slot may hold back before the server drops it
+#  row_values: withheld     # values and keys of rows in messages, journal and evidence; shown: as they are
 
 # What a backfill waits for; docs/formats/project.md has all limits. `off` switches one off.
 # throttle: {{replica_lag: {lag_seconds}s, free_disk: {disk_gb}GB, lock_waiters: {waiters}}}

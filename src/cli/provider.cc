@@ -8,9 +8,11 @@
 
 #include "backup/barman/barman.h"
 #include "backup/local/local.h"
+#include "backup/local/repository.h"
 #include "backup/pgbackrest/pgbackrest.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "checkpoint/checkpoint.h"
 
 namespace cli {
 namespace {
@@ -18,20 +20,21 @@ namespace {
 // One backup tool. Its keys in switchback.yaml stand in release/project.cc.
 struct Driver {
   std::string_view name;
-  std::unique_ptr<backup::BackupProvider> (*make)(const base::Json& options);
+  std::unique_ptr<backup::BackupProvider> (*make)(const base::Json& options, const backup::Line& line);
 };
 
-std::unique_ptr<backup::BackupProvider> MakeLocal(const base::Json& options) {
-  return std::make_unique<backup::local::LocalProvider>(options.at("repository").get<std::string>(),
-                                                        options.value("max_rate", std::int64_t{0}));
+std::unique_ptr<backup::BackupProvider> MakeLocal(const base::Json& options, const backup::Line& line) {
+  return std::make_unique<backup::local::LocalProvider>(
+      backup::local::RepositoryOf(options.at("repository").get<std::string>(), line),
+      options.value("max_rate", std::int64_t{0}));
 }
 
-std::unique_ptr<backup::BackupProvider> MakePgBackRest(const base::Json& options) {
+std::unique_ptr<backup::BackupProvider> MakePgBackRest(const base::Json& options, const backup::Line& /*line*/) {
   return std::make_unique<backup::pgbackrest::PgBackRestProvider>(backup::pgbackrest::Options{
       .stanza = options.at("stanza"), .config = options.value("config", ""), .repository = options.at("repository")});
 }
 
-std::unique_ptr<backup::BackupProvider> MakeBarman(const base::Json& options) {
+std::unique_ptr<backup::BackupProvider> MakeBarman(const base::Json& options, const backup::Line& /*line*/) {
   return std::make_unique<backup::barman::BarmanProvider>(
       backup::barman::Options{.server = options.at("server"), .config = options.value("config", "")});
 }
@@ -53,32 +56,37 @@ constexpr std::array kDrivers = {Driver{"local", MakeLocal}, Driver{"pgbackrest"
 
 }  // namespace
 
-std::unique_ptr<backup::BackupProvider> MakeProvider(const release::Environment& environment) {
+std::unique_ptr<backup::BackupProvider> MakeProvider(const release::Environment& environment,
+                                                     const backup::Line& line) {
   const auto driver = std::ranges::find(kDrivers, environment.backup.provider, &Driver::name);
   if (driver == kDrivers.end()) {
     throw base::Error(base::Code::kInternal, "there is no driver for " + environment.backup.provider);
   }
-  return driver->make(OptionsOf(environment));
+  return driver->make(OptionsOf(environment), line);
 }
 
-std::unique_ptr<backup::BackupProvider> ProviderIfAny(const release::Environment& environment) {
+std::unique_ptr<backup::BackupProvider> ProviderIfAny(const release::Environment& environment,
+                                                      const std::filesystem::path& state) {
+  const std::optional<checkpoint::Checkpoint> checkpoint = checkpoint::Find(state);
+  if (!checkpoint) return nullptr;
   try {
-    return MakeProvider(environment);
+    return MakeProvider(environment, backup::LineOf(checkpoint->point));
   } catch (const base::Error& error) {
     if (error.code() != base::Code::kNoRepository) throw;
     return nullptr;
   }
 }
 
-std::filesystem::path NewServerDirectory(const release::Environment& environment) {
+std::filesystem::path NewServerDirectory(const release::Environment& environment, const backup::Point& point) {
   std::string name = base::FormatTime(base::Now()).substr(0, 19);
   std::erase_if(name, [](char c) { return c == '-' || c == ':'; });
-  return std::filesystem::path(OptionsOf(environment).at("restored").get<std::string>()) / (name + "Z");
+  const std::string folder = OptionsOf(environment).at("restored").get<std::string>();
+  return backup::local::RepositoryOf(folder, {.system_identifier = point.system_identifier}) / (name + "Z");
 }
 
 Restorable AskRestorable(const release::Environment& environment, const backup::Point& point) {
   try {
-    MakeProvider(environment)->CheckRestorable(point);
+    MakeProvider(environment, backup::LineOf(point))->CheckRestorable(point);
     return {.can = true, .why_not = ""};
   } catch (const base::Error& error) {
     const std::string why = error.detail().empty() ? error.message() : error.message() + " (" + error.detail() + ")";

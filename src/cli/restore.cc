@@ -5,15 +5,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "backup/recovery.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "checkpoint/checkpoint.h"
 #include "cli/aftermath.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/decisions.h"
 #include "cli/forward.h"
 #include "cli/plan_file.h"
 #include "cli/provider.h"
+#include "pg/conninfo.h"
 #include "recover/log_loss.h"
 #include "recover/restore.h"
 #include "recover/salvage.h"
@@ -32,6 +36,19 @@ std::string UnnamedText(std::int64_t unnamed) {
   return unnamed == 0 ? "" : fmt::format("\n  {} changes in tables that were rewritten or dropped since", unnamed);
 }
 
+// What a restored server does not do until somebody says that it is the new one.
+std::string LeftOutText(const std::filesystem::path& directory) {
+  std::string text =
+      "it takes connections on its socket only, archives nothing, and subscribes to nothing "
+      "(listen_addresses, archive_mode, max_logical_replication_workers)";
+  const std::filesystem::path left_out = backup::LeftOutOf(directory);
+  std::error_code ignored;
+  if (std::filesystem::exists(left_out, ignored)) {
+    text += fmt::format("; of the old server's settings these are not in force: {}", left_out.string());
+  }
+  return text;
+}
+
 std::string Show(const recover::RestoreReport& report) {
   const base::Json verification = checkpoint::ToJson(report.verification);
   std::string text =
@@ -39,8 +56,8 @@ std::string Show(const recover::RestoreReport& report) {
                   report.restored.reached.Text(), base::FormatDuration(report.took), pg::Redacted(report.restored.url),
                   report.restored.stop, verification.value("schema", ""), verification.value("contents", ""));
   if (report.restored.directory) {
-    text += fmt::format("\n  settings: {}; it takes connections on its socket only, and archives nothing",
-                        (*report.restored.directory / "data/switchback.conf").string());
+    text += fmt::format("\n  settings: {}; {}", (*report.restored.directory / "data/switchback.conf").string(),
+                        LeftOutText(*report.restored.directory));
   }
   if (report.left_behind) {
     text += fmt::format("\n  left behind: {} transactions of applications, {} of the release",
@@ -101,7 +118,7 @@ std::string Show(const recover::Loss& loss) {
                                     : std::string("\n  how long a restore takes was not measured"));
 }
 
-std::string Show(const recover::SalvageReport& salvaged) {
+std::string Show(const recover::SalvageReport& salvaged, const std::string& release) {
   const salvage::Report& report = salvaged.report;
   std::string text =
       fmt::format("carried over to {}\n  {} changes of applications: {} applied, {} in conflict, {} skipped",
@@ -123,7 +140,8 @@ std::string Show(const recover::SalvageReport& salvaged) {
       text += fmt::format("\n  {}.{}: the restored table has no such column", name.Text(), column);
     }
   }
-  if (report.conflicts > 0) text += fmt::format("\n  {} conflicts: {}", report.conflicts, salvaged.conflicts.string());
+  if (report.decided > 0) text += fmt::format("\n  {} conflicts decided as was said before", report.decided);
+  text += ShowGroups(report.groups, release, salvaged.conflicts.string());
   if (report.orphans > 0)
     text += fmt::format("\n  {} of them would leave a row that refers to nothing", report.orphans);
   text += fmt::format("\n  {} sequences set\n  {}{}", report.sequences, salvaged.note, Cannot(salvaged.uncovered));
@@ -142,15 +160,13 @@ std::string Show(const recover::SalvageReport& salvaged) {
 constexpr const char* kMove = "move the applications to the new server, with the code of that time";
 
 // `then`: what comes after the decisions of a person, where there are any to make.
-std::string NextOf(const recover::SalvageReport& salvaged, const std::string& then) {
-  if (salvaged.report.conflicts == 0) return then;
-  return fmt::format("decide the conflicts (`take` in {}), give it to --apply-resolutions; then {}",
-                     salvaged.conflicts.string(), then);
+std::string NextOf(const recover::SalvageReport& salvaged, const std::string& release, const std::string& then) {
+  return salvaged.report.conflicts == 0 ? then : NextOfConflicts(release, salvaged.conflicts.string(), then);
 }
 
-std::string Show(const recover::CutOverReport& done) {
+std::string Show(const recover::CutOverReport& done, const std::string& release) {
   const salvage::Report& report = done.salvaged.report;
-  std::string text = Show(done.salvaged);
+  std::string text = Show(done.salvaged, release);
   text += fmt::format("\ncut over at {}: {} tables of the old server are read-only", done.fence.lsn.Text(),
                       done.fence.tables);
   text += fmt::format("\n  {} transactions, {} changes up to there = {} applied + {} in conflict + {} skipped",
@@ -162,36 +178,29 @@ std::string Show(const recover::CutOverReport& done) {
   for (const std::string& table : done.fence.open) {
     text += fmt::format("\n  not read-only: {}, of a role that this one may not act for", table);
   }
-  return text + "\n  new server: " + pg::Redacted(done.salvaged.restored);
+  text += "\n  new server: " + pg::Redacted(done.salvaged.restored);
+  const std::filesystem::path directory = pg::ParseConninfo(done.salvaged.restored)["host"];
+  return text + "\n  before it is used as such, set again what it needs: " + LeftOutText(directory);
 }
 
 recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& plan, backup::BackupProvider* provider) {
   const std::string source_wal = context.invocation().Option("--source-wal");
+  std::vector<std::string> trusts = context.Database().trusts;
+  if (const std::string& role = context.project().environment.role; !role.empty()) trusts.push_back(role);
   return {.conninfo = OldServer(context),
           .state = context.StateDirectory(),
           .plan = plan,
           .tell = [](const std::string& text) { base::Info("{}", text); },
           .provider = provider,
-          .source_wal = source_wal.empty() ? std::filesystem::path() : std::filesystem::absolute(source_wal)};
+          .source_wal = source_wal.empty() ? std::filesystem::path() : std::filesystem::absolute(source_wal),
+          .trusts = std::move(trusts)};
 }
 
 Outcome ShowLoss(Context& context) {
   const plan::Plan plan = RequirePlan(context.release());
-  const auto provider = ProviderIfAny(context.project().environment);
+  const auto provider = ProviderIfAny(context.project().environment, context.StateDirectory());
   const recover::Loss loss = recover::CountLossAnyhow(SalvageOptionsOf(context, plan, provider.get()));
   return {.result = {{"loss", recover::ToJson(loss)}}, .text = Show(loss)};
-}
-
-Outcome ApplyResolutions(Context& context, journal::Journal& journal, const std::string& file) {
-  const plan::Plan plan = RequirePlan(context.release());
-  const std::string restored = recover::LastRestored(context.StateDirectory(), journal);
-  const salvage::Resolved resolved =
-      recover::Resolve(SalvageOptionsOf(context, plan, nullptr), restored, std::filesystem::absolute(file), journal);
-  Outcome outcome{.result = salvage::ToJson(resolved), .text = {}, .next = kMove};
-  outcome.result["url"] = restored;
-  outcome.text = fmt::format("{} conflicts decided, {} left as restored", resolved.applied, resolved.left);
-  if (resolved.before > 0) outcome.text += fmt::format(", {} decided before", resolved.before);
-  return outcome;
 }
 
 salvage::Patience PatienceOf(Context& context) {
@@ -236,27 +245,52 @@ void AddCutOver(Context& context, const recover::SalvageOptions& options, const 
   const recover::CutOverReport done = recover::CutOver(options, PatienceOf(context), restored, journal);
   outcome.result["salvage"] = recover::ToJson(done.salvaged);
   outcome.result["cut_over"] = recover::ToJson(done);
-  outcome.text += (outcome.text.empty() ? "" : "\n") + Show(done);
+  outcome.text += (outcome.text.empty() ? "" : "\n") + Show(done, options.plan.release);
   AddMadeSince(options, done.fence, outcome);
-  outcome.next = NextOf(done.salvaged, fmt::format("move the applications to {}, with the code of that time",
-                                                   pg::Redacted(done.salvaged.restored)));
+  outcome.next = NextOf(
+      done.salvaged, options.plan.release,
+      fmt::format("move the applications to {}, with the code of that time", pg::Redacted(done.salvaged.restored)));
+}
+
+// On the restored server; where the last command left off, or behind a salvage of the same one.
+void AddDecisions(Context& context, const salvage::Decisions& decisions, const std::string& restored,
+                  journal::Journal& journal, Outcome& outcome) {
+  if (!Any(decisions)) return;
+  const plan::Plan plan = RequirePlan(context.release());
+  const recover::SalvageOptions options = SalvageOptionsOf(context, plan, nullptr);
+  const salvage::Resolution done = recover::Resolve(options, restored, decisions, journal);
+  const std::string file = (options.state / "conflicts.json").string();
+  base::Json result = salvage::ToJson(done.resolved);
+  result["url"] = restored;
+  result["groups"] = salvage::GroupsJson(done.groups);
+  result["conflicts_file"] = file;
+  if (outcome.result.empty()) {
+    outcome.result = std::move(result);
+  } else {
+    outcome.result["decided"] = std::move(result);
+  }
+  outcome.text += (outcome.text.empty() ? "" : "\n") + ShowResolved(done, plan.release, file);
+  const bool refused = done.resolved.refused > 0 || !done.resolved.stale.empty();
+  if (refused) outcome.exit = base::Exit::kHold;
+  if (outcome.next.find("--cut-over") != std::string::npos) return;
+  outcome.next = refused || done.resolved.left > 0 ? NextOfConflicts(plan.release, file, kMove) : kMove;
 }
 
 void AddSalvage(Context& context, const std::string& restored, journal::Journal& journal, Outcome& outcome) {
   const plan::Plan plan = RequirePlan(context.release());
-  const auto provider = ProviderIfAny(context.project().environment);
+  const auto provider = ProviderIfAny(context.project().environment, context.StateDirectory());
   const recover::SalvageOptions options = SalvageOptionsOf(context, plan, provider.get());
   if (context.invocation().Has("--cut-over")) return AddCutOver(context, options, restored, journal, outcome);
   const recover::SalvageReport salvaged = recover::Salvage(options, restored, journal);
   outcome.result["salvage"] = recover::ToJson(salvaged);
-  outcome.text += (outcome.text.empty() ? "" : "\n") + Show(salvaged);
+  outcome.text += (outcome.text.empty() ? "" : "\n") + Show(salvaged, plan.release);
   const bool to_fence = salvaged.old_server_answered && !IsCutOver(options, restored, journal);
   outcome.next = to_fence
                      ? fmt::format(
                            "switchback restore {} --cut-over: it ends the applications' writes to the old server and "
                            "carries over the last",
                            plan.release)
-                     : NextOf(salvaged, kMove);
+                     : NextOf(salvaged, plan.release, kMove);
 }
 
 }  // namespace
@@ -276,21 +310,27 @@ Outcome RestoreBeside(const Invocation& invocation) {
   if (invocation.Has("--cut-over")) context.Database();  // before anything is done: it needs the old server
   // Not the mirror: the old server may be down, which is what a restore is for.
   journal::Journal journal = journal::Journal::Open(context.StateDirectory());
-  if (const std::string file = invocation.Option("--apply-resolutions"); !file.empty()) {
-    return ApplyResolutions(context, journal, file);
-  }
+  const salvage::Decisions decisions = DecisionsOf(invocation);
   if (invocation.Has("--lift-fence")) return LiftFence(context, journal);
   if (invocation.Has("--go-on") || (invocation.Has("--cut-over") && !invocation.Has("--salvage"))) {
     Outcome outcome;
-    AddSalvage(context, recover::LastRestored(context.StateDirectory(), journal), journal, outcome);
+    const std::string restored = recover::LastRestored(context.StateDirectory(), journal);
+    AddSalvage(context, restored, journal, outcome);
+    AddDecisions(context, decisions, restored, journal, outcome);
     return outcome;
   }
-  const auto provider = MakeProvider(context.project().environment);
+  if (!invocation.Has("--salvage") && Any(decisions)) {
+    Outcome outcome;
+    AddDecisions(context, decisions, recover::LastRestored(context.StateDirectory(), journal), journal, outcome);
+    return outcome;
+  }
+  const backup::Point point = checkpoint::Load(context.StateDirectory()).point;
+  const auto provider = MakeProvider(context.project().environment, backup::LineOf(point));
   const std::string directory = invocation.Option("--directory");
   const recover::RestoreReport report =
       recover::Restore({.conninfo = OldServer(context),
                         .state = context.StateDirectory(),
-                        .directory = directory.empty() ? NewServerDirectory(context.project().environment)
+                        .directory = directory.empty() ? NewServerDirectory(context.project().environment, point)
                                                        : std::filesystem::absolute(directory).lexically_normal(),
                         .source_wal = invocation.Option("--source-wal"),
                         .tell = [](const std::string& text) { base::Info("{}", text); }},
@@ -299,7 +339,9 @@ Outcome RestoreBeside(const Invocation& invocation) {
       .result = recover::ToJson(report),
       .text = Show(report),
       .next = "look at the new server; move the applications to it, with the code of that time, or stop it"};
-  if (invocation.Has("--salvage")) AddSalvage(context, report.restored.url, journal, outcome);
+  if (!invocation.Has("--salvage")) return outcome;
+  AddSalvage(context, report.restored.url, journal, outcome);
+  AddDecisions(context, decisions, report.restored.url, journal, outcome);
   return outcome;
 }
 
@@ -314,9 +356,11 @@ Command Restore() {
                "is; alone: to the one that the last restore made"},
       {.name = "--lift-fence", .help = "let applications write to the old server again"},
       TerminateOption(),
-      {.name = "--apply-resolutions",
-       .value = "FILE",
-       .help = "on that server, apply what was decided in the file of conflicts"}};
+      {.name = "--decide",
+       .value = "CAUSE=CHOICE",
+       .help = "of all conflicts of a cause or a group, now and after later salvages: restored, application or delta",
+       .many = true},
+      {.name = "--resolve", .value = "FILE", .help = "of single conflicts: `take` in a copy of the file of conflicts"}};
   options.insert(options.end(), of_salvage.begin(), of_salvage.end());
   return {
       .name = "restore",
@@ -333,7 +377,11 @@ Command Restore() {
           "stays as restored and\n"
           "stands in a file of conflicts, to be decided by a person. Killed, it goes on with --go-on, which also "
           "takes in what the\n"
-          "applications wrote since; not to tables whose conflicts were decided.\n\n"
+          "applications wrote since.\n\n"
+          "--decide and --resolve decide conflicts, alone or beside --salvage, --go-on and --cut-over. Decisions are "
+          "kept on the new\n"
+          "server, and are applied again after each later salvage. What it refuses stays in the file with `why`; the "
+          "exit code is 11 then.\n\n"
           "With --cut-over the tables of the old server are read-only for everybody, by a trigger on each, once the "
           "transactions that had\n"
           "written to them have ended; --terminate-blockers-after ends those that do not. Then the last transactions "

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "cli/audit.h"
 #include "cli/commands.h"
@@ -10,15 +11,57 @@
 #include "cli/standing.h"
 #include "cli/work.h"
 #include "recover/undo.h"
+#include "recover/unproven.h"
+#include "recover/versions.h"
 #include "run/identity.h"
 
 namespace cli {
 namespace {
 
+constexpr const char* kForce = "--force";
+
+// Below the phase after which the new version may be deployed, what only that one uses goes. Whether it is gone is for
+// people to see to, and is asked where release.yaml says how its sessions are known. Whoever goes on all the same loses
+// no write: in one transaction a column stops being kept in step and loses its name.
+void SeeNewVersionGone(const Invocation& invocation, Work& work, plan::Phase to) {
+  const std::size_t deployable = work.plan().EndOf(plan::Phase::kSwitch);
+  const std::size_t from = work.Position().BackFrom();
+  const std::size_t target = work.plan().EndOf(to);
+  if (target >= deployable || from <= target) return;
+  const std::string versions = recover::NewVersions(work.release());
+  const std::vector<recover::VersionSeen> seen = recover::NewVersionsSeen(work.connection(), work.release());
+  if (seen.empty()) {
+    if (!recover::NewVersionsNamed(work.release())) {
+      base::Info("{} must be gone before this; release.yaml gives no application_name by which its sessions are seen",
+                 versions);
+    }
+    return;
+  }
+  std::string detail;
+  base::Json sessions = base::Json::array();
+  for (const recover::VersionSeen& each : seen) {
+    detail += (detail.empty() ? "" : "\n") + each.Text();
+    sessions.push_back({{"application", each.application},
+                        {"version", each.version},
+                        {"application_name", each.name},
+                        {"sessions", each.sessions}});
+  }
+  if (!invocation.Has(kForce)) {
+    throw base::Error(base::Code::kVersionConnected,
+                      fmt::format("{} must be gone before {} goes back to {}, and is connected", versions,
+                                  work.release().name, to == plan::Phase::kStart ? "the start" : Name(to)))
+        .Detail(detail)
+        .TargetChanged(base::Changed::kNo);
+  }
+  work.journal().Append("forced", {{"to", Name(to)}, {"sessions", sessions}});
+  base::Warn("forced: {} is connected, and what only it uses becomes unwritable under it", versions);
+}
+
 Outcome Undo(const Invocation& invocation, plan::Phase to) {
   Context context(invocation);
   Work work(context);
   ReadTerminate(invocation, work);
+  SeeNewVersionGone(invocation, work, to);
   run::EnterRelease(work.connection(), work.session());
   const base::Time began = base::Now();
   bool wrote = false;
@@ -29,9 +72,11 @@ Outcome Undo(const Invocation& invocation, plan::Phase to) {
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::Now() - began);
   if (wrote) Auditor(work).Look();  // not in between: nothing holds a way back up
   const journal::Position position = work.Position();
+  const std::vector<recover::Unproven> unproven = recover::ReadUnproven(work.connection(), work.plan());
   Outcome outcome{.result = {{"way", "undo"},
                              {"steps", undo.steps},
                              {"kept", undo.kept},
+                             {"not_valid", recover::ToJson(unproven)},
                              {"milliseconds", took.count()},
                              {"position", PositionFacts(work.plan(), position)}}};
   outcome.text =
@@ -43,6 +88,7 @@ Outcome Undo(const Invocation& invocation, plan::Phase to) {
     for (const base::Json& row : undo.kept)
       outcome.text += "\n  " + row.dump(-1, ' ', false, base::Json::error_handler_t::replace);
   }
+  outcome.text += recover::Text(unproven);
   outcome.next = NextCommand(work.release(), work.plan(), work.journal(), position);
   return outcome;
 }
@@ -74,6 +120,9 @@ Command Rollback() {
                                   .value = "WAY",
                                   .help = "undo, or restore: a new server from the checkpoint, as `switchback restore`",
                                   .fallback = "undo"}};
+  options.push_back({.name = kForce,
+                     .help = "go on though sessions of the new version are connected: what only it uses becomes "
+                             "unwritable under it; kept in the journal"});
   options.push_back(TerminateOption());
   for (Option& option : RestoreOptions()) options.push_back(std::move(option));
   return {.name = "rollback",
@@ -83,7 +132,10 @@ Command Rollback() {
           .text =
               "Undo keeps what the applications wrote: schema steps go back in milliseconds, data steps in proportion "
               "to their rows,\n"
-              "and a row that an application changed since is left alone and listed.",
+              "and a row that an application changed since is left alone and listed.\n"
+              "Stop the new version first where it goes below migrate (or switch): sessions that release.yaml names by "
+              "application_name\n"
+              "are looked for, and hold it (exit 11).",
           .verb = RunRollback};
 }
 

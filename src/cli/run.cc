@@ -25,9 +25,12 @@ Outcome RunPhases(const Invocation& invocation) {
     base::Info("{}", planned.text);
   }
   Work work(context);
-  std::error_code ignored;
-  const bool none = !std::filesystem::exists(checkpoint::FileOf(work.state()), ignored);
-  if (none && journal::NothingDone(work.journal().events())) TakeCheckpoint(context, work, {});
+  const bool none = !checkpoint::Find(work.state());
+  const journal::Event* taken = work.journal().Last("checkpoint");
+  const journal::Event* closed = journal::Closed(work.journal().events());
+  // What was closed has another plan by now, and its checkpoint ended with it.
+  const bool ended = closed != nullptr && (taken == nullptr || taken->seq < closed->seq);
+  if ((none || ended) && journal::NothingDone(work.journal().events())) TakeCheckpoint(context, work, {});
   return Forward(invocation, context, work, phase, false, phase >= plan::Phase::kMigrate);
 }
 

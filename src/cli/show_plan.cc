@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "base/text.h"
 #include "plan/phase.h"
 
 namespace cli {
@@ -43,7 +44,8 @@ std::string WayBack(const plan::Step& step) {
 std::string DeclaredWrites(const plan::Step& step) {
   std::string text;
   for (const plan::Written& written : step.footprint) {
-    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", written.table.Text(), fmt::join(written.columns, ", "));
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", base::OneLine(written.table.Text()),
+                        base::OneLine(fmt::format("{}", fmt::join(written.columns, ", "))));
   }
   return text.empty() ? "no row, or the run stops; what it may write belongs under `writes` in release.yaml" : text;
 }
@@ -56,7 +58,8 @@ std::string ShowTables(const plan::Plan& plan) {
   std::string out;
   const base::Json tables = plan.observed.value("tables", base::Json::object());
   for (const auto& [name, size] : tables.items()) {
-    out += fmt::format("\n  {}: about {} rows, {}", name, size.value("rows", 0L), ShowBytes(size.value("bytes", 0L)));
+    out += fmt::format("\n  {}: about {} rows, {}", base::OneLine(name), size.value("rows", 0L),
+                       ShowBytes(size.value("bytes", 0L)));
   }
   return out.empty() ? "" : "\n\ntables" + out;
 }
@@ -70,7 +73,8 @@ std::string ShowSteps(const plan::Plan& plan) {
       out += fmt::format("\n  {:<12} {}", step.id, step.title);
       if (!step.why.empty()) out += fmt::format("\n{:15}why: {}", "", step.why);
       for (const plan::Lock& lock : step.locks) {
-        out += fmt::format("\n{:15}lock: {} on {}, {}", "", lock.mode, lock.relation.Text(), WorkText(lock.work));
+        out += fmt::format("\n{:15}lock: {} on {}, {}", "", lock.mode, base::OneLine(lock.relation.Text()),
+                           WorkText(lock.work));
       }
       if (!step.transactional) out += fmt::format("\n{:15}runs outside a transaction", "");
       if (step.kind == plan::StepKind::kOpaque) out += fmt::format("\n{:15}writes: {}", "", DeclaredWrites(step));
@@ -127,7 +131,7 @@ bool NeedsAcceptance(const plan::Plan& plan) {
 }
 
 std::string ShowPlan(const plan::Plan& plan) {
-  std::string out = plan.title.empty() ? plan.release : fmt::format("{}: {}", plan.release, plan.title);
+  std::string out = plan.title.empty() ? plan.release : fmt::format("{}: {}", plan.release, base::OneLine(plan.title));
   if (!plan.blockers.empty()) {
     out += "\n\nBLOCKED: there is no plan until these are gone";
     for (const plan::Blocker& blocker : plan.blockers) {

@@ -75,7 +75,16 @@ std::string NextCommand(const release::Release& release, const plan::Plan& plan,
     return fmt::format("switchback run {0} goes on, switchback rollback {0} goes back", release.name);
   }
   const std::optional<plan::Phase> next = NextPhase(plan, position);
-  if (!next) return fmt::format("switchback evidence build {}", release.name);
+  if (!next) {
+    const journal::Event* built = journal.Last("evidence");
+    const journal::Event* last = journal.Last("outcome");
+    const bool evidenced = built != nullptr && (last == nullptr || built->seq > last->seq);
+    return fmt::format("switchback {} {}", evidenced ? "close" : "evidence build", release.name);
+  }
+  const journal::Event* outcome = journal.Last("outcome");
+  if (position.done == 0 && outcome != nullptr && outcome->body.value("direction", "") == "reverse") {
+    return fmt::format("switchback close {0} ends it, switchback run {0} goes forward again", release.name);
+  }
   if (position.done == 0 && journal.Last("checkpoint") == nullptr)
     return fmt::format("switchback checkpoint {}", release.name);
   if (*next == plan::Phase::kContract) {

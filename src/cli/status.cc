@@ -15,8 +15,9 @@
 #include "cli/stream_term.h"
 #include "cli/window.h"
 #include "journal/mirror.h"
-#include "recover/drift.h"
 #include "recover/unconverted.h"
+#include "recover/unproven.h"
+#include "run/drift.h"
 #include "run/look.h"
 
 namespace cli {
@@ -69,6 +70,17 @@ void AddUnconverted(pg::Connection& connection, const plan::Plan& plan, Standing
   }
 }
 
+// What a way back left unproven; before that and after a way forward there is none of it.
+void AddUnproven(pg::Connection& connection, const plan::Plan& plan, const journal::Journal& journal,
+                 Standing& standing) {
+  const journal::Event* last = journal.Last("outcome");
+  const bool back = last != nullptr && last->body.value("direction", "") == journal::Name(journal::Direction::kReverse);
+  const std::vector<recover::Unproven> unproven =
+      back ? recover::ReadUnproven(connection, plan) : std::vector<recover::Unproven>();
+  standing.facts["not_valid"] = recover::ToJson(unproven);
+  standing.detail += recover::Text(unproven);
+}
+
 void AddBackfills(pg::Connection& connection, const plan::Plan& plan, Standing& standing) {
   standing.facts["backfills"] = base::Json::array();
   standing.facts["paused_by"] = nullptr;
@@ -93,15 +105,22 @@ void AddBackfills(pg::Connection& connection, const plan::Plan& plan, Standing& 
   }
 }
 
-// A change made beside the release: every phase and way back refuses to go on, so what is next is to look at it. While
-// a step is open, and after the last one, the objects may differ.
+// Changes made beside the release: those of what it needs stop its way forward, and a few its way back too; the others
+// are good to know. While a step is open, and after the last one, the objects may differ.
 void AddDrift(pg::Connection& connection, const plan::Plan& plan, const journal::Position& position,
               Standing& standing) {
   const bool between = position.done > 0 && position.done < plan.steps.size() && !position.in_flight && !position.half;
-  const std::vector<std::string> drift = between ? recover::Drift(connection, plan) : std::vector<std::string>();
-  standing.facts["drift"] = drift;
-  for (const std::string& sentence : drift) standing.detail += "\n  changed beside the release: " + sentence;
-  if (!drift.empty()) standing.next = fmt::format("switchback diagnose {}", plan.release);
+  const run::Drift drift = between ? run::FindDrift(connection, plan) : run::Drift();
+  standing.facts["drift"] = drift.forward;
+  standing.facts["drift_closes_undo"] = drift.undo;
+  standing.facts["changed_by_others"] = drift.notices;
+  for (const std::string& sentence : drift.forward) standing.detail += "\n  changed beside the release: " + sentence;
+  for (const std::string& sentence : drift.notices)
+    standing.detail += "\n  changed by others, no hindrance: " + sentence;
+  if (drift.forward.empty()) return;
+  standing.detail += drift.undo.empty() ? "\n  it goes no further until this is taken back; its way back is open"
+                                        : "\n  neither on nor back until this is taken back";
+  standing.next = fmt::format("switchback diagnose {}", plan.release);
 }
 
 // What the stream shows of the release, and whether it will go on to do so. `archive`: it can be read from there too.
@@ -150,7 +169,6 @@ void AddAftermath(pg::Connection& connection, const std::string& release, const 
 
 // What only a look at the backups and at this machine can tell.
 void AddCheckpointState(Context& context, const std::filesystem::path& state, Standing& standing) {
-  std::error_code ignored;
   standing.facts["restorable"] = nullptr;
   standing.facts["unfinished_restore"] = nullptr;
   if (const auto left = checkpoint::Unfinished(state, journal::Journal::Open(state))) {
@@ -158,12 +176,33 @@ void AddCheckpointState(Context& context, const std::filesystem::path& state, St
     standing.detail +=
         fmt::format("\n  left behind: {}, by a restore that was interrupted; the next one removes it", left->string());
   }
-  if (!std::filesystem::exists(checkpoint::FileOf(state), ignored)) return;
-  const Restorable restorable = AskRestorable(context.project().environment, checkpoint::Load(state).point);
+  const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(state);
+  if (!found) return;
+  const Restorable restorable = AskRestorable(context.project().environment, found->point);
   if (restorable.can) standing.facts["restorable"] = *restorable.can;
   if (restorable.can.value_or(false)) return;
   standing.detail += fmt::format("\n  restore: {}: {}", restorable.can ? "not possible" : "not known whether possible",
                                  restorable.why_not);
+}
+
+// A release that was ended, with this plan or, where nothing was begun since, another one.
+bool LookAtEnding(pg::Connection& connection, const release::Release& release, const plan::Plan& plan,
+                  const journal::Journal& journal, Standing& standing) {
+  standing.facts["closed"] = nullptr;
+  const auto ending = journal::ReadEnding(connection, release.name, plan.digest);
+  const journal::Event* closed = journal::Closed(journal.events());
+  if (!ending && closed == nullptr) return false;
+  const std::string ended = ending ? ending->ended : closed->body.value("ended", "");
+  standing.facts["closed"] = {{"ended", ended}, {"same_plan", ending.has_value()}};
+  standing.line = "closed, " + ended;
+  if (!ending && closed->body.value("plan", "") == plan.digest) {
+    standing.line += "; that the database knows it is not done";
+    standing.next = fmt::format("switchback close {}", release.name);
+  } else if (!ending) {
+    standing.line += "; plan.lock.json holds another plan, which may run";
+    standing.next = fmt::format("switchback checkpoint {}", release.name);
+  }
+  return true;
 }
 
 // `connection` may be null: the database was not to be had, and only the plan and the journal's length can be told.
@@ -185,14 +224,16 @@ Standing Look(const release::Project& project, const release::Release& release, 
     return standing;
   }
   const auto journal = run::OpenJournal(*connection, release.name, directory);
+  if (LookAtEnding(*connection, release, *plan, journal, standing)) return standing;
   const journal::Position position = run::WhereItStands(*connection, *plan, journal);
   standing.facts["position"] = PositionFacts(*plan, position);
   standing.line = ShowPosition(*plan, position);
   AddHistory(release, *plan, journal, position, standing);
   AddUnconverted(*connection, *plan, standing);
+  AddUnproven(*connection, *plan, journal, standing);
   AddBackfills(*connection, *plan, standing);
   AddAudits(*connection, journal, TermOf(release, *plan, journal, position),
-            ArchiveServes(directory, ProviderIfAny(project.environment).get()), standing);
+            ArchiveServes(directory, ProviderIfAny(project.environment, directory).get()), standing);
   standing.next = NextCommand(release, *plan, journal, position);
   AddDrift(*connection, *plan, position, standing);
   AddAftermath(*connection, release.name, journal, standing);

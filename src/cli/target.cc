@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "base/error.h"
 #include "cli/provider.h"
@@ -46,15 +47,59 @@ void ReadSettings(pg::Connection& connection, const release::Policy& policy, Tar
   }
 }
 
-void ReadArchiving(pg::Connection& connection, const release::Environment& environment, Target& target) {
+constexpr const char* kCommand = "archive_command";
+
+// Nothing is wanted: the command that is there stays as it is, and what to do about it is said.
+std::optional<backup::Setting> CommandSetting(backup::Setting setting, const backup::FoundCommand& found,
+                                              ArchiveChoice choice, Target& target) {
+  if (choice == ArchiveChoice::kReplace) return setting;
+  const std::string ours = setting.wanted;
+  setting.wanted = backup::Beside(ours, found);
+  const bool beside = choice == ArchiveChoice::kBeside || !found.HasProvider();
+  if (choice != ArchiveChoice::kLeave && beside && !setting.wanted.empty()) {
+    target.found.push_back(backup::What(found) + ": both are served, this provider's command first");
+    return setting;
+  }
+  target.missing.push_back(
+      {fmt::format("{}, and that stays: {}", backup::What(found), found.command),
+       setting.wanted.empty()
+           ? fmt::format(
+                 "a comment in it keeps it from running behind another one: take it out, or write what runs both "
+                 "yourself. Ours is: {}",
+                 ours)
+           : fmt::format("{}; `switchback init --apply --archive-command beside` lets both run, `--archive-command "
+                         "replace` ends it",
+                         backup::WhatFits(found))});
+  return std::nullopt;
+}
+
+// Beside a library PostgreSQL 16 refuses a command, and 15 ignores it.
+void RefuseBesideLibrary(pg::Connection& connection, Target& target) {
+  const pg::Result library = connection.Query("SELECT current_setting('archive_library', true)");
+  if (library.IsNull(0, 0) || library.Text(0, 0).empty()) return;
+  std::erase_if(target.settings, [](const backup::Setting& setting) { return setting.name == kCommand; });
+  target.missing.push_back(
+      {fmt::format("the server archives with archive_library = {}, and that stays", library.Text(0, 0)),
+       "a command does not run beside it: where nobody needs the library, ALTER SYSTEM SET archive_library = '', and "
+       "run "
+       "`switchback init --apply` again"});
+}
+
+void ReadArchiving(pg::Connection& connection, const release::Environment& environment, ArchiveChoice choice,
+                   Target& target) {
   try {
-    const backup::Readiness readiness = MakeProvider(environment)->Check(connection);
+    const backup::Readiness readiness = MakeProvider(environment, backup::ReadLine(connection))->Check(connection);
     for (const backup::Problem& problem : readiness.problems) target.missing.push_back({problem.text, problem.remedy});
     for (const backup::Setting& setting : readiness.settings) {
-      if (std::ranges::find(target.settings, setting.name, &backup::Setting::name) == target.settings.end()) {
-        target.settings.push_back(setting);
+      std::optional<backup::Setting> wanted = setting;
+      if (setting.name == kCommand && readiness.found) {
+        wanted = CommandSetting(setting, *readiness.found, choice, target);
+      }
+      if (wanted && std::ranges::find(target.settings, setting.name, &backup::Setting::name) == target.settings.end()) {
+        target.settings.push_back(*wanted);
       }
     }
+    RefuseBesideLibrary(connection, target);
   } catch (const base::Error& error) {
     target.missing.push_back({error.message(), error.hint()});
   }
@@ -64,7 +109,15 @@ void ReadArchiving(pg::Connection& connection, const release::Environment& envir
 
 bool Target::NeedsRestart() const { return std::ranges::any_of(settings, &backup::Setting::restart); }
 
-Target ReadTarget(pg::Connection& connection, const release::Environment& environment) {
+ArchiveChoice ParseArchiveChoice(const std::string& text) {
+  if (text.empty()) return ArchiveChoice::kByTool;
+  if (text == "beside") return ArchiveChoice::kBeside;
+  if (text == "replace") return ArchiveChoice::kReplace;
+  if (text == "leave") return ArchiveChoice::kLeave;
+  throw base::Error(base::Code::kUsage, fmt::format("--archive-command {}: it is beside, replace or leave", text));
+}
+
+Target ReadTarget(pg::Connection& connection, const release::Environment& environment, ArchiveChoice choice) {
   const pg::Result row = connection.Query(std::string(sql_text::kReadTarget));
   Target target{
       .role = row.Text(0, 0), .database = row.Text(0, 1), .version = row.Text(0, 2), .superuser = row.Bool(0, 3)};
@@ -86,7 +139,7 @@ Target ReadTarget(pg::Connection& connection, const release::Environment& enviro
                               "and run `switchback init` again"});
   }
   ReadSettings(connection, environment.policy, target);
-  ReadArchiving(connection, environment, target);
+  ReadArchiving(connection, environment, choice, target);
   return target;
 }
 
@@ -105,6 +158,7 @@ base::Json ToJson(const Target& target) {
                      {"server_version", target.version},
                      {"missing", base::Json::array()},
                      {"settings", base::Json::array()},
+                     {"found", target.found},
                      {"needs_restart", target.NeedsRestart()}};
   for (const Missing& missing : target.missing) {
     json["missing"].push_back({{"text", missing.text}, {"remedy", missing.remedy}});

@@ -24,11 +24,23 @@ struct Target {
   bool superuser = false;
   std::vector<Missing> missing = {};
   std::vector<backup::Setting> settings = {};  // only those that differ from what is wanted
+  std::vector<std::string> found = {};         // what is there and goes on as it is, sentences
   [[nodiscard]] bool NeedsRestart() const;
 };
 
+// What becomes of an archive_command that somebody else relies on.
+enum class ArchiveChoice {
+  kByTool,  // it stays where a provider fits its tool; else it runs behind ours
+  kBeside,  // it runs behind ours
+  kReplace,
+  kLeave
+};
+// "", "beside", "replace", "leave"; throws kUsage.
+ArchiveChoice ParseArchiveChoice(const std::string& text);
+
 // Looks only.
-Target ReadTarget(pg::Connection& connection, const release::Environment& environment);
+Target ReadTarget(pg::Connection& connection, const release::Environment& environment,
+                  ArchiveChoice choice = ArchiveChoice::kByTool);
 
 // "ALTER SYSTEM SET wal_level = 'logical';"
 std::string ApplyStatement(const backup::Setting& setting);

@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
+#include "base/digest.h"
 #include "base/interrupt.h"
 #include "base/version.h"
+#include "catalog/trust.h"
 #include "cli/plan_file.h"
 #include "cli/progress.h"
 #include "journal/tag.h"
@@ -22,6 +24,12 @@ run::Limits LimitsOf(const release::Environment& environment) {
   return limits;
 }
 
+std::map<std::string, std::string> DigestsOf(const release::Release& release) {
+  std::map<std::string, std::string> digests;
+  for (const auto& [name, text] : release.files) digests[name] = "sha256:" + base::Sha256Hex(text);
+  return digests;
+}
+
 }  // namespace
 
 Work::Work(Context& context)
@@ -35,11 +43,16 @@ Work::Work(Context& context)
                .journal = journal_,
                .tag_secret = journal::RunSecret(state_),
                .limits = LimitsOf(context.project().environment),
+               .rollback_window = release_.rollback_window.value_or(std::chrono::milliseconds(0)),
                .program_version = std::string(base::kVersion),
+               .environment = context.project().environment.name,
+               .files = DigestsOf(release_),
                .stop = &base::InterruptFlag(),
                .progress = [printer =
                                 std::make_shared<ProgressPrinter>(ProgressPrinter::FormFor(context.invocation().json))](
-                               const run::Progress& progress) { printer->Tell(progress); }} {}
+                               const run::Progress& progress) { printer->Tell(progress); }} {
+  catalog::RequireTrust(connection_, plan_.tables, plan::AuthorsPath(plan_));
+}
 
 journal::Position Work::Position() { return run::WhereItStands(connection_, plan_, journal_); }
 

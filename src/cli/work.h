@@ -14,7 +14,7 @@ namespace cli {
 // the rooms that do the work. Neither copied nor moved: the session refers to plan and journal.
 class Work {
  public:
-  // Throws kNoPlan, kJournalForked, and what connecting throws.
+  // Throws kNoPlan, kJournalForked, kUntrusted, and what connecting throws.
   explicit Work(Context& context);
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;

@@ -197,7 +197,7 @@ class ActFour : private ReleaseAct {
   void Decide() {
     decided_ = (stage_.Directory("act4") / "conflicts-decided.json").string();
     base::WriteFile(decided_, TakeApplications(conflicts_).dump(2) + "\n");
-    const auto resolve = tool_.Expect({"restore", kNamesRelease, "--apply-resolutions", decided_});
+    const auto resolve = tool_.Expect({"restore", kNamesRelease, "--resolve", decided_});
     pg::Connection with = Inspect(with_url_);
     const Account account = Compare(shops_.Lines(), with);
     const std::string wrong = with.Exec(kWrongTotals).Text(0, 0);

@@ -59,7 +59,7 @@ class ActOne {
 
   base::Json Play() {
     repository_.Commit({{"queries.sql", std::string(sql_text::kQueries18)}}, "Shop 1.8");
-    shops_.PointTo(ShopAddress(server_.port()));
+    shops_.PointTo(ShopAddressOf(server_.Url()));
     TakeNightlyBackup(stage_, server_, nightly_);
     for (int i = 0; i < kInstances; ++i) shops_.Start("1.8");
     stage_.Say("act 1: shop 1.8 works; last night's base backup is all there is");
@@ -106,7 +106,7 @@ class ActOne {
     server_.Stop();
     server_ = sandbox::Server::Adopt(stage_.OptionsFor(nightly_, {}));
     server_.Start();
-    shops_.PointTo(ShopAddress(server_.port()));
+    shops_.PointTo(ShopAddressOf(server_.Url()));
     shops_.Roll("1.8");
     stage_.Say("act 1: last night's backup is back after {} ms; nobody had to think",
                (stage_.Elapsed() - begin).count());

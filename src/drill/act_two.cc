@@ -158,7 +158,7 @@ class ActTwo : private ReleaseAct {
           fmt::format("{} of {} requests failed", traffic.failed, traffic.requests));
     std::string refused = "it still works";
     try {
-      pg::Connection::Open({.conninfo = ShopAddress(server_.port())})
+      pg::Connection::Open({.conninfo = ShopAddressOf(server_.Url())})
           .Exec("SELECT name, phone FROM public.customers LIMIT 1");
     } catch (const base::Error& error) {
       refused = error.sqlstate();

@@ -38,7 +38,8 @@ void Deployment::Start(const std::string& version) {
        base::Child::Start(
            {.argv = {std::filesystem::read_symlink("/proc/self/exe").string(), "drill-shop", "--repo",
                      repository_.string(), "--address", (directory_ / "address").string(), "--ledger", ledger.string(),
-                     "--version-label", version, "--slot", std::to_string(slot), "--seed", std::to_string(slot + 1)}},
+                     "--version-label", version, "--slot", std::to_string(slot), "--seed", std::to_string(slot + 1)},
+            .inherit = base::Inherit::kAll},
            log),
        ledger, log});
   for (int wait = 0; wait < 200; ++wait) {

@@ -93,11 +93,11 @@ base::Json ConflictsAbout(const std::string& total, const std::string& write, co
              {"key", {{"id", "7"}}},
              {"column", "total_cents"},
              {"application", total},
-             {"take", "restored"}},
+             {"take", nullptr}},
             {{"table", {"public", "customers"}},
              {"key", {{"id", row}}},
              {"application", {{"id", row}, {"name", "Ada"}, {"phone", "1"}, {"written_by", write}}},
-             {"take", "restored"}}}}};
+             {"take", nullptr}}}}};
 }
 
 TEST(Conflicts, WhatTheyNameWithItsValueIsNotLost) {

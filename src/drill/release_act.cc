@@ -31,7 +31,7 @@ void ReleaseAct::Prepare(const std::string& release, const std::map<std::string,
   repository_.Commit(committed, "Release " + release);
   tool_.Expect({"plan", release});
   repository_.Commit({}, "Plan of release " + release);
-  shops_.PointTo(ShopAddress(server_.port()));
+  shops_.PointTo(ShopAddressOf(server_.Url()));
   for (int i = 0; i < kInstances; ++i) shops_.Start("1.8");
 }
 

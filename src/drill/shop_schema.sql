@@ -1,5 +1,6 @@
 -- The shop's tables: 200,000 customers, 120,000 orders, 1,000 products. The applications connect as role shop, which
 -- owns nothing. Seven customers have no name: the dirty data on which the change of acts one and two depends.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;  -- as it is from PostgreSQL 15 on
 CREATE ROLE shop LOGIN;
 CREATE TABLE public.products (
   id integer NOT NULL,

@@ -81,8 +81,6 @@ pg::Connection Inspect(const std::string& url) {
   return pg::Connection::Open({.conninfo = url, .application_name = "drill"});
 }
 
-std::string ShopAddress(int port) { return fmt::format("postgresql://shop@127.0.0.1:{}/{}", port, kShopDatabase); }
-
 std::string ShopAddressOf(const std::string& url) {
   const pg::Result where =
       Inspect(url).Exec("SELECT current_setting('unix_socket_directories'), current_setting('port')");

@@ -60,9 +60,7 @@ inline constexpr auto kShopDatabase = "shop";
 
 // A connection of the drill's own, as superuser.
 pg::Connection Inspect(const std::string& url);
-// The connection string of the applications: role shop over TCP.
-std::string ShopAddress(int port);
-// The same on a server that listens on its socket only, as a restored one does.
+// The connection string of the applications, by that of the server.
 std::string ShopAddressOf(const std::string& url);
 
 }  // namespace drill

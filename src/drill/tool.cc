@@ -16,6 +16,7 @@ Tool::Finished Tool::Run(const std::vector<std::string>& arguments) {
   base::StopIfInterrupted();
   base::Command command{.argv = {std::filesystem::read_symlink("/proc/self/exe").string()},
                         .env = {{"DATABASE_URL", database_url_}, {"SWITCHBACK_ENV", ""}},
+                        .inherit = base::Inherit::kAll,
                         .cwd = project_};
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   command.argv.emplace_back("--json");

@@ -14,7 +14,7 @@
 namespace evidence {
 
 // The version of evidence.json; docs/formats/evidence.md is the specification.
-inline constexpr int kFormatVersion = 1;
+inline constexpr int kFormatVersion = 2;
 
 // All that evidence.json is made of. It is made of nothing else: who holds a package can compose it again and compare.
 struct Sources {
@@ -26,6 +26,10 @@ struct Sources {
   base::Time built_at;
   std::string program_version;
 };
+
+// From the files of a package by name, and the journal's events, of which the last is `inputs`. Throws kBadJson,
+// kBadYaml, kPlanTampered.
+Sources SourcesOf(const std::map<std::string, std::string>& files, const std::vector<journal::Event>& events);
 
 // What release.yaml says about the way back, and the names that people know it by.
 base::Json Declare(const release::Release& release, const std::string& environment);

@@ -1,6 +1,7 @@
 #include "evidence/package.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <system_error>
@@ -11,6 +12,7 @@
 #include "evidence/compose.h"
 #include "evidence/report.h"
 #include "plan/plan.h"
+#include "release/release.h"
 
 namespace evidence {
 namespace {
@@ -32,22 +34,10 @@ std::string DirectoryName(base::Time time) {
 }
 
 std::map<std::string, std::string> Files(const Inputs& inputs) {
-  std::map<std::string, std::string> files;
-  files[kPlanFile] = inputs.plan_text;
+  std::map<std::string, std::string> files = inputs.files;
   std::string& journal = files[kJournalFile];
   for (const journal::Event& event : inputs.events) journal += journal::ToLine(event) + "\n";
-  if (inputs.checkpoint_text) files[kCheckpointFile] = *inputs.checkpoint_text;
-
-  Sources sources;
-  sources.declared = Declare(*inputs.release, inputs.environment);
-  sources.plan = plan::PlanFromJson(base::ParseJson(inputs.plan_text, kPlanFile));
-  sources.events = inputs.events;
-  if (inputs.checkpoint_text) sources.checkpoint = base::ParseJson(*inputs.checkpoint_text, kCheckpointFile);
-  for (const auto& [name, text] : files) sources.digests[name] = DigestOf(text);
-  sources.built_at = inputs.built_at;
-  sources.program_version = inputs.program_version;
-
-  const Json evidence = Compose(sources);
+  const Json evidence = Compose(SourcesOf(files, inputs.events));
   files[kEvidenceFile] = base::Canonical(evidence) + "\n";
   files[kReportFile] = Report(evidence);
   files[kSumsFile] = Sums(files);
@@ -69,6 +59,40 @@ void SyncDirectory(const fs::path& path) {
 
 }  // namespace
 
+Json InputsBody(const Inputs& inputs) {
+  Json digests = Json::object();
+  for (const auto& [name, text] : inputs.files) digests[name] = DigestOf(text);
+  return {{"release", inputs.release},
+          {"environment", inputs.environment},
+          {"version", inputs.program_version},
+          {"files", digests}};
+}
+
+Sources SourcesOf(const std::map<std::string, std::string>& files, const std::vector<journal::Event>& events) {
+  const auto text = [&](const char* name) -> const std::string& {
+    const auto found = files.find(name);
+    if (found == files.end()) throw base::Error(base::Code::kBadJson, fmt::format("{} is missing", name));
+    return found->second;
+  };
+  if (events.empty() || events.back().kind != "inputs") {
+    throw base::Error(base::Code::kBadJson, "the journal does not end with what the package is built of");
+  }
+  const Json& inputs = events.back().body;
+  Sources sources;
+  sources.declared = Declare(release::ReadDeclared(text(kReleaseFile), inputs.at("release")), inputs.at("environment"));
+  sources.plan = plan::PlanFromJson(base::ParseJson(text(kPlanFile), kPlanFile));
+  sources.events = events;
+  if (files.contains(kCheckpointFile)) {
+    sources.checkpoint = base::ParseJson(text(kCheckpointFile), kCheckpointFile);
+  }
+  for (const char* name : {kPlanFile, kJournalFile, kCheckpointFile, kReleaseFile, kChangeFile}) {
+    if (files.contains(name)) sources.digests[name] = DigestOf(text(name));
+  }
+  sources.built_at = events.back().at;
+  sources.program_version = inputs.at("version");
+  return sources;
+}
+
 std::string Sums(const std::map<std::string, std::string>& files) {
   std::string text;
   for (const auto& [name, content] : files) text += base::Sha256Hex(content) + "  " + name + "\n";
@@ -78,7 +102,7 @@ std::string Sums(const std::map<std::string, std::string>& files) {
 fs::path Build(const fs::path& state_directory, const Inputs& inputs) {
   const std::map<std::string, std::string> files = Files(inputs);
   const fs::path directory = state_directory / "evidence";
-  const fs::path package = directory / DirectoryName(inputs.built_at);
+  const fs::path package = directory / DirectoryName(inputs.events.back().at);
   if (fs::exists(package)) {
     throw base::Error(base::Code::kEvidenceExists, "there is a package already: " + package.string());
   }

@@ -27,7 +27,7 @@ std::map<std::string, std::string> Content(const fs::path& package) {
 Json Built() {
   const story::Directory state;
   const story::Package package;
-  return base::ReadJsonFile(Build(state.path(), package.inputs) / kEvidenceFile);
+  return base::ReadJsonFile(story::Build(state.path(), package.inputs) / kEvidenceFile);
 }
 
 const Json& WayNamed(const Json& evidence, const std::string& name) {
@@ -41,18 +41,21 @@ TEST(Package, TheSameInputsGiveTheSameBytesAndOnlyTheTimeMakesADifference) {
   const story::Directory one;
   const story::Directory other;
   story::Package package;
-  const fs::path first = Build(one.path(), package.inputs);
+  const fs::path first = story::Build(one.path(), package.inputs);
   EXPECT_EQ(first.filename(), "20261122T130000.000000Z");
   const auto content = Content(first);
-  EXPECT_EQ(Content(Build(other.path(), package.inputs)), content);
-  EXPECT_THAT(content, testing::SizeIs(6));
+  EXPECT_EQ(Content(story::Build(other.path(), package.inputs)), content);
+  EXPECT_THAT(content, testing::SizeIs(8));
   EXPECT_EQ(content.at(kCheckpointFile), package.inputs.checkpoint_text);
   EXPECT_EQ(PackageDigest(first), "sha256:" + base::Sha256Hex(content.at(kSumsFile)));
 
   package.inputs.built_at += std::chrono::seconds(1);
-  const fs::path second = Build(one.path(), package.inputs);
+  const fs::path second = story::Build(one.path(), package.inputs);
   Json later = base::ReadJsonFile(second / kEvidenceFile);
-  later["built_at"] = base::ParseJson(content.at(kEvidenceFile), "").at("built_at");
+  const Json before = base::ParseJson(content.at(kEvidenceFile), "");
+  later["built_at"] = before.at("built_at");
+  later["journal"] = before.at("journal");
+  later["digests"] = before.at("digests");
   EXPECT_EQ(base::Canonical(later) + "\n", content.at(kEvidenceFile));
   EXPECT_EQ(Newest(one.path()), second);
 }
@@ -63,10 +66,10 @@ TEST(Package, ATornPackageIsNeverReadAndIsSweptAway) {
   EXPECT_THROW(Newest(state.path()), base::Error);
   base::MakeDirectories(state.path() / "evidence" / "20991231T000000.000000Z.tmp");
   EXPECT_THROW(Newest(state.path()), base::Error);
-  const fs::path built = Build(state.path(), package.inputs);
+  const fs::path built = story::Build(state.path(), package.inputs);
   EXPECT_EQ(Newest(state.path()), built);
   EXPECT_FALSE(fs::exists(state.path() / "evidence" / "20991231T000000.000000Z.tmp"));
-  EXPECT_THROW(Build(state.path(), package.inputs), base::Error);
+  EXPECT_THROW(story::Build(state.path(), package.inputs), base::Error);
 }
 
 TEST(Package, APlanThatTheJournalDoesNotKnowMakesNoPackage) {
@@ -76,7 +79,7 @@ TEST(Package, APlanThatTheJournalDoesNotKnowMakesNoPackage) {
   other.steps[0].title = "something else";
   other.digest = plan::DigestOf(other);
   package.inputs.plan_text = plan::ToJson(other).dump();
-  EXPECT_THROW(Build(state.path(), package.inputs), base::Error);
+  EXPECT_THROW(story::Build(state.path(), package.inputs), base::Error);
   EXPECT_FALSE(fs::exists(state.path() / "evidence"));
 }
 
@@ -85,7 +88,7 @@ TEST(Evidence, SaysWhereTheReleaseStandsAndWhatEachStepDid) {
   EXPECT_EQ(evidence.at("standing").at("phase"), "migrate");
   EXPECT_EQ(evidence.at("standing").at("steps_done"), 2);
   EXPECT_TRUE(evidence.at("standing").at("in_flight").is_null());
-  EXPECT_EQ(evidence.at("journal").at("count"), story::Events().size());
+  EXPECT_EQ(evidence.at("journal").at("count"), story::Events().size() + 1);
   const Json& expand = evidence.at("rollout").at("steps").at(0);
   EXPECT_EQ(expand.at("forward").size(), 3U);
   EXPECT_EQ(expand.at("forward").at(0).at("result"), "failed");
@@ -138,7 +141,7 @@ TEST(Evidence, AWayBackThatIsGoneOrWasNeverWalkedIsNotGreen) {
   for (const char* step : {"expand.1", "migrate.1", "contract.1", "purge.1"}) teller.Step(step, "forward");
   package.inputs.events = teller.events;
   const story::Directory state;
-  const Json evidence = base::ReadJsonFile(Build(state.path(), package.inputs) / kEvidenceFile);
+  const Json evidence = base::ReadJsonFile(story::Build(state.path(), package.inputs) / kEvidenceFile);
   for (const char* way : {"flag off", "code rollback", "undo", "restore"}) {
     EXPECT_EQ(WayNamed(evidence, way).at("prepared"), "no") << way;
     EXPECT_TRUE(WayNamed(evidence, way).at("proven_at").is_null()) << way;
@@ -157,13 +160,13 @@ TEST(Evidence, ARestoreThatDiffersProvesNothing) {
   restored("equal", "different");
   package.inputs.events = teller.events;
   const story::Directory state;
-  const Json failed = base::ReadJsonFile(Build(state.path(), package.inputs) / kEvidenceFile);
+  const Json failed = base::ReadJsonFile(story::Build(state.path(), package.inputs) / kEvidenceFile);
   EXPECT_TRUE(WayNamed(failed, "restore").at("proven_at").is_null());
   EXPECT_EQ(failed.at("remediation").at("ways_back").at(1).at("complete"), false);
   restored("equal", "not checked");
   package.inputs.events = teller.events;
   package.inputs.built_at += std::chrono::seconds(1);
-  const Json proven = base::ReadJsonFile(Build(state.path(), package.inputs) / kEvidenceFile);
+  const Json proven = base::ReadJsonFile(story::Build(state.path(), package.inputs) / kEvidenceFile);
   EXPECT_EQ(WayNamed(proven, "restore").at("proven_at"), base::FormatTime(story::At(4)));
   EXPECT_EQ(WayNamed(proven, "restore").at("measured_ms"), 9000);
 }
@@ -174,7 +177,7 @@ TEST(Report, HoldsTheFirstScreenFirstAndNothingHostileGetsThrough) {
       "a | b\n# not a heading <script>alert(1)</script> `x` [y](http://z) @all \x1b[31m\xE2\x80\xAE"
       "drow";
   const story::Directory state;
-  const std::string report = base::ReadFile(Build(state.path(), package.inputs) / kReportFile);
+  const std::string report = base::ReadFile(story::Build(state.path(), package.inputs) / kReportFile);
   EXPECT_LT(report.find("Stands"), report.find("Ways back"));
   EXPECT_LT(report.find("Ways back"), report.find("## Rollout results"));
   EXPECT_EQ(report.substr(0, 11), "# a \\| b \\#");

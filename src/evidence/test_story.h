@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "gate/gate.h"
 #include "journal/event.h"
 #include "plan/plan.h"
+#include "release/release.h"
 
 // A release with a history, for the tests of this room.
 namespace evidence::story {
@@ -84,37 +86,6 @@ class Teller {
   std::vector<journal::Event> events;
 };
 
-inline gate::Facts Facts() {
-  gate::Facts facts;
-  facts.now = At(0);
-  facts.release = "20261122-names";
-  facts.begun = false;
-  facts.checkpoint = gate::CheckpointFact{"sha256:c", "sha256:p", "7361", At(-60), true};
-  facts.blockers.emplace();
-  facts.plan_digest = "sha256:p";
-  facts.compiled_digest = "sha256:p";
-  facts.system_identifier = "7361";
-  facts.drift.emplace();
-  facts.owner = "oncall@example.com";
-  facts.rollback_window = std::chrono::hours(24);
-  facts.point_of_no_return = gate::PointOfNoReturnFact{};
-  facts.stream = gate::StreamFact{.has_slot = true};
-  facts.footprint = gate::FootprintFact{.steps = 1, .alarms = {}, .touching = {}, .not_evidenced = {}};
-  facts.fence = gate::FenceFact{};
-  facts.loss = gate::LossFact{.transactions = 2,
-                              .first = At(-20),
-                              .last = At(-10),
-                              .tables = {{"public.users", 1, 1, 0, false}},
-                              .applications = {"web"}};
-  facts.invariants.emplace();
-  return facts;
-}
-
-inline base::Json Verdict(const gate::Facts& facts) {
-  const gate::Policy policy{std::chrono::hours(4)};
-  return gate::Record(policy, facts, gate::Decide(policy, facts, gate::Phase::kExpand));
-}
-
 inline base::Json Checkpoint(bool proven) {
   base::Json json = {{"version", 1},
                      {"restore_point", "sb_20261122"},
@@ -123,13 +94,48 @@ inline base::Json Checkpoint(bool proven) {
   return json;
 }
 
+inline gate::Facts Facts() {
+  gate::Facts facts;
+  facts.now = At(0);
+  facts.release = "20261122-names";
+  facts.begun = false;
+  facts.checkpoint = gate::CheckpointFact{
+      Checkpoint(false).at("digest"), Checkpoint(false).at("digest"), "sha256:p", "7361", At(-60), true};
+  facts.blockers.emplace();
+  facts.plan_digest = "sha256:p";
+  facts.compiled_digest = "sha256:p";
+  facts.system_identifier = "7361";
+  facts.drift.emplace();
+  facts.others.emplace();
+  facts.owner = "oncall@example.com";
+  facts.rollback_window = std::chrono::hours(24);
+  facts.point_of_no_return = gate::PointOfNoReturnFact{};
+  facts.stream = gate::StreamFact{.has_slot = true};
+  facts.footprint = gate::FootprintFact{.steps = 0, .alarms = {}, .touching = {}, .not_evidenced = {}};
+  facts.fence = gate::FenceFact{};
+  facts.loss = gate::LossFact{.transactions = 2,
+                              .first = At(-20),
+                              .last = At(-10),
+                              .tables = {{"public.users", 1, 1, 0, false}},
+                              .applications = {"web"}};
+  facts.invariants.emplace();
+  facts.invariants->push_back({.name = "orders", .expected = "0", .holds = true, .found = "0"});
+  return facts;
+}
+
+inline base::Json Verdict(const gate::Facts& facts) {
+  const gate::Policy policy{std::chrono::hours(4)};
+  return gate::Record(policy, facts, gate::Decide(policy, facts, gate::Phase::kExpand));
+}
+
 // Refused once, forward to migrate with a failure and a crash on the way, back to the start, and forward again.
 inline std::vector<journal::Event> Events() {
   gate::Facts refused = Facts();
   refused.owner = "";
   Teller teller;
   teller.Tell("checkpoint", {{"digest", Checkpoint(false).at("digest")}, {"restore_point", "sb_20261122"}})
-      .Tell("proven", {{"copy_ms", 4000}, {"recover_ms", 150}, {"verify_ms", 50}})
+      .Tell("proven",
+            {{"digest", Checkpoint(true).at("digest")}, {"copy_ms", 4000}, {"recover_ms", 150}, {"verify_ms", 50}})
       .Tell("verdict", Verdict(refused))
       .Tell("verdict", Verdict(Facts()))
       .Tell("opened", {{"plan", Plan().digest}, {"system_identifier", "7361"}})
@@ -151,6 +157,38 @@ inline std::vector<journal::Event> Events() {
   return teller.events;
 }
 
+// release.yaml as the release's author would have written it.
+inline std::string Yaml(const release::Release& release) {
+  base::Json yaml = {{"version", 1}, {"title", release.title}, {"owner", release.owner}, {"change", "change.sql"}};
+  if (release.rollback_window) yaml["rollback_window"] = std::to_string(release.rollback_window->count()) + "ms";
+  for (const auto& [name, body] : release.flags) yaml["flags"][name] = {{"off", {{"run", {"true"}}}}};
+  for (const auto& [name, application] : release.applications) {
+    yaml["applications"][name] = {{"before", {{"version", application.before->version}}}};
+    if (!application.code_rollback.is_null()) yaml["applications"][name]["code_rollback"] = application.code_rollback;
+  }
+  for (const auto& each : release.invariants) {
+    yaml["invariants"].push_back({{"name", each.name}, {"sql", each.sql}, {"expect", each.expect}});
+  }
+  for (const auto& each : release.rollback_conditions) {
+    yaml["rollback_conditions"].push_back({{"name", each.name},
+                                           {"prometheus", each.prometheus},
+                                           {"max", "0.01"},
+                                           {"for", each.duration},
+                                           {"then", each.then}});
+  }
+  return yaml.dump() + "\n";
+}
+
+struct Inputs {
+  const release::Release* release = nullptr;
+  std::string environment;
+  std::string plan_text;
+  std::vector<journal::Event> events;
+  std::optional<std::string> checkpoint_text;
+  base::Time built_at;
+  std::string program_version;
+};
+
 struct Package {
   release::Release release = Release();
   Inputs inputs;
@@ -166,6 +204,23 @@ struct Package {
   Package(const Package&) = delete;
   Package& operator=(const Package&) = delete;
 };
+
+// As `evidence build` does: the journal says first what it is built of.
+inline std::filesystem::path Build(const std::filesystem::path& state, const Inputs& inputs) {
+  evidence::Inputs given{
+      .release = inputs.release->name,
+      .files = {{kReleaseFile, Yaml(*inputs.release)}, {kChangeFile, "SELECT 1;\n"}, {kPlanFile, inputs.plan_text}},
+      .environment = inputs.environment,
+      .program_version = inputs.program_version,
+      .events = {}};
+  if (inputs.checkpoint_text) given.files[kCheckpointFile] = *inputs.checkpoint_text;
+  Teller teller{inputs.events};
+  teller.Tell("inputs", InputsBody(given));
+  teller.events.back().at = inputs.built_at;
+  teller.events.back().hash = journal::HashOf(teller.events.back());
+  given.events = teller.events;
+  return evidence::Build(state, given);
+}
 
 // A directory that is removed at the end.
 class Directory {

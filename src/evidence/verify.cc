@@ -6,12 +6,14 @@
 #include <array>
 #include <map>
 #include <set>
+#include <span>
 #include <string_view>
 #include <system_error>
 
 #include "base/digest.h"
 #include "base/file.h"
 #include "evidence/compose.h"
+#include "evidence/facts.h"
 #include "evidence/package.h"
 #include "evidence/report.h"
 #include "evidence/runs.h"
@@ -25,7 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 using base::Json;
 
-constexpr std::array kRequired = {kEvidenceFile, kReportFile, kJournalFile, kPlanFile, kSumsFile};
+constexpr std::array kRequired = {kEvidenceFile, kReportFile, kJournalFile, kPlanFile,
+                                  kReleaseFile,  kChangeFile, kSumsFile};
 
 std::string KindOf(journal::Break broken) {
   switch (broken) {
@@ -86,6 +89,7 @@ class Verifier {
     CheckJournal();
     CheckSums();
     CheckPlan();
+    CheckInputs();
     CheckVerdicts();
     CheckCheckpoint();
     CheckComposed();
@@ -234,29 +238,65 @@ class Verifier {
     }
   }
 
+  // The journal names each file of which the package was built.
+  void CheckInputs() {
+    if (!chain_holds_) return;
+    if (events_.empty() || events_.back().kind != "inputs") {
+      Find(kJournalFile, result_.events, "derived", "The journal does not end with what the package was built of.");
+      return;
+    }
+    const Json stated = events_.back().body.value("files", Json::object());
+    for (const char* name : {kReleaseFile, kChangeFile, kPlanFile, kCheckpointFile}) {
+      const std::string* text = File(name);
+      const std::string digest = text == nullptr ? "" : "sha256:" + base::Sha256Hex(*text);
+      if (stated.value(name, "") != digest) {
+        Find(name, 0, "changed", fmt::format("It is not the file that journal line {} names.", events_.back().seq));
+      }
+    }
+    for (const journal::Event& event : events_) {
+      if (event.kind != "opened") continue;
+      const Json then = event.body.value("files", Json::object());
+      for (const char* name : {kReleaseFile, kChangeFile}) {
+        if (then.contains(name) && then.at(name) != stated.value(name, "")) {
+          Unchecked(fmt::format("{} was another one when the release was opened (journal line {}).", name, event.seq));
+        }
+      }
+    }
+    Checked("The files are those that the journal says the package was built of.");
+  }
+
   void CheckVerdicts() {
     std::size_t verdicts = 0;
     const std::size_t before = result_.findings.size();
-    for (const journal::Event& event : events_) {
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+      const journal::Event& event = events_[i];
       if (event.kind != "verdict") continue;
       ++verdicts;
       try {
-        const std::optional<std::string> difference = gate::Replay(event.body);
+        std::optional<std::string> difference = gate::Replay(event.body);
+        if (!difference) difference = ContradictedFact(std::span(events_).first(i), event, File(kReleaseFile));
         if (difference) Find(kJournalFile, event.seq, "verdict", fmt::format("line {}: {}", event.seq, *difference));
       } catch (const base::Error& error) {
         Find(kJournalFile, event.seq, "verdict", fmt::format("line {}: {}", event.seq, error.message()));
+      } catch (const Json::exception& error) {
+        Find(kJournalFile, event.seq, "verdict", fmt::format("line {}: {}", event.seq, error.what()));
       }
     }
     if (result_.findings.size() == before)
-      Checked(fmt::format("{} verdicts follow from their recorded facts.", verdicts));
+      Checked(fmt::format("{} verdicts follow from their recorded facts, and these agree with the rest.", verdicts));
   }
 
   // The checkpoint that the journal speaks of last must be the one in the package. Its proof may have been added since.
   void CheckCheckpoint() {
     const std::string* text = File(kCheckpointFile);
     const journal::Event* taken = nullptr;
+    std::set<std::string> known;  // digests of it: as taken, and with its proof
     for (const journal::Event& event : events_) {
-      if (event.kind == "checkpoint") taken = &event;
+      if (event.kind == "checkpoint") {
+        taken = &event;
+        known.clear();
+      }
+      if (event.kind == "checkpoint" || event.kind == "proven") known.insert(TextAt(event.body, "digest"));
     }
     if (text == nullptr) {
       if (taken != nullptr) Unchecked(fmt::format("The checkpoint of journal line {} is not here.", taken->seq));
@@ -267,11 +307,9 @@ class Verifier {
       const std::string stated = TextAt(body, "digest");
       body.erase("digest");
       const std::string digest = DigestOf(body);
-      body["proof"] = nullptr;
-      const std::string as_taken = taken == nullptr ? "" : TextAt(taken->body, "digest");
       if (stated != digest) {
         Find(kCheckpointFile, 0, "changed", "Its digest is not that of its content.");
-      } else if (taken == nullptr || (as_taken != digest && as_taken != DigestOf(body))) {
+      } else if (taken == nullptr || !known.contains(digest)) {
         Find(kCheckpointFile, 0, "changed", "It is not the checkpoint that the journal speaks of.");
       } else {
         Checked(fmt::format("checkpoint.json is the one of journal line {}.", taken->seq));
@@ -289,19 +327,7 @@ class Verifier {
       return;
     }
     try {
-      Sources sources;
-      sources.declared = evidence_->at("release");
-      sources.plan = *plan_;
-      sources.events = events_;
-      if (const std::string* checkpoint = File(kCheckpointFile)) {
-        sources.checkpoint = base::ParseJson(*checkpoint, kCheckpointFile);
-      }
-      for (const char* name : {kPlanFile, kJournalFile, kCheckpointFile}) {
-        if (const std::string* text = File(name)) sources.digests[name] = "sha256:" + base::Sha256Hex(*text);
-      }
-      sources.built_at = base::ParseTime(evidence_->at("built_at").get<std::string>());
-      sources.program_version = evidence_->at("built_by").at("version").get<std::string>();
-      const Json composed = Compose(sources);
+      const Json composed = Compose(SourcesOf(files_, events_));
       if (composed == *evidence_) {
         Checked("evidence.json is what follows from journal, plan and checkpoint.");
       } else {
@@ -358,6 +384,11 @@ class Verifier {
       return;
     }
     Checked(fmt::format("The journal agrees with the {} lines of its mirror in the database.", mirror->size()));
+    if (mirror->size() < lines.size()) {
+      Unchecked(
+          fmt::format("No mirror holds lines {} to {} of the journal: nothing outside this package confirms them.",
+                      mirror->size() + 1, lines.size()));
+    }
   }
 
   bool WrittenSince(const std::string& line) const {

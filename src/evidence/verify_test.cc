@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <functional>
+#include <sstream>
+#include <utility>
 
 #include "base/error.h"
 #include "evidence/package.h"
@@ -20,8 +23,9 @@ using Lines = std::vector<std::string>;
 class VerifyTest : public testing::Test {
  protected:
   void SetUp() override {
-    package_ = Build(state_.path(), story_.inputs);
-    for (const journal::Event& event : story_.inputs.events) lines_.push_back(journal::ToLine(event));
+    package_ = story::Build(state_.path(), story_.inputs);
+    std::istringstream journal(base::ReadFile(package_ / kJournalFile));
+    for (std::string line; std::getline(journal, line);) lines_.push_back(line);
   }
   [[nodiscard]] std::string Read(const char* file) const { return base::ReadFile(package_ / file); }
   void Write(const char* file, const std::string& text) const { std::ofstream(package_ / file) << text; }
@@ -30,6 +34,12 @@ class VerifyTest : public testing::Test {
     std::string text;
     for (const std::string& line : lines) text += line + "\n";
     return text;
+  }
+  // Of the package's journal.
+  [[nodiscard]] std::vector<journal::Event> Events() const {
+    std::vector<journal::Event> events;
+    for (const std::string& line : lines_) events.push_back(journal::FromLine(line));
+    return events;
   }
   // What a forger does who knows of SHA256SUMS.
   void MakeSumsFit() const {
@@ -63,7 +73,7 @@ class VerifyTest : public testing::Test {
   void Forge(const std::vector<journal::Event>& events) {
     fs::remove_all(package_);
     story_.inputs.events = events;
-    package_ = Build(state_.path(), story_.inputs);
+    package_ = story::Build(state_.path(), story_.inputs);
   }
 
   story::Directory state_;
@@ -78,6 +88,9 @@ TEST_F(VerifyTest, WhatWasBuiltHoldsAndSaysWhatWasNotLookedAt) {
   EXPECT_EQ(alone.events, static_cast<std::int64_t>(lines_.size()));
   EXPECT_EQ(alone.release, "20261122-names");
   EXPECT_THAT(alone.unchecked, testing::ElementsAre(HasSubstr("mirror")));
+  const Verification some = Verify(package_, Lines(lines_.begin(), lines_.begin() + 5));
+  EXPECT_THAT(some.unchecked, testing::ElementsAre(HasSubstr("No mirror holds lines 6 to " +
+                                                             std::to_string(lines_.size()) + " of the journal")));
   const Verification whole = Verify(package_, lines_);
   EXPECT_TRUE(whole.Holds()) << Text(whole);
   EXPECT_THAT(whole.unchecked, testing::IsEmpty());
@@ -121,7 +134,7 @@ TEST_F(VerifyTest, AJournalThatEndsTooEarlyOrTooLateIsFound) {
     const Lines prefix(lines_.begin(), lines_.begin() + static_cast<std::ptrdiff_t>(keep));
     ExpectJournalFinding(prefix, static_cast<std::int64_t>(keep) + 1, "shortened", "first " + std::to_string(keep));
   }
-  story::Teller teller{story_.inputs.events};
+  story::Teller teller{Events()};
   teller.Tell("note", {{"text", "added later"}});
   Lines appended = lines_;
   appended.push_back(journal::ToLine(teller.events.back()));
@@ -156,14 +169,14 @@ TEST_F(VerifyTest, AHistoryToldAnewFitsItselfAndNotTheMirror) {
   Forge(events);
   EXPECT_THAT(Kinds(), testing::IsEmpty());
   const Finding shortened = Verify(package_, lines_).findings.at(0);
-  EXPECT_EQ(shortened.kind, "shortened");
+  EXPECT_EQ(shortened.kind, "mirror");
   EXPECT_EQ(shortened.line, 13);
 }
 
 TEST_F(VerifyTest, AMirrorThatLagsOrWentOnSinceIsNoFinding) {
   EXPECT_THAT(Kinds(Lines(lines_.begin(), lines_.begin() + 5)), testing::IsEmpty());
   EXPECT_THAT(Kinds(Lines()), testing::IsEmpty());
-  story::Teller teller{story_.inputs.events};
+  story::Teller teller{Events()};
   teller.Tell("note", {{"text", "after the package"}});
   teller.events.back().at = story::At(7200);
   Lines longer = lines_;
@@ -197,7 +210,7 @@ TEST_F(VerifyTest, EveryOtherFileIsGuardedByTheSumsAndByWhatItIsMadeOf) {
   for (const Tamper& tamper : std::vector<Tamper>{
            {kEvidenceFile, "\"phase\":\"migrate\"", "\"phase\":\"contract\"", "evidence.json derived"},
            {kEvidenceFile, "{\"built_at\"", "{ \"built_at\"", "evidence.json changed"},
-           {kEvidenceFile, "\"version\":1}", "\"version\":2}", "evidence.json unreadable"},
+           {kEvidenceFile, "\"version\":2}", "\"version\":3}", "evidence.json unreadable"},
            {kEvidenceFile, "{\"built_at\"", "[\"built_at\"", "evidence.json changed"},
            {kReportFile, "Ways back", "Way back", "report.md changed"},
            {kPlanFile, "do expand.1", "do expand.9", "plan.lock.json changed"},
@@ -219,8 +232,92 @@ TEST_F(VerifyTest, EveryOtherFileIsGuardedByTheSumsAndByWhatItIsMadeOf) {
   }
 }
 
+// Calls `take` with each place in a value, which it may change.
+void EachLeaf(Json& value, const std::function<void(Json&)>& take) {
+  if (!value.is_structured() || value.empty()) return take(value);
+  for (auto& inner : value) EachLeaf(inner, take);
+}
+
+// Another value of the same type.
+Json Other(const Json& value) {
+  if (value.is_string()) return value.get<std::string>() + "x";
+  if (value.is_boolean()) return !value.get<bool>();
+  if (value.is_number_integer()) return value.get<std::int64_t>() + 1;
+  if (value.is_null()) return "x";
+  return value.is_array() ? Json::array({"x"}) : Json{{"x", "x"}};
+}
+
+TEST_F(VerifyTest, NoFieldOfAnyFileCanBeAnotherOne) {
+  int changed = 0;
+  const auto expect_broken = [&](const char* file, const std::string& text, const std::string& what) {
+    Write(file, text);
+    if (std::string(file) != kSumsFile) MakeSumsFit();
+    EXPECT_FALSE(Verify(package_, std::nullopt).Holds()) << file << ": " << what;
+    ++changed;
+  };
+  for (const char* file : {kEvidenceFile, kPlanFile, kCheckpointFile, kReleaseFile}) {
+    const std::string text = Read(file);
+    Json json = Json::parse(text);
+    EachLeaf(json, [&](Json& leaf) {
+      const Json before = std::exchange(leaf, Other(leaf));
+      expect_broken(file, file == std::string(kEvidenceFile) ? base::Canonical(json) + "\n" : json.dump(2) + "\n",
+                    before.dump());
+      leaf = before;
+    });
+    Write(file, text);
+  }
+  for (const char* file : {kReportFile, kChangeFile, kSumsFile, kReleaseFile, kJournalFile}) {
+    const std::string text = Read(file);
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+      std::string other = text;
+      other.insert(at, "x");
+      expect_broken(file, other, "byte " + std::to_string(at));
+    }
+    Write(file, text);
+    MakeSumsFit();
+  }
+  EXPECT_GT(changed, 400);
+  EXPECT_THAT(Kinds(), testing::IsEmpty());
+}
+
+// Who knows of the chain makes it fit, too: then it is the facts that contradict what else is told.
+TEST_F(VerifyTest, AVerdictWhoseFactsContradictTheRestIsNamed) {
+  const auto tell = [&](const std::function<void(gate::Facts&)>& change, const std::string& yaml) {
+    story::Teller other;
+    for (const journal::Event& event : story_.inputs.events) {
+      Json body = event.body;
+      if (event.seq == 4) {
+        gate::Facts facts = story::Facts();
+        change(facts);
+        body = story::Verdict(facts);
+        body["files"] = {{"release.yaml", "sha256:" + base::Sha256Hex(yaml)}};
+      }
+      other.Tell(event.kind, body);
+    }
+    fs::remove_all(package_);
+    story::Inputs inputs = story_.inputs;
+    inputs.events = other.events;
+    package_ = story::Build(state_.path(), inputs);
+    return Kinds();
+  };
+  const std::string yaml = story::Yaml(story_.release);
+  const auto broken = testing::ElementsAre("journal.jsonl verdict");
+  EXPECT_THAT(tell([](gate::Facts&) {}, yaml), testing::IsEmpty());
+  EXPECT_THAT(tell([](gate::Facts& f) { f.owner = "me"; }, yaml), broken);
+  EXPECT_THAT(tell([](gate::Facts& f) { f.owner = "me"; }, "another one"), testing::IsEmpty());
+  EXPECT_THAT(tell([](gate::Facts& f) { f.rollback_window = std::chrono::hours(1); }, yaml), broken);
+  EXPECT_THAT(tell([](gate::Facts& f) { f.invariants->clear(); }, yaml), broken);
+  EXPECT_THAT(tell([](gate::Facts& f) { f.now = story::At(5000); }, yaml), broken);
+  EXPECT_THAT(tell([](gate::Facts& f) { f.checkpoint->digest = "sha256:d"; }, yaml), broken);
+  EXPECT_THAT(tell([](gate::Facts& f) { f.begun_digest = "sha256:d"; }, yaml), broken);
+  EXPECT_THAT(tell([](gate::Facts& f) { f.begun_system_identifier = "1"; }, yaml), broken);
+  EXPECT_THAT(tell([](gate::Facts& f) { f.footprint->steps = 9; }, yaml), broken);
+  EXPECT_THAT(tell([](gate::Facts& f) { f.point_of_no_return->accepted = true; }, yaml), broken);
+}
+
 TEST_F(VerifyTest, AMissingExtraOrLinkedFileIsFound) {
-  for (const char* file : {kEvidenceFile, kReportFile, kJournalFile, kPlanFile, kSumsFile, kCheckpointFile}) {
+  for (const char* file :
+       {kEvidenceFile, kReportFile, kJournalFile, kPlanFile, kSumsFile, kCheckpointFile, kReleaseFile, kChangeFile}) {
     const std::string text = Read(file);
     fs::remove(package_ / file);
     EXPECT_THAT(Kinds(), testing::Not(testing::IsEmpty())) << file;

@@ -35,6 +35,14 @@ Check CheckpointCheck(const Policy& policy, const Facts& facts, Phase phase) {
     return {id, Result::kMissing, "It is not known which plan the checkpoint ought to belong to.",
             fmt::format("Run `switchback plan {}`.", facts.release)};
   }
+  if (checkpoint.recorded_digest != checkpoint.digest) {
+    return {id, Result::kStale,
+            checkpoint.recorded_digest.empty() ? "The journal knows of no checkpoint."
+                                               : "The checkpoint is not the one that the journal speaks of last.",
+            facts.begun.value_or(true)
+                ? "Bring back the checkpoint.json that the journal speaks of, or go back to the start first."
+                : remedy};
+  }
   if (checkpoint.plan_digest != *facts.plan_digest) {
     return {id, Result::kStale, "The checkpoint was taken for another plan.", remedy};
   }
@@ -125,6 +133,21 @@ Check ObjectsCheck(const Policy&, const Facts& facts, Phase) {
             : fmt::format("Take the change back, or run `switchback plan {}` for what is there now.", facts.release)};
   }
   return Pass(id, "The touched objects are as they were left.");
+}
+
+// Of two releases that have the same in hand, the one that stands keeps its way back.
+Check OthersCheck(const Policy&, const Facts& facts, Phase) {
+  const std::string id = "others";
+  if (!facts.others) {
+    return {id, Result::kMissing, "It is not known whether another release stands in the way.",
+            "See that the database answers."};
+  }
+  if (facts.others->empty()) return Pass(id, "No other release that stands is in the way.");
+  return {id, Result::kFail,
+          fmt::format("To {} would take away the way back of another release: {}.",
+                      facts.begun.value_or(false) ? "go on" : "begin", Listed(*facts.others)),
+          "Bring that release to its end (`switchback contract`, `purge`), or take it back (`switchback rollback`); "
+          "where it is complete, `switchback close` ends it. Then plan this one again."};
 }
 
 Check OwnerCheck(const Policy&, const Facts& facts, Phase) {
@@ -332,13 +355,13 @@ Check FenceCheck(const Policy&, const Facts& facts, Phase) {
 }
 
 constexpr std::array kTable = {
-    CheckRow{Phase::kExpand, CheckpointCheck}, CheckRow{Phase::kExpand, PlanCheck},
-    CheckRow{Phase::kExpand, TargetCheck},     CheckRow{Phase::kExpand, ObjectsCheck},
-    CheckRow{Phase::kExpand, OwnerCheck},      CheckRow{Phase::kExpand, ReturnCheck},
-    CheckRow{Phase::kExpand, InvariantsCheck}, CheckRow{Phase::kContract, UnconvertedCheck},
-    CheckRow{Phase::kSwitch, UnfilledCheck},   CheckRow{Phase::kExpand, StreamCheck},
-    CheckRow{Phase::kExpand, FootprintCheck},  CheckRow{Phase::kExpand, LossCheck},
-    CheckRow{Phase::kExpand, FenceCheck},
+    CheckRow{Phase::kExpand, CheckpointCheck},    CheckRow{Phase::kExpand, PlanCheck},
+    CheckRow{Phase::kExpand, TargetCheck},        CheckRow{Phase::kExpand, ObjectsCheck},
+    CheckRow{Phase::kExpand, OthersCheck},        CheckRow{Phase::kExpand, OwnerCheck},
+    CheckRow{Phase::kExpand, ReturnCheck},        CheckRow{Phase::kExpand, InvariantsCheck},
+    CheckRow{Phase::kContract, UnconvertedCheck}, CheckRow{Phase::kSwitch, UnfilledCheck},
+    CheckRow{Phase::kExpand, StreamCheck},        CheckRow{Phase::kExpand, FootprintCheck},
+    CheckRow{Phase::kExpand, LossCheck},          CheckRow{Phase::kExpand, FenceCheck},
 };
 
 }  // namespace

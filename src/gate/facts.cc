@@ -16,6 +16,7 @@ Json Of(milliseconds value) { return value.count(); }
 Json Of(const std::vector<std::string>& value) { return value; }
 Json Of(const CheckpointFact& value) {
   Json json = {{"digest", value.digest},
+               {"recorded_digest", value.recorded_digest},
                {"plan_digest", value.plan_digest},
                {"system_identifier", value.system_identifier},
                {"taken_at", base::FormatTime(value.taken_at)}};
@@ -86,6 +87,7 @@ void Take(const Json& json, const char* key, std::optional<T>& value);
 
 void Read(const Json& json, CheckpointFact& value) {
   json.at("digest").get_to(value.digest);
+  json.at("recorded_digest").get_to(value.recorded_digest);
   json.at("plan_digest").get_to(value.plan_digest);
   json.at("system_identifier").get_to(value.system_identifier);
   value.taken_at = base::ParseTime(json.at("taken_at").get<std::string>());
@@ -169,6 +171,7 @@ void EachFact(FactsType& facts, const Visit& visit) {
   visit("system_identifier", facts.system_identifier);
   visit("begun_system_identifier", facts.begun_system_identifier);
   visit("drift", facts.drift);
+  visit("others", facts.others);
   visit("half_done", facts.half_done);
   visit("owner", facts.owner);
   visit("rollback_window_ms", facts.rollback_window);

@@ -19,7 +19,8 @@ struct Policy {
 };
 
 struct CheckpointFact {
-  std::string digest;             // of checkpoint.json
+  std::string digest;             // of the checkpoint in force
+  std::string recorded_digest;    // of the one that the journal speaks of last; empty: of none
   std::string plan_digest;        // of the plan that it was taken for
   std::string system_identifier;  // of the server that it was taken from
   base::Time taken_at;
@@ -119,6 +120,9 @@ struct Facts {
 
   // How the touched objects differ from what the plan or the last step left, a sentence each; empty: not at all.
   std::optional<std::vector<std::string>> drift;
+  // Other releases that stand and have in hand what this one changes or relies on, a sentence without a full stop each;
+  // of a release that has begun, those that were begun later.
+  std::optional<std::vector<std::string>> others;
   // The step that was begun, is no single transaction and did not end: what it touches is known when it ends.
   std::optional<std::string> half_done;
 

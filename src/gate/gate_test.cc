@@ -28,7 +28,7 @@ Facts Good() {
   facts.now = base::ParseTime("2026-11-22T12:00:00.000000Z");
   facts.release = "20261122-names";
   facts.begun = false;
-  facts.checkpoint = CheckpointFact{"sha256:c", "sha256:p", "7361", facts.now - hours(1), true, ""};
+  facts.checkpoint = CheckpointFact{"sha256:c", "sha256:c", "sha256:p", "7361", facts.now - hours(1), true, ""};
   facts.blockers.emplace();
   facts.plan_digest = "sha256:p";
   facts.compiled_digest = "sha256:p";
@@ -40,6 +40,7 @@ Facts Good() {
   facts.invariants = {InvariantFact{"orders", "0", true, "0", ""}};
   facts.unconverted = UnconvertedFact{};
   facts.unfilled.emplace();
+  facts.others.emplace();
   facts.stream = StreamFact{.has_slot = true};
   facts.fence = FenceFact{};
   facts.footprint = FootprintFact{.steps = 3, .alarms = {}, .touching = {}, .not_evidenced = {}};
@@ -84,6 +85,8 @@ const States kCheckpoint = {
     {"clock far ahead", Result::kStale, [](Facts& f) { f.checkpoint->taken_at = f.now + minutes(6); }},
     {"none", Result::kMissing, [](Facts& f) { f.checkpoint.reset(); }},
     {"of another plan", Result::kStale, [](Facts& f) { f.checkpoint->plan_digest = "sha256:q"; }},
+    {"not the journal's", Result::kStale, [](Facts& f) { f.checkpoint->recorded_digest = "sha256:d"; }},
+    {"of which the journal knows nothing", Result::kStale, [](Facts& f) { f.checkpoint->recorded_digest = ""; }},
     {"not asked whether it can be restored", Result::kMissing, [](Facts& f) { f.checkpoint->restorable.reset(); }},
     {"not restorable", Result::kFail, [](Facts& f) { f.checkpoint->restorable = false; }},
     {"not restorable and old", Result::kFail,
@@ -180,6 +183,11 @@ const States kUnconverted = {
        *f.unconverted = {2, {"public.users id=7: not a number"}};
      }},
 };
+const States kOthers = {
+    {"good", Result::kPass, [](Facts&) {}},
+    {"not asked", Result::kMissing, [](Facts& f) { f.others.reset(); }},
+    {"some", Result::kFail, [](Facts& f) { *f.others = {"release names stands, and changes public.t.a too"}; }},
+};
 const States kUnfilled = {
     {"good", Result::kPass, [](Facts&) {}},
     {"not asked", Result::kMissing, [](Facts& f) { f.unfilled.reset(); }},
@@ -261,6 +269,7 @@ const std::map<std::string, States> kAll = {
     {"point-of-no-return", kReturn},
     {"unconverted", kUnconverted},
     {"unfilled", kUnfilled},
+    {"others", kOthers},
 };
 
 bool Asked(const std::string& id, Phase phase) {
@@ -398,7 +407,7 @@ TEST(Gate, AllCombinationsOfFactStatesDecideByTheWorstCheck) {
     while (digit < pick.size() && ++pick[digit] == groups[digit].size()) pick[digit++] = 0;
     if (digit == pick.size()) break;
   }
-  EXPECT_EQ(combinations, 9U * 4U * 5U * 5U * 6U);
+  EXPECT_EQ(combinations, 11U * 4U * 5U * 5U * 6U);
 }
 
 TEST(Gate, NothingKnownIsNeverGo) {

@@ -1,5 +1,10 @@
 #include "journal/event.h"
 
+#include <fmt/core.h>
+
+#include <string_view>
+#include <utility>
+
 #include "base/digest.h"
 #include "base/error.h"
 
@@ -14,6 +19,54 @@ base::Json Unhashed(const Event& event) {
           {"prev", event.prev}};
 }
 
+// What readers rely on: of a member by this name, in an event of any kind.
+constexpr std::pair<std::string_view, base::Json::value_t> kMembers[] = {
+    {"release", base::Json::value_t::string},
+    {"plan", base::Json::value_t::string},
+    {"plan_digest", base::Json::value_t::string},
+    {"system_identifier", base::Json::value_t::string},
+    {"database", base::Json::value_t::string},
+    {"timeline", base::Json::value_t::number_integer},
+    {"before", base::Json::value_t::number_integer},
+    {"now", base::Json::value_t::number_integer},
+    {"digest", base::Json::value_t::string},
+    {"restore_point", base::Json::value_t::string},
+    {"lsn", base::Json::value_t::string},
+    {"slot", base::Json::value_t::string},
+    {"step", base::Json::value_t::string},
+    {"direction", base::Json::value_t::string},
+    {"intent", base::Json::value_t::number_integer},
+    {"rolled_back", base::Json::value_t::boolean},
+    {"through", base::Json::value_t::string},
+    {"steps", base::Json::value_t::array},
+    {"alarms", base::Json::value_t::array},
+    {"unverified", base::Json::value_t::array},
+    {"not_evidenced", base::Json::value_t::array},
+    {"url", base::Json::value_t::string},
+    {"text", base::Json::value_t::string},
+    {"facts", base::Json::value_t::object},
+    {"verdict", base::Json::value_t::null},  // an object, or the digest of one
+};
+
+bool IsOf(const base::Json& value, base::Json::value_t type) {
+  if (type == base::Json::value_t::null) return value.is_object() || value.is_string();
+  if (type == base::Json::value_t::number_integer) return value.is_number_integer();
+  return value.type() == type;
+}
+
+void CheckShape(const base::Json& json) {
+  const auto refuse = [](std::string_view member) {
+    throw base::Error(base::Code::kBadJson, "a journal line has another shape than its format says")
+        .Detail(fmt::format("{} is of another type", member));
+  };
+  if (!json.is_object() || !json.at("body").is_object()) refuse("body");
+  if (!json.at("seq").is_number_integer()) refuse("seq");
+  for (const auto& [member, type] : kMembers) {
+    const auto found = json.at("body").find(member);
+    if (found != json.at("body").end() && !IsOf(*found, type)) refuse(member);
+  }
+}
+
 }  // namespace
 
 std::string ToLine(const Event& event) {
@@ -25,6 +78,7 @@ std::string ToLine(const Event& event) {
 Event FromLine(const std::string& line) {
   const base::Json json = base::ParseJson(line, "journal line");
   try {
+    CheckShape(json);
     Event event;
     event.seq = json.at("seq").get<std::int64_t>();
     event.at = base::ParseTime(json.at("at").get<std::string>());

@@ -181,5 +181,26 @@ TEST_F(JournalFile, TheMirrorMustBeAPrefix) {
   EXPECT_THROW(CheckMirrorIsPrefix(journal, lines), base::Error);
 }
 
+// Also where the digests fit.
+TEST_F(JournalFile, ALineWhoseMembersAreOfAnotherTypeIsNone) {
+  const auto read = [](base::Json body) {
+    Event event;
+    event.seq = 1;
+    event.at = base::ParseTime("2026-11-22T12:00:00.000000Z");
+    event.kind = "intent";
+    event.body = std::move(body);
+    event.prev = kNoHash;
+    event.hash = HashOf(event);
+    return CheckChain(ToLine(event) + "\n").events.size();
+  };
+  EXPECT_EQ(read({{"step", "expand.1"}, {"direction", "forward"}, {"intent", 1}}), 1U);
+  for (const base::Json& body :
+       {base::Json("text"), base::Json::array(), base::Json{{"step", 1}}, base::Json{{"direction", nullptr}},
+        base::Json{{"intent", "1"}}, base::Json{{"rolled_back", "yes"}}, base::Json{{"steps", 1}},
+        base::Json{{"facts", base::Json::array()}}, base::Json{{"digest", false}}}) {
+    EXPECT_EQ(read(body), 0U) << body;
+  }
+}
+
 }  // namespace
 }  // namespace journal

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "catalog/rows.h"
+#include "catalog/trust.h"
 #include "journal/sql_text.h"
 #include "pg/quote.h"
 #include "pg/transaction.h"
@@ -13,23 +15,44 @@ namespace {
 
 std::string Sql(std::string_view text) { return std::string(text); }
 
+constexpr int kInstallAttempts = 10;
+
+// Two first runs at once: CREATE ... IF NOT EXISTS collides. A lock that both would take could be taken by anybody.
+bool IsCollision(const base::Error& error) {
+  for (const char* state : {"23505", "42P06", "42P07", "42710", "42723", "42701", "XX000", "40P01", "2BP01"}) {
+    if (error.sqlstate() == state) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
+void Seal(pg::Connection& connection) {
+  const auto rights = connection.Query(Sql(sql_text::kSeal), {catalog::TextArray(connection.options().trusts)});
+  for (int i = 0; i < rights.rows(); ++i) connection.Exec(rights.Text(i, 0));
+}
+
 void InstallSchema(pg::Connection& connection) {
+  catalog::RequireOwnSchemas(connection);
   if (SchemaCurrent(connection)) return;
-  try {
-    pg::Transaction transaction(connection);
-    // Two first runs at once: CREATE ... IF NOT EXISTS alone can collide.
-    connection.Exec("SELECT pg_advisory_xact_lock(hashtext('switchback schema'))");
-    connection.Exec(Sql(sql_text::kSchema));
-    base::Failpoint(base::FailpointId::kJournalBeforeInstall);
-    transaction.Commit();
-  } catch (base::Error& error) {
-    if (error.code() != base::Code::kPrivilege) throw;
-    const auto where = connection.Exec("SELECT current_database(), current_user");
-    error.Hint(fmt::format("As the owner of the database: GRANT CREATE ON DATABASE {} TO {};",
-                           pg::Ident(where.Text(0, 0)), pg::Ident(where.Text(0, 1))));
-    throw;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      pg::Transaction transaction(connection);
+      connection.Exec("CREATE SCHEMA IF NOT EXISTS switchback");
+      // Somebody may have made it a moment ago.
+      catalog::RequireOwnSchemas(connection);
+      connection.Exec(Sql(sql_text::kSchema));
+      Seal(connection);
+      base::Failpoint(base::FailpointId::kJournalBeforeInstall);
+      return transaction.Commit();
+    } catch (base::Error& error) {
+      if (attempt < kInstallAttempts && IsCollision(error)) continue;
+      if (error.code() != base::Code::kPrivilege) throw;
+      const auto where = connection.Exec("SELECT current_database(), current_user");
+      error.Hint(fmt::format("As the owner of the database: GRANT CREATE ON DATABASE {} TO {};",
+                             pg::Ident(where.Text(0, 0)), pg::Ident(where.Text(0, 1))));
+      throw;
+    }
   }
 }
 
@@ -44,6 +67,14 @@ void MirrorLines(pg::Connection& connection, const std::string& release, const J
     connection.Query(Sql(sql_text::kMirrorLine), {release, std::to_string(event.seq), ToLine(event)});
   }
   base::Failpoint(base::FailpointId::kJournalMirrored);
+}
+
+std::int64_t MirrorableThrough(const Journal& journal) {
+  for (auto event = journal.events().rbegin(); event != journal.events().rend(); ++event) {
+    if (event->kind == "outcome" || event->kind == "failed" || event->kind == "abandoned") break;
+    if (event->kind == "intent") return event->seq - 1;
+  }
+  return static_cast<std::int64_t>(journal.events().size());
 }
 
 std::string IsMirroredSql(const std::string& release, std::int64_t seq) {
@@ -61,6 +92,10 @@ std::vector<std::string> MirroredLines(pg::Connection& connection, const std::st
 void CheckMirrorIsPrefix(const Journal& journal, const std::vector<std::string>& mirrored) {
   for (std::size_t i = 0; i < mirrored.size(); ++i) {
     if (i < journal.events().size() && ToLine(journal.events()[i]) == mirrored[i]) continue;
+    if (i == journal.events().size() && Journal::Open(journal.path().parent_path()).events().size() > i) {
+      throw base::Error(base::Code::kJournalBusy,
+                        fmt::format("another process wrote {} meanwhile", journal.path().string()));
+    }
     throw base::Error(base::Code::kJournalForked,
                       fmt::format("{} does not hold what the database has of it", journal.path().string()))
         .Detail(i < journal.events().size()
@@ -70,7 +105,8 @@ void CheckMirrorIsPrefix(const Journal& journal, const std::vector<std::string>&
 }
 
 void EnterRelease(pg::Connection& connection, const ReleaseRow& row) {
-  connection.Query(Sql(sql_text::kEnterRelease), {row.release, row.plan_digest, row.system_identifier, row.hex});
+  connection.Query(Sql(sql_text::kEnterRelease),
+                   {row.release, row.plan_digest, row.system_identifier, row.hex, row.claims.dump()});
 }
 
 void StoreTouched(pg::Connection& connection, const std::string& release, const base::Json& described) {
@@ -81,6 +117,32 @@ std::optional<base::Json> LoadTouched(pg::Connection& connection, const std::str
   const auto found = connection.Query(Sql(sql_text::kLoadTouched), {release});
   if (found.rows() == 0 || found.IsNull(0, 0)) return std::nullopt;
   return base::ParseJson(found.Text(0, 0), "switchback.release.touched");
+}
+
+std::vector<HeldTouched> HoldTouched(pg::Connection& connection, const std::string& release) {
+  const auto rows = connection.Query(Sql(sql_text::kHoldTouched), {release});
+  std::vector<HeldTouched> held;
+  for (int i = 0; i < rows.rows(); ++i) {
+    held.push_back({rows.Text(i, 0), std::nullopt});
+    if (!rows.IsNull(i, 1)) held.back().touched = base::ParseJson(rows.Text(i, 1), "switchback.release.touched");
+  }
+  return held;
+}
+
+std::vector<std::pair<std::string, base::Json>> ReadClaims(pg::Connection& connection, const std::string& but) {
+  const auto rows = connection.Query(Sql(sql_text::kReadReleases), {but});
+  std::vector<std::pair<std::string, base::Json>> claims;
+  for (int i = 0; i < rows.rows(); ++i) {
+    claims.emplace_back(rows.Text(i, 0), base::ParseJson(rows.Text(i, 1), "switchback.release.claims"));
+  }
+  return claims;
+}
+
+std::optional<Ending> ReadEnding(pg::Connection& connection, const std::string& release, const std::string& plan) {
+  if (!SchemaCurrent(connection)) return std::nullopt;
+  const auto rows = connection.Query(Sql(sql_text::kReadEnding), {release, plan});
+  if (rows.rows() == 0) return std::nullopt;
+  return Ending{rows.Text(0, 0), rows.Text(0, 1)};
 }
 
 }  // namespace journal

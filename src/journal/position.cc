@@ -45,8 +45,9 @@ bool OfAnotherPlan(const plan::Plan& plan, std::span<const Event> events) {
 Told Read(const plan::Plan& plan, std::span<const Event> events) {
   Told told;
   if (OfAnotherPlan(plan, events)) return told;
-  for (const Event& event : events) {
-    if (event.kind == "opened") told = {};
+  const auto opened = std::find_if(events.rbegin(), events.rend(),
+                                   [](const Event& event) { return event.kind == "opened" || event.kind == "closed"; });
+  for (const Event& event : events.subspan(static_cast<std::size_t>(events.rend() - opened))) {
     if (event.kind == "abandoned") {
       told.in_flight.reset();
       told.failed = false;
@@ -160,6 +161,10 @@ bool NothingDone(std::span<const Event> events) {
   std::set<std::string> done;
   bool open = false;
   for (const Event& event : events) {
+    if (event.kind == "closed") {
+      done.clear();
+      open = false;
+    }
     if (event.kind == "intent") open = true;
     if (event.kind == "failed") open = open && !event.body.value("rolled_back", false);
     if (event.kind != "outcome") continue;
@@ -172,6 +177,14 @@ bool NothingDone(std::span<const Event> events) {
     }
   }
   return done.empty() && !open;
+}
+
+const Event* Closed(std::span<const Event> events) {
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if (event->kind == "closed") return &*event;
+    if (event->kind == "opened") return nullptr;
+  }
+  return nullptr;
 }
 
 Questions QuestionsFor(const plan::Plan& plan, std::span<const Event> events) {

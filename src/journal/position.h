@@ -53,8 +53,10 @@ struct Position {
   [[nodiscard]] bool AtBoundary(const plan::Plan& plan) const;
 };
 
-// True where the journal shows no step that is done, half done or begun.
+// True where the journal shows no step that is done, half done or begun since the release was closed last.
 bool NothingDone(std::span<const Event> events);
+// The `closed` line, where nothing opened the release anew since; null: it is not closed.
+const Event* Closed(std::span<const Event> events);
 
 // Which conditions must be asked of the database before Derive can tell: the frontier only, because a later step may
 // well undo what an earlier one's postcondition says. None about rows (plan::Condition::of_rows): what arrives in a

@@ -1,5 +1,5 @@
 -- Everything that switchback keeps in the target. Sync triggers run as the writer of a row, who gets USAGE on the schema and
--- EXECUTE on two functions, and no right on any table.
+-- EXECUTE on what triggers call before a row is written, and no right on any table.
 CREATE SCHEMA IF NOT EXISTS switchback;
 
 CREATE TABLE IF NOT EXISTS switchback.release (
@@ -9,6 +9,19 @@ CREATE TABLE IF NOT EXISTS switchback.release (
   hex text NOT NULL,
   touched jsonb,                     -- what the touched objects looked like after the last step
   entered timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+
+-- What a release has in hand, for the others: see journal::ReleaseRow.
+ALTER TABLE switchback.release ADD COLUMN IF NOT EXISTS claims jsonb;
+
+-- Releases that were ended: the same plan is not run again.
+CREATE TABLE IF NOT EXISTS switchback.closed (
+  release text NOT NULL,
+  plan_digest text NOT NULL,
+  ended text NOT NULL,               -- "never begun", "taken back", "complete"
+  hex text NOT NULL,
+  at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  PRIMARY KEY (release, plan_digest)
 );
 
 CREATE TABLE IF NOT EXISTS switchback.journal (
@@ -28,6 +41,9 @@ CREATE TABLE IF NOT EXISTS switchback.lease (
   started timestamptz NOT NULL,
   expires_at timestamptz NOT NULL
 );
+-- The holder's session, which also runs what is in no transaction: who takes over ends this one and no other.
+ALTER TABLE switchback.lease ADD COLUMN IF NOT EXISTS backend_pid integer;
+ALTER TABLE switchback.lease ADD COLUMN IF NOT EXISTS backend_start timestamptz;
 
 CREATE TABLE IF NOT EXISTS switchback.backfill_cursor (
   release text NOT NULL,
@@ -99,26 +115,64 @@ CREATE TABLE IF NOT EXISTS switchback.retired (
   PRIMARY KEY (release, generated_name)
 );
 
-CREATE OR REPLACE FUNCTION switchback.note_unconverted(release text, relation text, col text, key jsonb, direction text,
-                                                       reason text) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  INSERT INTO switchback.unconverted (release, relation, "column", key, direction, reason)
-  VALUES ($1, $2, $3, $4, $5, $6)
-  ON CONFLICT (release, relation, "column", key)
-  DO UPDATE SET direction = excluded.direction, reason = excluded.reason, at = excluded.at
+-- Of versions that let everyone execute them.
+DROP FUNCTION IF EXISTS switchback.note_unconverted(text, text, text, jsonb, text, text);
+DROP FUNCTION IF EXISTS switchback.forget_unconverted(text, text, text, jsonb);
+DROP FUNCTION IF EXISTS switchback.note_both_changed(text, text, text, jsonb);
+
+-- Called by the triggers of the pair `suffix` before a row is written, as the writer: remembers for the trigger after the row
+-- what happened to it ("both", "up:REASON", "down:REASON"). Harmless, so everyone may. Bounded: what comes after 16 kB is
+-- only known to have been more, and is noted without its reason.
+CREATE OR REPLACE FUNCTION switchback.tell(suffix text, key jsonb, what text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  told text := coalesce(current_setting('switchback.told', true), '');
+BEGIN
+  IF length(told) < 16384 THEN
+    told := told || chr(1) || suffix || chr(2) || key || chr(3) || translate(left(what, 1000), E'\x01\x02\x03\x04\x05', '')
+            || chr(4);
+  ELSIF right(told, 1) <> chr(5) THEN
+    told := told || chr(5);
+  END IF;
+  PERFORM set_config('switchback.told', told, true);
+END
 $$;
 
-CREATE OR REPLACE FUNCTION switchback.forget_unconverted(release text, relation text, col text, key jsonb) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  DELETE FROM switchback.unconverted AS u
-  WHERE u.release = $1 AND u.relation = $2 AND u."column" = $3 AND u.key = $4
-$$;
-
-CREATE OR REPLACE FUNCTION switchback.note_both_changed(release text, relation text, col text, key jsonb) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  INSERT INTO switchback.both_changed (release, relation, "column", key)
-  VALUES ($1, $2, $3, $4)
-  ON CONFLICT (release, relation, "column", key) DO UPDATE SET at = excluded.at
+-- Called by the triggers of a pair after a row was written, with the rights of the schema's owner, and by nobody else: notes
+-- what was told about the row where it bears that out (a side that is NULL), and forgets what no longer holds for it.
+CREATE OR REPLACE FUNCTION switchback.note(release text, relation text, col text, suffix text, key jsonb, new_is_null boolean,
+                                           old_is_null boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  told text := coalesce(current_setting('switchback.told', true), '');
+  parts text[] := string_to_array(told, chr(1) || suffix || chr(2) || key || chr(3));
+  what text;
+  way text;
+  why text;
+BEGIN
+  FOR i IN 2 .. coalesce(array_length(parts, 1), 0) LOOP
+    what := split_part(parts[i], chr(4), 1);
+    IF what = 'both' THEN
+      INSERT INTO switchback.both_changed AS b (release, relation, "column", key)
+      VALUES ($1, $2, $3, $5)
+      ON CONFLICT ON CONSTRAINT both_changed_pkey DO UPDATE SET at = excluded.at;
+    ELSIF what LIKE 'up:%' AND new_is_null OR what LIKE 'down:%' AND old_is_null THEN
+      way := split_part(what, ':', 1);
+      why := substr(what, length(way) + 2);
+    END IF;
+  END LOOP;
+  IF way IS NULL AND right(told, 1) = chr(5) AND (new_is_null OR old_is_null) THEN
+    way := CASE WHEN new_is_null THEN 'up' ELSE 'down' END;
+  END IF;
+  IF way IS NOT NULL THEN
+    INSERT INTO switchback.unconverted AS u (release, relation, "column", key, direction, reason)
+    VALUES ($1, $2, $3, $5, way, why)
+    ON CONFLICT ON CONSTRAINT unconverted_pkey
+    DO UPDATE SET direction = excluded.direction, reason = excluded.reason, at = excluded.at;
+  ELSIF key <> '{}' THEN
+    DELETE FROM switchback.unconverted AS u WHERE u.release = $1 AND u.relation = $2 AND u."column" = $3 AND u.key = $5;
+  END IF;
+END
 $$;
 
 -- How far backfills are, a row for each leaf. `runs`: somebody holds the release's lease.
@@ -142,6 +196,5 @@ LEFT JOIN switchback.pause AS p ON p.release = c.release;
 
 GRANT SELECT ON switchback.progress TO pg_monitor;
 GRANT USAGE ON SCHEMA switchback TO PUBLIC;
-GRANT EXECUTE ON FUNCTION switchback.note_unconverted(text, text, text, jsonb, text, text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION switchback.forget_unconverted(text, text, text, jsonb) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION switchback.note_both_changed(text, text, text, jsonb) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION switchback.tell(text, jsonb, text) TO PUBLIC;
+REVOKE ALL ON FUNCTION switchback.note(text, text, text, text, jsonb, boolean, boolean) FROM PUBLIC;

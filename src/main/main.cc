@@ -70,6 +70,12 @@ int Main(const std::vector<std::string>& words) {
     return RunCommand(line);
   } catch (const base::Error& error) {
     return PrintError(line.command == nullptr ? "" : line.command->name, line.invocation, line.invocation.json, error);
+  } catch (const base::Json::exception& error) {
+    // Files are checked where they are read; what is left has the shape of a file, and a member of another type.
+    return PrintError(line.command == nullptr ? "" : line.command->name, line.invocation, line.invocation.json,
+                      base::Error(base::Code::kBadJson, "a file of the release has another shape than its format says")
+                          .Detail(error.what())
+                          .TargetChanged(base::Changed::kUnknown));
   } catch (const std::exception& error) {
     base::Error internal(base::Code::kInternal, "something failed that should not");
     internal.Detail(error.what()).TargetChanged(base::Changed::kUnknown);

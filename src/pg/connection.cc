@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/redact.h"
 #include "pg/connection_state.h"
 #include "pg/failure.h"
 #include "pg/session.h"
@@ -29,7 +30,8 @@ void ReceiveNotice(void* argument, const PGresult* result) {
 }
 
 void LogNotice(std::string_view severity, std::string_view message) {
-  base::Debug("server: {}: {}", severity, message);
+  // What a function says by RAISE may be anything.
+  base::Debug("server: {}: {}", severity, base::RowValuesShown() ? message : "(its words are withheld)");
 }
 
 // A pooler hands out a process id and cancel key of its own making, for it cannot know which server session will serve.

@@ -19,6 +19,9 @@ struct ConnectOptions {
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds statement_timeout{0};  // server side; 0 = none. The client gives up 5 s after it.
   std::chrono::milliseconds lock_timeout{0};       // server side; 0 = none
+  // Roles whose code a person accepted to run with the rights of this session; see catalog/trust.h. Here, because it
+  // goes wherever one connects.
+  std::vector<std::string> trusts = {};
 };
 
 // The connection string without its password, for messages: "postgresql://app@db:5432/shop".

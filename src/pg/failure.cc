@@ -2,10 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <regex>
 #include <string_view>
 #include <utility>
+
+#include "base/redact.h"
 
 namespace pg {
 namespace {
@@ -121,22 +124,81 @@ std::string Caret(const std::string& statement, int position) {
   return prefix + line + "\n" + std::string(prefix.size() + static_cast<std::size_t>(column), ' ') + "^";
 }
 
-base::Error StatementError(const PGresult* result, const std::string& statement) {
-  const std::string sqlstate = Field(result, PG_DIAG_SQLSTATE);
+namespace {
+
+// Classes in which the server's own messages name objects, and no values.
+bool NamesObjectsOnly(const std::string& sqlstate) {
+  constexpr std::array<std::string_view, 24> kClasses = {"01", "02", "03", "08", "0A", "0B", "0L", "0P",
+                                                         "20", "21", "23", "24", "25", "26", "28", "2B",
+                                                         "2D", "3B", "3D", "3F", "40", "42", "53", "54"};
+  constexpr std::array<std::string_view, 4> kMore = {"55", "57", "58", "72"};
+  const std::string_view its = std::string_view(sqlstate).substr(0, 2);
+  return std::ranges::find(kClasses, its) != kClasses.end() || std::ranges::find(kMore, its) != kMore.end();
+}
+
+// Any function may say anything with RAISE, and by any SQLSTATE.
+bool IsRaised(const PGresult* result) { return Field(result, PG_DIAG_SOURCE_FUNCTION) == "exec_stmt_raise"; }
+
+// "Key (a)=(1) already exists.", "Failing row contains (1, x)."
+std::string WithoutRow(const std::string& detail) {
+  std::size_t begin = detail.find("=(");
+  begin = begin == std::string::npos ? detail.find('(') : begin + 1;
+  return begin == std::string::npos ? detail : detail.substr(0, begin) + "(...)";
+}
+
+// The functions in which it happened, without what they ran.
+std::string Functions(const std::string& context) {
+  std::string functions;
+  for (std::size_t at = 0; at < context.size();) {
+    const std::size_t end = std::min(context.find('\n', at), context.size());
+    const std::string line = context.substr(at, end - at);
+    at = end + 1;
+    if (line.starts_with("PL/pgSQL function ") || line.starts_with("SQL function ")) AddLine(functions, "", line);
+  }
+  return functions;
+}
+
+// What the server says of a failure, as much as has no values of rows in it.
+std::string Primary(const PGresult* result, const std::string& sqlstate) {
   std::string primary = Field(result, PG_DIAG_MESSAGE_PRIMARY);
-  if (primary.empty()) primary = Trimmed(PQresultErrorMessage(result));
+  if (primary.empty()) return Trimmed(PQresultErrorMessage(result));
+  if (base::RowValuesShown()) return primary;
+  if (IsRaised(result)) return "a function refused it, in words that are withheld: they may hold values of rows";
+  return NamesObjectsOnly(sqlstate) ? primary : base::WithoutQuoted(primary);
+}
+
+std::string Details(const PGresult* result, const std::string& sqlstate, const std::string& statement) {
+  const bool shown = base::RowValuesShown();
+  const bool plain = shown || (NamesObjectsOnly(sqlstate) && !IsRaised(result));
   std::string detail;
-  AddLine(detail, "", Field(result, PG_DIAG_MESSAGE_DETAIL));
-  AddLine(detail, "HINT: ", Field(result, PG_DIAG_MESSAGE_HINT));
+  if (plain) {
+    const std::string said = Field(result, PG_DIAG_MESSAGE_DETAIL);
+    AddLine(detail, "", !shown && sqlstate.starts_with("23") ? WithoutRow(said) : said);
+    AddLine(detail, "HINT: ", Field(result, PG_DIAG_MESSAGE_HINT));
+  } else {
+    AddLine(detail, "table: ", Field(result, PG_DIAG_TABLE_NAME));
+    AddLine(detail, "column: ", Field(result, PG_DIAG_COLUMN_NAME));
+    AddLine(detail, "constraint: ", Field(result, PG_DIAG_CONSTRAINT_NAME));
+  }
   if (const std::string position = Field(result, PG_DIAG_STATEMENT_POSITION); !position.empty()) {
     AddLine(detail, "", Caret(statement, std::stoi(position)));
   } else if (const std::string inner = Field(result, PG_DIAG_INTERNAL_POSITION); !inner.empty()) {
-    AddLine(detail, "", Caret(Field(result, PG_DIAG_INTERNAL_QUERY), std::stoi(inner)));
+    const std::string query = Field(result, PG_DIAG_INTERNAL_QUERY);
+    // A statement that a function put together may have values in it.
+    if (shown || query.find('\'') == std::string::npos) AddLine(detail, "", Caret(query, std::stoi(inner)));
   }
-  AddLine(detail, "CONTEXT: ", Field(result, PG_DIAG_CONTEXT));
+  const std::string context = Field(result, PG_DIAG_CONTEXT);
+  AddLine(detail, "CONTEXT: ", shown ? context : Functions(context));
+  return detail;
+}
+
+}  // namespace
+
+base::Error StatementError(const PGresult* result, const std::string& statement) {
+  const std::string sqlstate = Field(result, PG_DIAG_SQLSTATE);
   const Code code = CodeOf(sqlstate);
-  return base::Error(code, fmt::format("{}: {}", Summary(code), primary))
-      .Detail(std::move(detail))
+  return base::Error(code, fmt::format("{}: {}", Summary(code), Primary(result, sqlstate)))
+      .Detail(Details(result, sqlstate, statement))
       .Sqlstate(sqlstate)
       .Statement(statement);
 }

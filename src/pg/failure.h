@@ -14,7 +14,7 @@ namespace pg {
 base::Code CodeOf(const std::string& sqlstate);
 
 // The error of a failed statement: the server's message, detail, hint, context, and a caret under the place in
-// `statement`.
+// `statement`. Values of rows are left out of it, and what functions say by RAISE, unless they are to be shown.
 base::Error StatementError(const PGresult* result, const std::string& statement);
 
 // Whether the server ends the session with this error (FATAL, PANIC).

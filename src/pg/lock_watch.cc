@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/redact.h"
 #include "base/time.h"
 #include "pg/quote.h"
 #include "pg/sql_text.h"
@@ -45,7 +46,7 @@ base::Json Blockers(Connection& connection, const std::string& pid) {
                     {"user", rows.Text(i, 2)},
                     {"transaction_age_ms", rows.IsNull(i, 3) ? base::Json() : base::Json(rows.Int(i, 3))},
                     {"state", rows.Text(i, 4)},
-                    {"query", rows.Text(i, 5)},
+                    {"query", base::WithoutLiterals(rows.Text(i, 5))},
                     {"backend", rows.Text(i, 6)},
                     {"waits", rows.Bool(i, 7)},
                     {"backend_start", TextOrNull(rows, i, 8)},

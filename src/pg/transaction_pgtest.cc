@@ -47,7 +47,7 @@ class CommitInDoubtTest : public TransactionTest {
   void SetUp() override {
     TransactionTest::SetUp();
     auto options = ParseConninfo(url());
-    gate_.emplace(std::stoi(options["port"]));
+    gate_.emplace(url());
     options["host"] = "127.0.0.1";
     options["port"] = std::to_string(gate_->port());
     connection_.emplace(Connection::Open({.conninfo = FormatConninfo(options), .connect_timeout = 1s}));

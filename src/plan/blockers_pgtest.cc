@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include "base/error.h"
@@ -25,7 +26,8 @@ class CompileTest : public test::PostgresTest {
     const Needs needs = NeedsOf(release_);
     pg::Connection connection = Connect();
     if (!role_.empty()) connection.Exec("SET SESSION AUTHORIZATION " + pg::Ident(role_));
-    return Compile(release_, catalog::Read(connection, {needs.relations, needs.types, needs.statements}));
+    return Compile(release_,
+                   catalog::Read(connection, {needs.relations, needs.types, needs.statements, needs.functions}));
   }
 
   release::Release release_;
@@ -43,6 +45,28 @@ struct Case {
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 const Case kBlocked[] = {
+    {"RuleInsteadOfADelete",
+     "CREATE TABLE t (id int PRIMARY KEY, gone boolean); CREATE RULE soft AS ON DELETE TO t DO INSTEAD UPDATE t SET "
+     "gone "
+     "= true WHERE id = old.id",
+     "DELETE FROM t WHERE id = 1", "rule soft on public.t", "could not be taken back"},
+    {"RuleThatSwallows",
+     "CREATE TABLE t (id int PRIMARY KEY); CREATE RULE \"my rule\" AS ON DELETE TO t DO INSTEAD NOTHING",
+     "DELETE FROM t WHERE id = 1", "rule \"my rule\" on public.t", "could not be taken back"},
+    {"RuleBesideAnUpdate",
+     "CREATE TABLE log (v int); CREATE TABLE t (id int PRIMARY KEY, v int); CREATE RULE also AS ON UPDATE TO t DO ALSO "
+     "INSERT INTO log VALUES (new.v)",
+     "UPDATE t SET v = 1", "rule also on public.t", "could not be taken back"},
+    {"RuleOnWhatACascadeReaches",
+     "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, t int REFERENCES t ON DELETE CASCADE); "
+     "CREATE RULE soft AS ON DELETE TO c DO INSTEAD NOTHING",
+     "DELETE FROM t WHERE id = 1", "rule soft on public.c", "could not be taken back"},
+    {"RuleBesideABackfill",
+     "CREATE TABLE log (v int); CREATE TABLE t (id int PRIMARY KEY, v int); CREATE RULE also AS ON UPDATE TO t DO ALSO "
+     "INSERT INTO log VALUES (1)",
+     "ALTER TABLE t RENAME COLUMN v TO w", "rule also on public.t", "rewrites each update"},
+    {"RowsOfHeirs", "CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE h () INHERITS (t)", "UPDATE t SET v = 1",
+     "public.t", "public.h inherits from it"},
     {"NoTable", "", "ALTER TABLE missing ADD COLUMN a int", "missing", "no such table"},
     {"NoColumn", "CREATE TABLE t (id int)", "ALTER TABLE t DROP COLUMN gone", "t.gone", "no such column"},
     {"NameTaken", "CREATE TABLE t (a int, b int)", "ALTER TABLE t RENAME COLUMN a TO b", "t.b",
@@ -230,6 +254,91 @@ TEST_F(CompileTest, ACascadesTablesAreImagedWhateverTheirNames) {
   EXPECT_EQ(imaged("INSERT INTO p VALUES (1, 2)"), (Tables{"p"}));
 }
 
+TEST_F(CompileTest, StatementsWhoseStepsWouldChangePlacesAreNamedWithBothPlaces) {
+  Setup("CREATE TABLE t (id int PRIMARY KEY); CREATE VIEW v AS SELECT id FROM t");
+  const Plan plan = Compiled("DROP VIEW v;\n  CREATE VIEW v AS SELECT 1 AS one;");
+  ASSERT_EQ(plan.blockers.size(), 1U);
+  const Blocker& blocker = plan.blockers[0];
+  EXPECT_EQ(blocker.object, "statement 2 (change.sql:2:3)");
+  EXPECT_NE(blocker.reason.find("statement 1 (change.sql:1:1)"), std::string::npos) << blocker.reason;
+  EXPECT_NE(blocker.reason.find("public.v"), std::string::npos) << blocker.reason;
+  EXPECT_NE(blocker.remedy.find("two releases"), std::string::npos) << blocker.remedy;
+  EXPECT_EQ(blocker.line, 2);
+}
+
+TEST_F(CompileTest, WhatReleaseYamlNamesIsUsedOrAsksWhatWasMeant) {
+  Setup("CREATE TABLE customers (id int PRIMARY KEY, first_name text, n varchar(5))");
+  release_.transforms["custmers"]["name"] = {"upper(first_name)", "lower(name)"};
+  release_.transforms["public.customers"]["nmae"] = {"upper(first_name)", ""};
+  release_.transforms["customers"]["n"] = {"n", "n"};
+  release_.downs = {{3, "SELECT 1"}, {1, "SELECT 1"}};
+  release_.writes[9]["customers"] = {"n"};
+  release_.accepts = {"trigger nobody on public.customers"};
+  release_.invariants = {{"known", "SELECT count(*) FROM customers WHERE n IS NULL", 0},
+                         {"unknown", "SELECT count(*) FROM customers WHERE frist_name IS NULL", 0}};
+  const Plan plan = Compiled(
+      "ALTER TABLE customers RENAME COLUMN first_name TO name; ALTER TABLE customers ALTER COLUMN n TYPE varchar(9); "
+      "COMMENT ON TABLE customers IS 'x'");
+  std::map<std::string, std::string> remedies;
+  for (const Blocker& blocker : plan.blockers) remedies[blocker.object] = blocker.remedy;
+  EXPECT_EQ(remedies, (std::map<std::string, std::string>{
+                          {"transforms of custmers.name", "did you mean customers?"},
+                          {"transforms of public.customers.nmae", "did you mean name?"},
+                          {"transforms of customers.n", "leave the transform out of release.yaml"},
+                          {"opaque statement 1", "did you mean 3?"},
+                          {"opaque statement 9", "did you mean 3?"},
+                          {"accept: trigger nobody on public.customers", "leave it out of release.yaml"},
+                          {"invariant unknown", "did you mean first_name?"}}));
+}
+
+TEST_F(CompileTest, ATypeThatComparesOtherwiseIsNoWidening) {
+  Setup(
+      "CREATE EXTENSION IF NOT EXISTS citext SCHEMA public; CREATE TABLE t (id int PRIMARY KEY, e text UNIQUE, c "
+      "varchar(5) "
+      "COLLATE \"C\", d varchar(5))");
+  const auto in_place = [&](const std::string& change) {
+    const Plan plan = Compiled(change);
+    return plan.blockers.empty() && plan.steps.size() == 1;
+  };
+  EXPECT_FALSE(in_place("ALTER TABLE t ALTER COLUMN e TYPE citext"));
+  EXPECT_FALSE(in_place("ALTER TABLE t ALTER COLUMN c TYPE varchar(9)")) << "it would lose its collation";
+  EXPECT_FALSE(in_place("ALTER TABLE t ALTER COLUMN id TYPE oid"));
+  EXPECT_TRUE(in_place("ALTER TABLE t ALTER COLUMN d TYPE varchar(9)"));
+  EXPECT_TRUE(in_place("ALTER TABLE t ALTER COLUMN d TYPE text"));
+}
+
+// Told by the files of table and indexes before and after, and by what the server says that it verifies.
+TEST_F(CompileTest, WhatATypeInPlaceBuildsAnewIsKnownForEachIndex) {
+  Setup(
+      "CREATE TABLE t (id int PRIMARY KEY, b varchar(5), CONSTRAINT short CHECK (length(b) < 9)); CREATE INDEX plain "
+      "ON t "
+      "(b); CREATE INDEX opclass ON t (b varchar_pattern_ops, id); CREATE INDEX part ON t (id) WHERE b <> ''; CREATE "
+      "INDEX "
+      "expr ON t (lower(b)); CREATE INDEX hashed ON t USING hash (b); CREATE UNIQUE INDEX other ON t (id); INSERT INTO "
+      "t "
+      "SELECT g, 'b' || g FROM generate_series(1, 100) g");
+  for (const char* type : {"varchar(9)", "text"}) {
+    const std::string change = fmt::format("ALTER TABLE t ALTER COLUMN b TYPE {}", type);
+    const Plan plan = Compiled(change);
+    ASSERT_EQ(plan.steps.size(), 1U);
+    EXPECT_EQ(plan.steps[0].locks.at(0).work, LockWork::kScan);
+    const std::string why = plan.steps[0].why;
+    auto connection = Connect();
+    const std::string files =
+        "SELECT c.relname, pg_relation_filenode(c.oid) FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE "
+        "i.indrelid = 'public.t'::regclass ORDER BY 1";
+    const auto before = connection.Exec(files);
+    connection.Exec("SET search_path = public; BEGIN; " + change);
+    const auto after = connection.Exec(files);
+    for (int i = 0; i < before.rows(); ++i) {
+      EXPECT_EQ(before.Text(i, 1) != after.Text(i, 1), why.find("index " + before.Text(i, 0)) != std::string::npos)
+          << type << ": " << before.Text(i, 0) << ": " << why;
+    }
+    EXPECT_NE(why.find("constraint short"), std::string::npos) << why;
+    connection.Exec("ROLLBACK");
+  }
+}
+
 TEST_F(CompileTest, ATriggerThatACascadeFiresBlocks) {
   Setup(
       "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE); "
@@ -332,7 +441,8 @@ TEST_F(CompileTest, ARoleThatMayNotSkipTriggersIsAskedAboutEachOfThem) {
   pg::Connection connection = Connect();
   connection.Exec("ALTER TABLE public.t OWNER TO pg_read_all_data; SET ROLE pg_read_all_data");
   const Needs needs = NeedsOf(release_);
-  const catalog::Catalog seen = catalog::Read(connection, {needs.relations, needs.types, needs.statements});
+  const catalog::Catalog seen =
+      catalog::Read(connection, {needs.relations, needs.types, needs.statements, needs.functions});
   EXPECT_FALSE(seen.may_skip_triggers);
   const Plan plan = Compile(release_, seen);
   ASSERT_EQ(plan.blockers.size(), 1U);

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "plan/order.h"
 
 namespace plan {
 
-Builder::Builder(const release::Release& release, const catalog::Catalog& catalog)
-    : release_(release), catalog_(catalog), names_(catalog) {
+Builder::Builder(const release::Release& release, const catalog::Catalog& catalog,
+                 const std::vector<sql::Action>& actions)
+    : release_(release), catalog_(catalog), actions_(actions), effects_(catalog, actions), names_(catalog) {
   plan_.release = release.name;
   plan_.title = release.title;
   plan_.hex = base::Sha256Hex(release.name).substr(0, 8);
@@ -22,6 +24,11 @@ std::string Builder::AuthorsPath() const {
   return catalog_.search_path.empty() ? "pg_catalog" : pg::IdentList(catalog_.search_path);
 }
 
+void Builder::For(int statement, Accesses accesses) {
+  statement_ = statement;
+  accesses_ = std::move(accesses);
+}
+
 Step& Builder::Add(Phase phase, Rank rank, StepKind kind, std::string title, std::string why) {
   Step step;
   step.phase = phase;
@@ -29,7 +36,14 @@ Step& Builder::Add(Phase phase, Rank rank, StepKind kind, std::string title, std
   step.title = std::move(title);
   step.why = std::move(why);
   step.transactional = kind != StepKind::kConcurrent && kind != StepKind::kBackfill;
+  step.statement = statement_;
+  step.accesses = accesses_;
   return steps_[phase].emplace_back(Ranked{rank, std::move(step)}).step;
+}
+
+bool Builder::Accepted(const std::string& object) {
+  asked_.push_back(object);
+  return std::find(release_.accepts.begin(), release_.accepts.end(), object) != release_.accepts.end();
 }
 
 Step* Builder::OpaqueOf(int statement) {
@@ -89,15 +103,50 @@ void Builder::Remember(const Pair& pair) {
   plan_.pairs.back().search_path = AuthorsPath();
 }
 
+void Builder::AddAdditive(const pg::QualifiedName& table, const std::string& column) {
+  plan_.additive[table].insert(column);
+}
+
+void Builder::BlockDisorder() {
+  const auto statement = [&](int number) -> const sql::Action& {
+    return *std::find_if(actions_.begin(), actions_.end(),
+                         [&](const sql::Action& action) { return action.statement == number; });
+  };
+  const auto place = [&](int number) {
+    const sql::Location& at = statement(number).at;
+    return fmt::format("statement {} ({}:{}:{})", number, release_.change_path.string(), at.line, at.column);
+  };
+  const auto does = [](const Access& access) {
+    const bool reads = access.mode == Mode::kRead || access.mode == Mode::kHold;
+    return fmt::format("{} {}", reads ? "reads" : "changes", Text(access.resource));
+  };
+  for (const Disorder& disorder : DisordersOf(plan_.steps)) {
+    const int earlier = disorder.earlier.statement;
+    const int later = disorder.later.statement;
+    const std::string why = disorder.severed
+                                ? "it would hang on a column that the plan puts another one in place of"
+                                : fmt::format("the plan would run {} ({}) before {} ({})", later,
+                                              disorder.later_step->title, earlier, disorder.earlier_step->title);
+    Block(place(later),
+          fmt::format("it {}, and {} {}: {}", does(disorder.later), place(earlier), does(disorder.earlier), why),
+          fmt::format("make it two releases: statement {} and what follows it into one after this", later),
+          statement(later).at);
+  }
+}
+
 Plan Builder::Finish() {
   for (const Phase phase : kPhases) {
     std::vector<Ranked>& ranked = steps_[phase];
-    std::stable_sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) { return a.rank < b.rank; });
+    std::stable_sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) {
+      if (a.rank != b.rank || a.rank != Rank::kData) return a.rank < b.rank;
+      return a.step.statement < b.step.statement;
+    });
     for (std::size_t i = 0; i < ranked.size(); ++i) {
       ranked[i].step.id = fmt::format("{}.{}", Name(phase), i + 1);
       plan_.steps.push_back(std::move(ranked[i].step));
     }
   }
+  BlockDisorder();
   if (!plan_.blockers.empty()) plan_.steps.clear();
   std::stable_sort(plan_.notices.begin(), plan_.notices.end(),
                    [](const plan::Notice& a, const plan::Notice& b) { return a.phase < b.phase; });

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catalog/catalog.h"
+#include "plan/effects.h"
 #include "plan/names.h"
 #include "plan/pair.h"
 #include "plan/plan.h"
@@ -22,8 +23,7 @@ enum class Rank {
   kIndexes,      // indexes of change.sql
   kBackfill,     // rows filled
   kPairIndexes,  // indexes and constraints of new columns, as the old ones have them
-  kPrecheck,     // rows looked at before anything is tightened
-  kData,         // the author's UPDATE, DELETE, INSERT
+  kData,         // the author's UPDATE, DELETE, INSERT, and rows looked at before anything is tightened, in their order
   kSwap,         // names swapped
   kTighten,      // NOT NULL, CHECK, FOREIGN KEY, UNIQUE
   kRetire,       // old names taken away
@@ -33,7 +33,7 @@ enum class Rank {
 // Collects what the rules find: steps by phase and rank, notices, blockers, generated names.
 class Builder {
  public:
-  Builder(const release::Release& release, const catalog::Catalog& catalog);
+  Builder(const release::Release& release, const catalog::Catalog& catalog, const std::vector<sql::Action>& actions);
 
   [[nodiscard]] const release::Release& release() const { return release_; }
   [[nodiscard]] const catalog::Catalog& catalog() const { return catalog_; }
@@ -41,10 +41,23 @@ class Builder {
   // "sbr_<hex>_<n>": a name that nothing else has, at most 63 bytes.
   std::string NewName();
   TakenNames& names() { return names_; }
+  // Tables that this release has made by now, and whether all names that came with them are known.
+  void Make(const pg::QualifiedName& table, bool names_known) { made_[table] = names_known; }
+  [[nodiscard]] bool Makes(const pg::QualifiedName& table) const { return made_.contains(table); }
+  [[nodiscard]] bool NamesKnown(const pg::QualifiedName& table) const { return !Makes(table) || made_.at(table); }
   // The author's search_path, for his own statements and expressions.
   [[nodiscard]] std::string AuthorsPath() const;
 
+  [[nodiscard]] const std::vector<sql::Action>& actions() const { return actions_; }
+  [[nodiscard]] const Effects& effects() const { return effects_; }
+  // What the steps are for that are added from here on, and what it does with them. A step whose part is a smaller one
+  // says so itself.
+  void For(int statement, Accesses accesses);
+  [[nodiscard]] int statement() const { return statement_; }
   Step& Add(Phase phase, Rank rank, StepKind kind, std::string title, std::string why);
+  // Whether release.yaml accepts what the plan asks about, by the name that it has there.
+  bool Accepted(const std::string& object);
+  [[nodiscard]] const std::vector<std::string>& asked() const { return asked_; }
   // The opaque step that runs parts of this statement already; null: none.
   Step* OpaqueOf(int statement);
   void Notice(Phase phase, std::string text);
@@ -57,6 +70,8 @@ class Builder {
   // For the plan's `pairs`.
   void Remember(const Pair& pair);
 
+  void AddAdditive(const pg::QualifiedName& table, const std::string& column);
+
   // The plan, with its steps in order and their ids given; no steps where something blocks.
   Plan Finish();
 
@@ -65,11 +80,19 @@ class Builder {
     Rank rank;
     Step step;
   };
+  void BlockDisorder();
+
   const release::Release& release_;
   const catalog::Catalog& catalog_;
+  const std::vector<sql::Action>& actions_;
+  Effects effects_;
+  int statement_ = 0;
+  Accesses accesses_;
   Plan plan_;
   std::map<Phase, std::vector<Ranked>> steps_;
   TakenNames names_;
+  std::map<pg::QualifiedName, bool> made_;
+  std::vector<std::string> asked_;
   int generated_ = 0;
   std::set<pg::QualifiedName> not_mastered_;
 };

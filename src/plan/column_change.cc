@@ -61,6 +61,8 @@ class Folder {
     change.new_name = def.name;
     change.added = def;
     change.at = action.at;
+    change.shaped_by = {action.statement};
+    change.names = {def.name};
     changes_.push_back(std::move(change));
   }
 
@@ -85,6 +87,7 @@ class Folder {
     change.old_name = action.column;
     change.new_name = action.column;
     change.at = action.at;
+    change.names = {action.column};
     return &changes_.emplace_back(std::move(change));
   }
 
@@ -96,6 +99,7 @@ class Folder {
                          action.at);
         }
         change.dropped = true;
+        change.shaped_by.push_back(action.statement);
         change.cascade = action.cascade;
         break;
       case sql::Kind::kRenameColumn:
@@ -106,8 +110,11 @@ class Folder {
           change.added->name = action.new_name;
         }
         change.new_name = action.new_name;
+        change.shaped_by.push_back(action.statement);
+        change.names.push_back(action.new_name);
         break;
       case sql::Kind::kAlterType:
+        change.typed_by.push_back(action.statement);
         if (change.added) {
           if (change.added->default_text || change.default_changed || !action.expression.empty()) {
             builder_.Block(change.Text(), "it is added with a value and gets another type in one release",
@@ -124,12 +131,14 @@ class Folder {
         const bool set = action.kind == sql::Kind::kSetNotNull;
         if (change.added) change.added->not_null = set;
         change.not_null = set;
+        change.nulled_by = action.statement;
         break;
       }
       case sql::Kind::kSetDefault:
       case sql::Kind::kDropDefault: {
         const bool set = action.kind == sql::Kind::kSetDefault;
         change.default_changed = true;
+        change.defaulted_by = action.statement;
         change.new_default = set ? std::optional(action.expression) : std::nullopt;
         change.constant_default = action.constant_default;
         break;
@@ -175,6 +184,32 @@ class Folder {
 }  // namespace
 
 std::string ColumnChange::Text() const { return table->name.Text() + "." + (old_name.empty() ? new_name : old_name); }
+
+Accesses ColumnChange::Shaping(Mode mode, Aspect aspect, const std::vector<std::string>& columns) const {
+  Accesses accesses;
+  for (const int statement : shaped_by) {
+    for (const std::string& column : columns) accesses.push_back({statement, mode, {aspect, table->name, column}});
+  }
+  return accesses;
+}
+
+Accesses ColumnChange::Typing(Aspect aspect, const std::string& column) const {
+  Accesses accesses;
+  for (const int statement : typed_by) accesses.push_back(Writes(statement, aspect, table->name, column));
+  return accesses;
+}
+
+int ColumnChange::Statement() const {
+  int first = 0;
+  const auto take = [&](int statement) {
+    if (statement != 0 && (first == 0 || statement < first)) first = statement;
+  };
+  for (const int statement : shaped_by) take(statement);
+  for (const int statement : typed_by) take(statement);
+  take(nulled_by);
+  take(defaulted_by);
+  return first;
+}
 
 bool IsColumnAction(sql::Kind kind) {
   switch (kind) {

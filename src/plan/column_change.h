@@ -26,11 +26,22 @@ struct ColumnChange {
   std::optional<std::string> new_default;  // nothing with default_changed: dropped
   bool constant_default = false;
   sql::Location at;
+  // The statements that say so, and all names that the column has on the way.
+  std::vector<int> shaped_by;  // ADD, RENAME, DROP
+  std::vector<int> typed_by;
+  int nulled_by = 0;
+  int defaulted_by = 0;
+  std::vector<std::string> names;
 
   [[nodiscard]] const catalog::Column& Old() const { return *table->FindColumn(old_name); }
   [[nodiscard]] bool Renamed() const { return old_name != new_name; }
   // "public.users.age".
   [[nodiscard]] std::string Text() const;
+  // What the statements that shape or retype the column write of it, under each of these names.
+  [[nodiscard]] Accesses Shaping(Mode mode, Aspect aspect, const std::vector<std::string>& columns) const;
+  [[nodiscard]] Accesses Typing(Aspect aspect, const std::string& column) const;
+  // The first of all.
+  [[nodiscard]] int Statement() const;
 };
 
 [[nodiscard]] bool IsColumnAction(sql::Kind kind);

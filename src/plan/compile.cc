@@ -7,14 +7,18 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "plan/builder.h"
+#include "plan/claim.h"
 #include "plan/column_change.h"
 #include "plan/hangers.h"
 #include "plan/new_column.h"
 #include "plan/plan.h"
+#include "plan/references.h"
 #include "plan/replacement.h"
 #include "plan/replica_identity.h"
 #include "plan/rules.h"
+#include "plan/successors.h"
 #include "plan/walk.h"
 
 namespace plan {
@@ -51,6 +55,7 @@ void CompileColumns(Builder& builder, const std::vector<ColumnChange>& changes,
   };
   std::map<pg::QualifiedName, TableWork> work;
   for (const ColumnChange& change : changes) {
+    builder.For(change.Statement(), {});
     if (change.old_name.empty()) {
       AddColumn(builder, change, changes);
     } else if (change.dropped) {
@@ -70,7 +75,8 @@ void CompileColumns(Builder& builder, const std::vector<ColumnChange>& changes,
       }
     }
   }
-  for (const auto& [table, entry] : work) {
+  for (auto& [table, entry] : work) {
+    AddSuccessors(builder, entry.replacements, entry.dropped);
     SwapNames(builder, table, entry.replacements);
     RetireNames(builder, table, entry.replacements, entry.dropped);
   }
@@ -202,6 +208,7 @@ Needs NeedsOf(const release::Release& release) {
   Needs needs;
   std::set<sql::Name> names;
   std::set<std::string> types;
+  std::set<std::string> functions;
   const auto name = [&](const sql::Name& n) {
     if (!n.name.empty()) names.insert(n);
   };
@@ -211,6 +218,11 @@ Needs NeedsOf(const release::Release& release) {
     name(action.index);
     for (const sql::Name& read : action.reads) name(read);
     for (const sql::Name& written : action.writes) name(written);
+    for (const sql::Mentions* mentions : {&action.says, &action.body}) {
+      for (const sql::Name& read : mentions->reads) name(read);
+      for (const sql::Name& written : mentions->writes) name(written);
+      for (const sql::Name& called : mentions->functions) functions.insert(called.name);
+    }
     if (ChangesData(action.kind)) needs.statements.push_back(action.text);
     if (!action.type.empty()) types.insert(action.type);
     if (action.column_def) types.insert(action.column_def->type);
@@ -218,14 +230,34 @@ Needs NeedsOf(const release::Release& release) {
   for (const auto& [statement, tables] : release.writes) {
     for (const auto& [written, columns] : tables) name(NameAsWritten(written));
   }
+  for (const auto& [written, columns] : release.additive) name(NameAsWritten(written));
+  for (std::string& question : QuestionsOf(release)) needs.statements.push_back(std::move(question));
   for (const sql::Name& n : names) needs.relations.push_back({n.schema, n.name});
   needs.types.assign(types.begin(), types.end());
+  needs.functions.assign(functions.begin(), functions.end());
   return needs;
 }
 
+namespace {
+
+// Names may hold line feeds and what turns the direction of a text. What is written for people has none: who reads a
+// plan must see what it says.
+void KeepToOneLine(Plan& plan) {
+  const auto keep = [](std::string& text) { text = base::OneLine(text); };
+  for (Step& step : plan.steps) {
+    for (std::string* text : {&step.title, &step.reverse_title, &step.why}) keep(*text);
+  }
+  for (Notice& notice : plan.notices) keep(notice.text);
+  for (Blocker& blocker : plan.blockers) {
+    for (std::string* text : {&blocker.object, &blocker.reason, &blocker.remedy}) keep(*text);
+  }
+}
+
+}  // namespace
+
 Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
   const std::vector<sql::Action> actions = ActionsOf(release);
-  Builder builder(release, catalog);
+  Builder builder(release, catalog, actions);
   std::set<std::string> replaced_functions;
   for (const sql::Action& action : actions) {
     if (action.kind == sql::Kind::kCreateObject && action.object_kind == "FUNCTION" && action.or_replace)
@@ -248,18 +280,26 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
                       "leave ONLY out where the partitions are meant too", action.at);
       }
     }
-    if (!IsColumnAction(action.kind)) CompileAction(builder, action, changes, alone);
+    if (IsColumnAction(action.kind)) continue;
+    builder.For(action.statement, builder.effects().Of(action));
+    CompileAction(builder, action, changes, alone);
   }
+  CheckAdditive(builder, changes);
+  CheckReferences(builder, changes);
   if (actions.empty())
     builder.Block(release.change_path.string(), "it has no statement", "write the change as ordinary SQL", {});
   Plan plan = builder.Finish();
-  if (const std::vector<std::string> broken = BrokenRules(plan); !broken.empty()) {
+  if (const std::vector<std::string> broken = BrokenRules(plan, plan.touched); !broken.empty()) {
     throw base::Error(base::Code::kInternal, "the plan breaks a rule that every plan keeps")
         .Detail(fmt::format("{}", fmt::join(broken, "\n")));
   }
   NoticeWhatTheLogKeeps(catalog, actions, changes, plan);
   NoticeOwnSettings(catalog, plan);
   NoticeWhatNoBackupHolds(catalog, plan);
+  KeepToOneLine(plan);
+  plan.claims = ClaimsOf(builder, actions, changes, plan);
+  plan.touched = Needed(plan, plan.touched, Need::kForward);
+  plan.digest = DigestOf(plan);
   return plan;
 }
 

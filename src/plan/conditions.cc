@@ -51,6 +51,14 @@ std::string ConstraintIsValid(const pg::QualifiedName& table, const std::string&
   return Constraint(table, constraint, " AND convalidated");
 }
 
+std::string StatisticsExist(const pg::QualifiedName& statistics) {
+  return fmt::format(
+      "SELECT EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = "
+      "s.stxnamespace "
+      "WHERE n.nspname = {} AND s.stxname = {})",
+      pg::Literal(statistics.schema), pg::Literal(statistics.name));
+}
+
 std::string IndexIsValid(const pg::QualifiedName& table, const pg::QualifiedName& index) {
   return fmt::format(
       "SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = {} AND indrelid = {} AND indisvalid)",

@@ -14,6 +14,7 @@ std::string ColumnHasType(const pg::QualifiedName& table, const std::string& col
 std::string ColumnHasDefault(const pg::QualifiedName& table, const std::string& column);
 std::string ConstraintExists(const pg::QualifiedName& table, const std::string& constraint);
 std::string ConstraintIsValid(const pg::QualifiedName& table, const std::string& constraint);
+std::string StatisticsExist(const pg::QualifiedName& statistics);
 std::string IndexIsValid(const pg::QualifiedName& table, const pg::QualifiedName& index);
 // `identity` as in pg_class.relreplident; `index` for 'i' only.
 std::string ReplicaIdentityIs(const pg::QualifiedName& table, char identity, const std::string& index);

@@ -32,6 +32,11 @@ bool ReadableInMigrate(const std::vector<ColumnChange>& changes, const catalog::
 std::optional<std::string> TakeName(Builder& builder, const pg::QualifiedName& table, const sql::Action& action,
                                     const std::vector<std::string>& columns, const std::string& kind) {
   const bool named = !action.constraint.empty();
+  if (!named && !builder.NamesKnown(table)) {
+    builder.Block(table.Text(), "a constraint has no name here, and the table takes names from others (LIKE)",
+                  "give it a name: ADD CONSTRAINT name ...", action.at);
+    return std::nullopt;
+  }
   std::string name = named ? action.constraint : builder.names().Choose(table, columns, kind);
   if (!builder.names().TakeConstraint(table, name)) {
     builder.Block(fmt::format("{} on {}", name, table.Text()), "the table has a constraint of this name",
@@ -49,10 +54,11 @@ std::optional<std::string> TakeName(Builder& builder, const pg::QualifiedName& t
 
 void Precheck(Builder& builder, const std::string& name, const std::string& query, const std::string& text) {
   Step& look =
-      builder.Add(Phase::kMigrate, Rank::kPrecheck, StepKind::kSql, fmt::format("look for rows that break {}", name),
+      builder.Add(Phase::kMigrate, Rank::kData, StepKind::kSql, fmt::format("look for rows that break {}", name),
                   "rows that contract would stumble over are found while there is time");
   look.precondition = {query, text};
   look.search_path = builder.AuthorsPath();
+  look.accesses = OnlyReads(look.accesses);
   look.reverse_title = "nothing to undo";
 }
 
@@ -67,6 +73,7 @@ void AddConstraint(Builder& builder, const pg::QualifiedName& table, const std::
   add.reverse = {{fmt::format("{} DROP CONSTRAINT IF EXISTS {}", alter, pg::Ident(name))}};
   add.reverse_title = "drop the constraint";
   add.search_path = builder.AuthorsPath();
+  add.accesses = Without(add.accesses, Aspect::kRows);
   add.postcondition = {ConstraintExists(table, name), "the constraint is there"};
   add.reverse_postcondition = {Not(ConstraintExists(table, name)), "the constraint is gone"};
   add.locks = std::move(locks);
@@ -77,8 +84,20 @@ void AddConstraint(Builder& builder, const pg::QualifiedName& table, const std::
   validate.forward = {{fmt::format("{} VALIDATE CONSTRAINT {}", alter, pg::Ident(name))}};
   validate.reverse_title = "nothing to undo";
   validate.search_path = builder.AuthorsPath();
+  validate.accesses.clear();
   validate.postcondition = {ConstraintIsValid(table, name), "the constraint is valid"};
   validate.locks = {{table, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
+}
+
+// Whether it stands on a table that this release makes; then that is done.
+bool Added(Builder& builder, const pg::QualifiedName& table, const std::string& name, const sql::Action& action,
+           std::vector<Lock> locks) {
+  if (!builder.Makes(table)) return false;
+  AddToNewTable(builder, table, name,
+                fmt::format("ALTER TABLE {} ADD CONSTRAINT {} {}{}", table.Sql(), pg::Ident(name), action.definition,
+                            action.not_valid ? " NOT VALID" : ""),
+                {ConstraintExists(table, name), "the constraint is there"}, std::move(locks));
+  return true;
 }
 
 }  // namespace
@@ -118,7 +137,7 @@ void AddCheck(Builder& builder, const sql::Action& action, const std::vector<Col
   // The server names a check after its column where it reads just one.
   const auto constraint =
       TakeName(builder, name, action, columns.size() == 1 ? columns : std::vector<std::string>(), "check");
-  if (!constraint) return;
+  if (!constraint || Added(builder, name, *constraint, action, {{name, "ACCESS EXCLUSIVE", LockWork::kScan}})) return;
   if (!action.not_valid && table != nullptr && ReadableInMigrate(changes, *table, columns)) {
     Precheck(builder, *constraint, NoRow(name, fmt::format("NOT ({})", action.expression)),
              fmt::format("no row of {} breaks CHECK ({})", name.Text(), action.expression));
@@ -144,6 +163,9 @@ void AddForeignKey(Builder& builder, const sql::Action& action, const std::vecto
   }
   const auto constraint = TakeName(builder, name, action, action.columns, "fkey");
   if (!constraint) return;
+  if (Added(builder, name, *constraint, action,
+            {{name, "SHARE ROW EXCLUSIVE", LockWork::kScan}, {referenced, "SHARE ROW EXCLUSIVE", LockWork::kScan}}))
+    return;
   const std::vector<std::string> keys =
       !action.referenced_columns.empty() || target == nullptr ? action.referenced_columns : target->KeyColumns();
   if (!action.not_valid && table != nullptr && target != nullptr && keys.size() == action.columns.size() &&
@@ -160,6 +182,11 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
   const pg::QualifiedName name = Resolve(builder.catalog(), action.relation);
   const catalog::Table* table = builder.catalog().Find(action.relation.schema, action.relation.name);
   builder.Touch(name);
+  if (builder.Makes(name) && action.kind == sql::Kind::kAddUnique && action.using_index.empty()) {
+    const auto made = TakeName(builder, name, action, action.columns, "key");
+    if (made) Added(builder, name, *made, action, {{name, "ACCESS EXCLUSIVE", LockWork::kScan}});
+    return;
+  }
   if (table == nullptr || table->kind == 'p' || action.kind == sql::Kind::kAddPrimaryKey ||
       !action.using_index.empty()) {
     builder.Block(name.Text(), "this kind of key is not compiled into steps",
@@ -189,6 +216,7 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
                            "only on the way back: what the next two steps make goes away together");
   back.reverse = {{drop}, {fmt::format("DROP INDEX IF EXISTS {}", index.Sql())}};
   back.reverse_title = "drop the constraint with its index";
+  back.accesses.clear();
   back.reverse_postcondition = {Not(TableExists(index)), "the index is gone"};
   back.locks = {{name, "ACCESS EXCLUSIVE", LockWork::kNone}};
   Step& build = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kConcurrent,
@@ -198,6 +226,7 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
       {fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})", pg::Ident(constraint), name.Sql(), columns)}};
   build.reverse_title = "left to the way back of the step before";
   build.index = index.Sql();
+  build.accesses = Without(build.accesses, Aspect::kRows);
   build.postcondition = {IndexIsValid(name, index), "the index is valid"};
   build.locks = {{name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
   Step& add =
@@ -207,6 +236,7 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
                               pg::Ident(constraint), pg::Ident(constraint)),
                   Not(ConstraintExists(name, constraint))}};
   add.reverse_title = "left to the way back of its index";
+  add.accesses = Without(add.accesses, Aspect::kRows);
   add.postcondition = {ConstraintExists(name, constraint), "the constraint is there"};
   add.locks = {{name, "ACCESS EXCLUSIVE", LockWork::kNone}};
 }
@@ -221,6 +251,9 @@ void DropConstraint(Builder& builder, const sql::Action& action) {
                   "correct the name", action.at);
     return;
   }
+  builder.names().FreeConstraint(name, constraint->name);
+  if (!constraint->index.empty() && constraint->type != 'f')
+    builder.names().FreeRelation({name.schema, constraint->index}, true);
   if (action.cascade || (constraint->type != 'c' && constraint->type != 'f')) {
     RunOpaque(builder, action, "a key that is dropped comes back only by building its index again", {});
     return;
@@ -236,6 +269,7 @@ void DropConstraint(Builder& builder, const sql::Action& action) {
   step.postcondition = {Not(ConstraintExists(name, constraint->name)), "the constraint is gone"};
   step.reverse_postcondition = {ConstraintExists(name, constraint->name), "the constraint is there"};
   step.locks = {{name, "ACCESS EXCLUSIVE", LockWork::kNone}};
+  if (constraint->type == 'f') step.locks.push_back({constraint->referenced, "ACCESS EXCLUSIVE", LockWork::kNone});
 }
 
 }  // namespace plan

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "plan/conditions.h"
+#include "plan/hangers.h"
 #include "plan/new_column.h"
 #include "plan/rules.h"
 
@@ -45,8 +46,12 @@ class DataRule {
     const std::vector<std::string> key = table.KeyColumns();
     if (key.empty()) return "the table has no primary key, so an image could not be brought back to its row";
     if (!action_.writes.empty()) return "it writes further tables";
-    for (const std::string& column : action_.columns) {
-      if (action_.kind == sql::Kind::kUpdate && Contains(key, column)) return "it changes the primary key";
+    const auto sets = [this](const std::string& column) { return Contains(action_.columns, column); };
+    if (action_.kind != sql::Kind::kUpdate) return "";
+    for (const std::string& column : key) {
+      const catalog::Column& part = *table.FindColumn(column);
+      const bool moved = part.generated && std::ranges::any_of(sql::ExpressionColumns(*part.default_expression), sets);
+      if (sets(column) || moved) return "it changes the primary key";
     }
     return "";
   }
@@ -117,6 +122,25 @@ class DataRule {
     return true;
   }
 
+  // Rules rewrite the statement, a cascade's and those of the way back too: what is written then has no image. And rows
+  // of tables that inherit are reached through this one, and have none either.
+  bool HasImages(const catalog::Table& table) {
+    for (const catalog::Dependent& rule : RulesOn(table)) {
+      builder_.Block("rule " + rule.name,
+                     "it rewrites what is written to the table, and what it writes instead could not be taken back",
+                     "drop the rule before, or make it a BEFORE ROW trigger; or change the rows by a DO block with a "
+                     "`down` of its own",
+                     action_.at);
+      return false;
+    }
+    if (table.partitions.empty()) return true;
+    builder_.Block(
+        table.name.Text(),
+        fmt::format("{} inherits from it, and its rows would change without an image", table.partitions.front().Text()),
+        "change the rows by a DO block with a `down` of its own", action_.at);
+    return false;
+  }
+
   // What foreign keys of other tables, and of the table itself, do because of it.
   bool Follow(const Reached& from) {
     const auto touches = [&](const std::vector<std::string>& referenced) {
@@ -151,7 +175,7 @@ class DataRule {
     tables_.push_back(table);
     builder_.Touch(table->name);
     builder_.MustMaster(*table, action_.at);
-    return true;
+    return HasImages(*table);
   }
 
   bool Refuse(const std::string& object, const std::string& reason) {
@@ -166,6 +190,10 @@ class DataRule {
     capture.images = fmt::format("{}_i{}", data_.capture_id, number + 1);
     capture.columns = StoredColumns(table);
     capture.key = table.KeyColumns();
+    // Generated ones are kept where they tell which row it is.
+    for (const std::string& column : capture.key) {
+      if (!Contains(capture.columns, column)) capture.columns.push_back(column);
+    }
     data_.captures.push_back(std::move(capture));
   }
 
@@ -256,6 +284,7 @@ class DataRule {
     prepare.reverse = Statements(DropTriggers());
     for (Statement& statement : Statements(DropImages())) prepare.reverse->push_back(std::move(statement));
     prepare.reverse_title = "drop the images";
+    prepare.accesses.clear();
     prepare.postcondition = watched;
     prepare.reverse_postcondition = unwatched;
     prepare.locks = locks;
@@ -280,6 +309,7 @@ class DataRule {
     finish.forward = Statements(DropTriggers());
     finish.reverse = Statements(CreateTriggers());
     finish.reverse_title = "create the triggers again";
+    finish.accesses.clear();
     finish.postcondition = unwatched;
     finish.reverse_postcondition = watched;
     for (Lock& lock : locks) lock.mode = "ACCESS EXCLUSIVE";  // DROP TRIGGER takes it
@@ -291,6 +321,7 @@ class DataRule {
     purge.forward = Statements(DropImages());
     purge.reverse.reset();
     purge.reverse_title = "none: the rows as they were are in the backup only";
+    purge.accesses.clear();
     purge.postcondition = {Not(TableExists({"switchback", data_.captures.front().images})), "the images are gone"};
   }
 

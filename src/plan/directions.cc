@@ -22,11 +22,11 @@ bool IsPlain(const std::string& type) {
   return kPlain.contains(type.substr(0, type.find('(')));
 }
 
+}  // namespace
+
 bool IsTable(const pg::QualifiedName& table, const std::string& written) {
   return written == table.name || written == table.schema + "." + table.name || written == table.Text();
 }
-
-}  // namespace
 
 release::Transform TransformOf(const Builder& builder, const pg::QualifiedName& table, const std::string& column) {
   for (const auto& [written, columns] : builder.release().transforms) {
@@ -115,7 +115,7 @@ std::optional<Direction> FromCast(const Builder& builder, const std::string& col
                    {column},
                    {from_type},
                    to_type,
-                   CastMayCut(to_type) ? value : fmt::format("CAST({} AS {})", value, to_type),
+                   CastMayCut(to_type) ? value : fmt::format("CAST({} AS {})", value, QualifiedType(to_type)),
                    true,
                    !IsPlain(from_type) || !IsPlain(to_type)};
 }

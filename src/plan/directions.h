@@ -13,6 +13,9 @@ namespace plan {
 // The columns of a table as one application version sees them: name -> type.
 using World = std::vector<std::pair<std::string, std::string>>;
 
+// Whether a table is meant by the name that release.yaml has for it.
+bool IsTable(const pg::QualifiedName& table, const std::string& written);
+
 // The author's transform of a new column, as release.yaml has it for this table under any way of writing its name.
 release::Transform TransformOf(const Builder& builder, const pg::QualifiedName& table, const std::string& column);
 

@@ -41,6 +41,7 @@ void AddWayBackValidation(Builder& builder, Phase phase, Rank rank, const pg::Qu
   step.reverse = {{fmt::format("ALTER TABLE {} VALIDATE CONSTRAINT {}", table.Sql(), pg::Ident(constraint.name)),
                    constraint.validated ? NoViolation(table, constraint) : "SELECT false"}};
   step.reverse_title = "validate the constraint, unless rows break it";
+  step.accesses.clear();
   step.locks = {{table, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
 }
 

@@ -72,6 +72,9 @@ class Checker {
       Block(change_.Text(), "it is an identity column, whose sequence would count for the old side only",
             "drop the identity in a release before this one and use a sequence as its default");
     }
+    if (column.labelled) {
+      Block(change_.Text(), "it has security labels, which would not go along", "take them away before");
+    }
     if (!column.grants.empty()) {
       Block(change_.Text(), "rights are granted on this column alone",
             "grant them on the table, or revoke them before");
@@ -123,7 +126,7 @@ class Checker {
               "let change.sql replace it (CREATE OR REPLACE FUNCTION) by one that serves both versions");
         return;
       case Kind::kStatistics:
-        if (use_ != Use::kInPlace)
+        if (use_ == Use::kDrop)
           builder_.Notice(Phase::kPurge, fmt::format("{} goes with the column {}", object, change_.Text()));
         return;
       case Kind::kPublication:
@@ -152,6 +155,15 @@ class Checker {
 
 bool Names(const std::vector<std::string>& columns, const std::string& column) {
   return std::find(columns.begin(), columns.end(), column) != columns.end();
+}
+
+std::vector<catalog::Dependent> RulesOn(const catalog::Table& table) {
+  std::vector<catalog::Dependent> rules;
+  for (const catalog::Dependent& dependent : table.dependents) {
+    if (dependent.kind == Kind::kRule && dependent.name.ends_with(" on " + table.name.Text()))
+      rules.push_back(dependent);
+  }
+  return rules;
 }
 
 void CheckHangers(Builder& builder, const ColumnChange& change, Use use,

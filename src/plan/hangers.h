@@ -19,6 +19,9 @@ enum class Use {
 // Whether an index, a constraint or whatever has these columns has this one among them.
 bool Names(const std::vector<std::string>& columns, const std::string& column);
 
+// The rules that rewrite what is written to this table; those of others that only read or write it are left out.
+std::vector<catalog::Dependent> RulesOn(const catalog::Table& table);
+
 // Looks at all that hangs on a column: partition keys, primary keys, foreign keys of others, views, rules, policies,
 // generated columns, publications, grants, triggers, functions. What goes along by itself stays silent; the rest blocks
 // by name or is noticed. `replaces`: tells whether change.sql itself replaces the function of this qualified name.

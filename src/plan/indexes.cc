@@ -23,12 +23,25 @@ void CreateIndex(Builder& builder, const sql::Action& action, const std::vector<
                   "give it a name: CREATE INDEX name ON ...", action.at);
     return;
   }
+  if (action.index.name.empty() && !builder.NamesKnown(table_name)) {
+    builder.Block(table_name.Text(), "an index has no name here, and the table takes names from others (LIKE)",
+                  "give it a name: CREATE INDEX name ON ...", action.at);
+    return;
+  }
   const std::string name =
       action.index.name.empty() ? builder.names().Choose(table_name, action.key_columns, "idx") : action.index.name;
   const pg::QualifiedName index{table_name.schema, name};
   if (!builder.names().TakeRelation(index)) {
-    builder.Block(index.Text(), "a relation of this name exists", "take another name", action.at);
+    builder.Block(index.Text(), "a relation of this name exists, or is kept until purge", "take another name",
+                  action.at);
     return;
+  }
+  if (builder.Makes(table_name)) {
+    return AddToNewTable(builder, table_name, name,
+                         fmt::format("CREATE {}INDEX {} ON {} {}", action.unique ? "UNIQUE " : "", pg::Ident(name),
+                                     table_name.Sql(), action.definition),
+                         {IndexIsValid(table_name, index), "the index is valid"},
+                         {{table_name, "SHARE", LockWork::kScan}});
   }
   bool waits_for_fill = false;
   bool waits_for_swap = false;
@@ -78,6 +91,7 @@ void DropIndex(Builder& builder, const sql::Action& action) {
         table.kind == 'p' ? "drop those of the partitions" : "drop the constraint", action.at);
     return;
   }
+  builder.names().FreeRelation(index, false);
   Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kConcurrent,
                            fmt::format("drop the index {}", index.Text()), "only now: its way back is a new build");
   step.forward = {{fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", index.Sql())}};

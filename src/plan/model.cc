@@ -54,11 +54,11 @@ void Collect(const Action& action, NamesByTable& names) {
 }  // namespace
 
 struct Model::Text {
-  using Question = std::function<bool(const Model&)>;
+  using Question = std::function<std::optional<bool>(const Model&)>;
 
-  explicit Text(const Plan& plan) {
+  Text(const Plan& plan, const base::Json& described) {
     NamesByTable names;
-    for (const auto& [text, table] : plan.touched.items()) {
+    for (const auto& [text, table] : described.items()) {
       if (table.is_null()) continue;
       const pg::QualifiedName name = NameOf(plan, text);
       for (const char* part : {"columns", "constraints"}) {
@@ -93,9 +93,9 @@ struct Model::Text {
   // What may be asked about this name of the table's.
   void Ask(const pg::QualifiedName& table, const std::string& name) {
     const auto in = [table, name](auto part, auto holds) {
-      return [table, name, part, holds](const Model& model) {
+      return [table, name, part, holds](const Model& model) -> std::optional<bool> {
         const auto found = model.tables_.find(table);
-        if (found == model.tables_.end()) return false;
+        if (found == model.tables_.end()) return std::nullopt;  // one that the release makes
         const auto& entries = found->second.*part;
         const auto entry = entries.find(name);
         return entry != entries.end() && holds(entry->second);
@@ -120,8 +120,9 @@ struct Model::Text {
   std::map<std::string, pg::QualifiedName> indexed;    // by the condition that there is a relation of the name
 };
 
-Model::Model(const Plan& plan, bool data) : text_(std::make_shared<Text>(plan)), data_(data) {
-  for (const auto& [text, description] : plan.touched.items()) {
+Model::Model(const Plan& plan, const base::Json& described, bool data)
+    : text_(std::make_shared<Text>(plan, described)), data_(data) {
+  for (const auto& [text, description] : described.items()) {
     if (description.is_null()) continue;
     const pg::QualifiedName name = Text::NameOf(plan, text);
     Table& table = tables_[name];

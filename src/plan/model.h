@@ -40,7 +40,8 @@ class Model {
 
   // As the plan found its tables. `data`: the answer to every condition that asks for more than names, which rows and
   // blocks decide.
-  Model(const Plan& plan, bool data);
+  // `described`: the plan's tables as catalog::Describe has them.
+  Model(const Plan& plan, const base::Json& described, bool data);
 
   // Runs the step one way; what the server would refuse is kept as a problem.
   void Run(const Step& step, bool forward);

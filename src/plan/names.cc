@@ -32,11 +32,13 @@ std::string ObjectName(std::string_view table, std::string_view columns, const s
 }  // namespace
 
 bool TakenNames::HasRelation(const pg::QualifiedName& relation) const {
-  return catalog_.taken_relations.contains(relation) || relations_.contains(relation);
+  return relations_.contains(relation) ||
+         (catalog_.taken_relations.contains(relation) && !freed_relations_.contains(relation));
 }
 
 bool TakenNames::HasConstraint(const pg::QualifiedName& constraint) const {
-  return catalog_.taken_constraints.contains(constraint) || std::ranges::any_of(constraints_, [&](const auto& taken) {
+  return (catalog_.taken_constraints.contains(constraint) && !freed_constraints_.contains(constraint)) ||
+         std::ranges::any_of(constraints_, [&](const auto& taken) {
            return taken.first.schema == constraint.schema && taken.second == constraint.name;
          });
 }
@@ -47,8 +49,8 @@ std::string TakenNames::Choose(const pg::QualifiedName& table, const std::vector
   std::string label = kind;
   for (int n = 1;; ++n) {
     const pg::QualifiedName name{table.schema, ObjectName(table.name, joined, label)};
-    const bool taken =
-        ((kind == "key" || kind == "idx") && HasRelation(name)) || (kind != "idx" && HasConstraint(name));
+    const bool taken = (kind != "check" && kind != "fkey" && HasRelation(name)) ||
+                       (kind != "idx" && kind != "seq" && HasConstraint(name));
     if (!taken) return name.name;
     label = kind + std::to_string(n);
   }
@@ -56,12 +58,26 @@ std::string TakenNames::Choose(const pg::QualifiedName& table, const std::vector
 
 bool TakenNames::TakeConstraint(const pg::QualifiedName& table, const std::string& name) {
   const auto known = catalog_.tables.find(table);
-  if (known != catalog_.tables.end() && known->second.FindConstraint(name) != nullptr) return false;
+  const bool freed = freed_constraints_.contains({table.schema, name});
+  if (known != catalog_.tables.end() && known->second.FindConstraint(name) != nullptr && !freed) return false;
   return constraints_.insert({table, name}).second;
 }
 
 bool TakenNames::TakeRelation(const pg::QualifiedName& relation) {
-  return !catalog_.taken_relations.contains(relation) && relations_.insert(relation).second;
+  const bool free = !catalog_.taken_relations.contains(relation) ||
+                    (freed_relations_.contains(relation) && !kept_relations_.contains(relation));
+  return free && relations_.insert(relation).second;
+}
+
+void TakenNames::FreeConstraint(const pg::QualifiedName& table, const std::string& name) {
+  constraints_.erase({table, name});
+  freed_constraints_.insert({table.schema, name});
+}
+
+void TakenNames::FreeRelation(const pg::QualifiedName& relation, bool now) {
+  relations_.erase(relation);
+  freed_relations_.insert(relation);
+  if (!now) kept_relations_.insert(relation);
 }
 
 }  // namespace plan

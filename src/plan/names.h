@@ -23,6 +23,10 @@ class TakenNames {
   // Gives the name away; false: something has it already.
   bool TakeConstraint(const pg::QualifiedName& table, const std::string& name);
   bool TakeRelation(const pg::QualifiedName& relation);
+  // Statements before this one have freed the name. `now`: it is free for steps of contract, too; else it is kept until
+  // purge, and who would take it is refused.
+  void FreeConstraint(const pg::QualifiedName& table, const std::string& name);
+  void FreeRelation(const pg::QualifiedName& relation, bool now);
   // A statement that nothing is known about may have created anything.
   void TakeUnknown() { unknown_ = true; }
   // This release has created the relation by now, or may have.
@@ -37,6 +41,9 @@ class TakenNames {
   const catalog::Catalog& catalog_;
   std::set<std::pair<pg::QualifiedName, std::string>> constraints_;  // of this release, by table
   std::set<pg::QualifiedName> relations_;                            // of this release
+  std::set<pg::QualifiedName> freed_constraints_;
+  std::set<pg::QualifiedName> freed_relations_;
+  std::set<pg::QualifiedName> kept_relations_;  // those of them that are there until purge
   bool unknown_ = false;
 };
 

@@ -15,6 +15,15 @@
 namespace plan {
 namespace {
 
+// ADD, and RENAME after it.
+Accesses Adding(const Builder& builder, const ColumnChange& change, const std::string& written) {
+  const int statement = change.shaped_by.front();
+  Accesses accesses = change.Shaping(Mode::kWrite, Aspect::kShape, change.names);
+  accesses.push_back(Writes(statement, Aspect::kForm, change.table->name, change.new_name));
+  return Join(Join(accesses, change.Typing(Aspect::kForm, change.new_name)),
+              builder.effects().OfExpression(statement, "CAST(" + written + ")"));
+}
+
 // A column whose value for existing and for old-version rows has to be computed: filled by trigger and backfill until
 // the old version is gone.
 void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all,
@@ -27,7 +36,7 @@ void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::ve
   pair.suffix = pair.retired_new.substr(pair.retired_new.find('_') + 1);
   pair.new_name = def.name;
   pair.new_type = type;
-  pair.new_has_equality = builder.catalog().TypeOf(def.type).has_equality;
+  pair.new_equality = builder.catalog().TypeOf(def.type).equality;
   pair.key = change.table->KeyColumns();
   pair.users_before_triggers = std::any_of(change.table->triggers.begin(), change.table->triggers.end(),
                                            [](const catalog::Trigger& t) { return !t.ours && t.before && t.row; });
@@ -37,11 +46,22 @@ void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::ve
   if (!up) return;
   pair.up = std::move(*up);
 
+  const int statement = change.shaped_by.front();
+  const auto form = [&](int by) {
+    builder.For(by == 0 ? statement : by, {Writes(by == 0 ? statement : by, Aspect::kForm, pair.table, def.name)});
+  };
+  builder.For(statement, Adding(builder, change, "NULL AS " + def.type));
   AddColumnInStep(builder, pair, type, "without a default, so that nothing is rewritten",
                   "filled in rows that leave it out");
+  Accesses fills = builder.effects().OfExpression(statement, pair.up.expression);
+  fills.push_back(Writes(statement, Aspect::kRows, pair.table, def.name));
+  for (const std::string& read : pair.up.reads) fills.push_back(Reads(statement, Aspect::kRows, pair.table, read));
+  builder.For(statement, std::move(fills));
   AddBackfill(builder, pair, change.at);
+  form(change.nulled_by);
   if (def.not_null) TightenNotNull(builder, pair.table, def.name, true);
 
+  form(change.defaulted_by);
   Step& finish = builder.Add(Phase::kContract, Rank::kFinish, StepKind::kSql,
                              fmt::format("let {}.{} stand on its own", pair.table.Text(), def.name),
                              "the old version is gone, and the new one gives the value");
@@ -107,10 +127,11 @@ void AddColumnStep(Builder& builder, const pg::QualifiedName& table, const std::
 }
 
 void AddColumnInStep(Builder& builder, const Pair& pair, const std::string& definition, const std::string& why,
-                     const std::string& kept) {
+                     const std::string& kept, const std::vector<std::string>& traits) {
   const std::string column = StageBeforeSwitch(pair).new_physical;
   Step& step = ColumnStep(builder, pair.table, column, pair.retired_new, definition, why);
   step.title += ", " + kept;
+  for (const std::string& trait : traits) step.forward.push_back({trait});
   const std::string triggers = TriggerExists(pair.table, SyncTriggerName(pair));
   for (Statement& create : Statements(CreateSync(pair, builder.release().name, builder.AuthorsPath())))
     step.forward.push_back(std::move(create));
@@ -188,6 +209,9 @@ void AddColumn(Builder& builder, const ColumnChange& change, const std::vector<C
                   change.at);
     return;
   }
+  Accesses adds = Adding(builder, change, def.default_text.value_or("NULL") + " AS " + def.type);
+  adds.push_back(Writes(change.shaped_by.front(), Aspect::kRows, change.table->name, def.name));
+  builder.For(change.shaped_by.front(), std::move(adds));
   std::string definition = type.name;
   if (def.default_text) definition += " DEFAULT " + *def.default_text;
   if (def.not_null) definition += " NOT NULL";

@@ -30,11 +30,12 @@ void TightenNotNull(Builder& builder, const pg::QualifiedName& table, const std:
   const std::string check = builder.NewName();
   const std::string not_null = pg::Ident(column) + " IS NOT NULL";
   if (precheck) {
-    Step& look = builder.Add(Phase::kMigrate, Rank::kPrecheck, StepKind::kSql, fmt::format("look for NULL in {}", text),
+    Step& look = builder.Add(Phase::kMigrate, Rank::kData, StepKind::kSql, fmt::format("look for NULL in {}", text),
                              "rows that contract would stumble over are found while there is time");
     look.precondition = {NoRow(table, "t." + pg::Ident(column) + " IS NULL"),
                          fmt::format("no row of {} has NULL in {}", table.Text(), column)};
     look.reverse_title = "nothing to undo";
+    look.accesses = {Reads(builder.statement(), Aspect::kRows, table, column)};
   }
   Step& add = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
                           fmt::format("check that new rows of {} are not NULL", text), "NOT VALID needs no scan");

@@ -69,7 +69,21 @@ bool JoinOpaque(Builder& builder, const sql::Action& action, const std::string& 
   if (known == nullptr) return false;
   known->forward.front().sql += ", " + action.definition;
   known->title += ", " + what;
+  known->accesses = Join(known->accesses, builder.effects().Of(action));
   return true;
+}
+
+// ALTER INDEX and the like ... RENAME TO, ALTER TABLE ... RENAME CONSTRAINT: what is unnamed later may get the name.
+void FreeRenamed(Builder& builder, const sql::Action& action) {
+  if (action.new_name.empty()) return;
+  const pg::QualifiedName relation = Resolve(builder.catalog(), action.relation);
+  if (action.constraint.empty()) {
+    builder.names().FreeRelation(relation, false);
+    builder.names().TakeRelation({relation.schema, action.new_name});
+  } else {
+    builder.names().FreeConstraint(relation, action.constraint);
+    builder.names().TakeConstraint(relation, action.new_name);
+  }
 }
 
 }  // namespace
@@ -98,11 +112,11 @@ void RunOpaque(Builder& builder, const sql::Action& action, const std::string& r
   std::vector<Written> footprint = Declared(builder, action, changes);
   AddStated(builder, action, footprint);
   builder.names().TakeUnknown();
+  FreeRenamed(builder, action);
   // What creates something is harmless to the old version; anything else stands with the data changes.
   const bool creates = action.kind == sql::Kind::kCreateObject;
   Step& step = builder.Add(creates ? Phase::kExpand : Phase::kMigrate, creates ? Rank::kObjects : Rank::kData,
                            StepKind::kOpaque, fmt::format("statement {}: {}", action.statement, what), reason);
-  step.statement = action.statement;
   step.forward = {{TextOf(action)}};
   step.search_path = builder.AuthorsPath();
   step.footprint = std::move(footprint);

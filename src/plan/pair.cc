@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <set>
+#include <string_view>
+
 #include "pg/session.h"
 
 namespace plan {
@@ -31,11 +34,11 @@ std::string Call(const Pair& pair, const Stage& stage, const Direction& directio
     return fmt::format("{}({})", Function(direction, used), fmt::join(arguments, ", "));
   }
   if (direction.types.at(0) == direction.target_type) return arguments.at(0);
-  return fmt::format("CAST({} AS {})", arguments.at(0), direction.target_type);
+  return fmt::format("CAST({} AS {})", arguments.at(0), QualifiedType(direction.target_type));
 }
 
 std::string Body(const Direction& direction, Guard guard) {
-  const std::string value = fmt::format("sb_value {} := {};", direction.target_type, "NULL");
+  const std::string value = fmt::format("sb_value {} := NULL;", QualifiedType(direction.target_type));
   const std::string assign = fmt::format("sb_value := ({});", direction.expression);
   switch (guard) {
     case Guard::kRaise:
@@ -53,12 +56,18 @@ std::string Body(const Direction& direction, Guard guard) {
 std::string Create(const Direction& direction, Guard guard, const std::string& authors_path) {
   std::vector<std::string> parameters;
   for (std::size_t i = 0; i < direction.reads.size(); ++i) {
-    parameters.push_back(fmt::format("{} {}", pg::Ident(direction.reads[i]), direction.types[i]));
+    parameters.push_back(fmt::format("{} {}", pg::Ident(direction.reads[i]), QualifiedType(direction.types[i])));
   }
   return fmt::format("CREATE OR REPLACE FUNCTION {}({}) RETURNS {} LANGUAGE plpgsql SET search_path = {}{} AS {}",
                      Function(direction, guard), fmt::join(parameters, ", "),
-                     guard == Guard::kWhy ? "text" : direction.target_type, authors_path,
+                     guard == Guard::kWhy ? "pg_catalog.text" : QualifiedType(direction.target_type), authors_path,
                      direction.pins_settings ? pg::FunctionPins() : "", pg::DollarQuote(Body(direction, guard)));
+}
+
+std::string ArgumentTypes(const Direction& direction) {
+  std::vector<std::string> types;
+  for (const std::string& type : direction.types) types.push_back(QualifiedType(type));
+  return fmt::format("{}", fmt::join(types, ", "));
 }
 
 std::vector<Guard> GuardsOf(const Direction& direction) {
@@ -107,19 +116,31 @@ std::string Down(const Pair& pair, const Stage& stage, const std::string& row, G
   return Call(pair, stage, *pair.down, row, guard, true);
 }
 
-std::string Distinct(const std::string& left, const std::string& right, bool has_equality) {
-  if (has_equality) return fmt::format("{} IS DISTINCT FROM {}", left, right);
-  return fmt::format("({})::text IS DISTINCT FROM ({})::text", left, right);
+std::string Distinct(const std::string& left, const std::string& right, const catalog::Equality& equality) {
+  const std::string as = equality.by.empty() ? "pg_catalog.text" : equality.as;
+  const auto side = [&](const std::string& value) { return as.empty() ? value : fmt::format("({})::{}", value, as); };
+  const std::string by = equality.by.empty() ? "pg_catalog.=" : equality.by;
+  return fmt::format("(CASE WHEN {0} IS NULL THEN NOT ({1} IS NULL) ELSE ({0} OPERATOR({2}) {1}) IS NOT TRUE END)",
+                     side(left), side(right), by);
+}
+
+std::string QualifiedType(const std::string& type) {
+  // The grammar's own words mean the server's types whatever the path is; all else without a schema is one of its too.
+  static const std::set<std::string_view> kWords = {"bigint", "bit",      "boolean",  "character",
+                                                    "double", "integer",  "interval", "numeric",
+                                                    "real",   "smallint", "time",     "timestamp"};
+  const std::string_view word = std::string_view(type).substr(0, type.find_first_of(" (["));
+  return type.empty() || type.find('.') != std::string::npos || kWords.contains(word) ? type : "pg_catalog." + type;
 }
 
 std::string Consistent(const Pair& pair, const Stage& stage, const std::string& row) {
   const std::string new_side = row + pg::Ident(stage.new_physical);
   const std::string up =
-      fmt::format("NOT ({})", Distinct(new_side, Up(pair, stage, row, Guard::kTry), pair.new_has_equality));
+      fmt::format("NOT ({})", Distinct(new_side, Up(pair, stage, row, Guard::kTry), pair.new_equality));
   if (pair.OneWay()) return up;
   const std::string old_side = row + pg::Ident(stage.old_physical);
   return fmt::format("({} OR NOT ({}))", up,
-                     Distinct(old_side, Down(pair, stage, row, Guard::kTry), pair.old_has_equality));
+                     Distinct(old_side, Down(pair, stage, row, Guard::kTry), pair.old_equality));
 }
 
 std::string Pending(const Pair& pair, const Stage& stage, const std::string& row) {
@@ -136,7 +157,7 @@ std::vector<std::string> CreateTransforms(const Pair& pair, const std::string& a
       statements.push_back(Create(direction, guard, authors_path));
       // They run as whoever writes, and default privileges may withhold what everyone has otherwise.
       statements.push_back(fmt::format("GRANT EXECUTE ON FUNCTION {}({}) TO PUBLIC", Function(direction, guard),
-                                       fmt::join(direction.types, ", ")));
+                                       ArgumentTypes(direction)));
     }
   };
   create(pair.up);
@@ -149,7 +170,7 @@ std::vector<std::string> DropTransforms(const Pair& pair) {
   const auto drop = [&](const Direction& direction) {
     for (const Guard guard : GuardsOf(direction)) {
       statements.push_back(
-          fmt::format("DROP FUNCTION IF EXISTS {}({})", Function(direction, guard), fmt::join(direction.types, ", ")));
+          fmt::format("DROP FUNCTION IF EXISTS {}({})", Function(direction, guard), ArgumentTypes(direction)));
     }
   };
   drop(pair.up);
@@ -163,12 +184,13 @@ base::Json ToJson(const Pair& pair) {
           {"new_name", pair.new_name},
           {"old_type", pair.old_type},
           {"new_type", pair.new_type},
-          {"old_has_equality", pair.old_has_equality},
-          {"new_has_equality", pair.new_has_equality},
+          {"old_equality", {pair.old_equality.by, pair.old_equality.as}},
+          {"new_equality", {pair.new_equality.by, pair.new_equality.as}},
           {"shadow", pair.shadow},
           {"retired_old", pair.retired_old},
           {"retired_new", pair.retired_new},
           {"search_path", pair.search_path},
+          {"key", pair.key},
           {"up", DirectionJson(pair.up)},
           {"down", pair.down ? DirectionJson(*pair.down) : base::Json()}};
 }
@@ -180,12 +202,13 @@ Pair PairFromJson(const base::Json& json) {
   pair.new_name = json.at("new_name");
   pair.old_type = json.at("old_type");
   pair.new_type = json.at("new_type");
-  pair.old_has_equality = json.at("old_has_equality");
-  pair.new_has_equality = json.at("new_has_equality");
+  pair.old_equality = {json.at("old_equality").at(0), json.at("old_equality").at(1)};
+  pair.new_equality = {json.at("new_equality").at(0), json.at("new_equality").at(1)};
   pair.shadow = json.at("shadow");
   pair.retired_old = json.at("retired_old");
   pair.retired_new = json.at("retired_new");
   pair.search_path = json.at("search_path");
+  pair.key = json.at("key");
   pair.up = DirectionOf(json.at("up"));
   if (!json.at("down").is_null()) pair.down = DirectionOf(json.at("down"));
   return pair;

@@ -33,8 +33,8 @@ struct Pair {
   std::string new_name;  // logical
   std::string old_type;
   std::string new_type;
-  bool old_has_equality = true;
-  bool new_has_equality = true;
+  catalog::Equality old_equality = {};
+  catalog::Equality new_equality = {};
   std::string shadow;       // the physical name of the new column before `switch`, where both have one name; else empty
   std::string retired_old;  // physical name of the old column once it is retired
   std::string retired_new;  // physical name of the new column after an undo of expand; with a shadow: the shadow itself
@@ -68,8 +68,11 @@ std::string Down(const Pair& pair, const Stage& stage, const std::string& row, G
 std::string Consistent(const Pair& pair, const Stage& stage, const std::string& row);
 // The new side has to be filled: NULL though up gives a value, or not consistent with the old side.
 std::string Pending(const Pair& pair, const Stage& stage, const std::string& row);
-// left IS DISTINCT FROM right, by text where the type has no equality.
-std::string Distinct(const std::string& left, const std::string& right, bool has_equality);
+// left IS DISTINCT FROM right, in which the server would take whatever operator = comes first in a search path.
+// `equality` is of the type of both.
+std::string Distinct(const std::string& left, const std::string& right, const catalog::Equality& equality);
+// A type as format_type names it, so that no search path can make another of it: "pg_catalog.text", "public.mood".
+std::string QualifiedType(const std::string& type);
 
 // CREATE FUNCTION and DROP FUNCTION statements of both directions.
 std::vector<std::string> CreateTransforms(const Pair& pair, const std::string& authors_path);

@@ -10,7 +10,7 @@ namespace {
 
 using base::Json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 Json StepsJson(const std::vector<Step>& steps) {
   Json list = Json::array();
@@ -21,6 +21,14 @@ Json StepsJson(const std::vector<Step>& steps) {
 Json PairsJson(const std::vector<Pair>& pairs) {
   Json list = Json::array();
   for (const Pair& pair : pairs) list.push_back(ToJson(pair));
+  return list;
+}
+
+Json AdditiveJson(const Plan& plan) {
+  Json list = Json::array();
+  for (const auto& [table, columns] : plan.additive) {
+    list.push_back({{"table", Json::array({table.schema, table.name})}, {"columns", columns}});
+  }
   return list;
 }
 
@@ -46,10 +54,12 @@ std::size_t Plan::EndOf(Phase phase) const {
 }
 
 std::string DigestOf(const Plan& plan) {
-  const Json covered = {{"release", plan.release},
-                        {"steps", StepsJson(plan.steps)},
-                        {"pairs", PairsJson(plan.pairs)},
-                        {"touched", plan.touched}};
+  Json covered = {{"release", plan.release},
+                  {"steps", StepsJson(plan.steps)},
+                  {"pairs", PairsJson(plan.pairs)},
+                  {"claims", ToJson(plan.claims)},
+                  {"touched", plan.touched}};
+  if (!plan.additive.empty()) covered["additive"] = AdditiveJson(plan);
   return "sha256:" + base::Sha256Hex(base::Canonical(covered));
 }
 
@@ -78,6 +88,8 @@ Json ToJson(const Plan& plan) {
           {"blockers", blockers},
           {"tables", tables},
           {"pairs", PairsJson(plan.pairs)},
+          {"additive", AdditiveJson(plan)},
+          {"claims", ToJson(plan.claims)},
           {"touched", plan.touched},
           {"observed", plan.observed}};
 }
@@ -99,17 +111,32 @@ Plan PlanFromJson(const Json& json) {
     }
     for (const Json& table : json.at("tables")) plan.tables.push_back({table.at(0), table.at(1)});
     for (const Json& pair : json.at("pairs")) plan.pairs.push_back(PairFromJson(pair));
+    for (const Json& entry : json.at("additive")) {
+      const Json& table = entry.at("table");
+      plan.additive[{table.at(0), table.at(1)}] = entry.at("columns").get<std::set<std::string>>();
+    }
+    plan.claims = ClaimsFromJson(json.at("claims"));
     plan.touched = json.at("touched");
     plan.observed = json.at("observed");
     plan.digest = json.at("digest");
+    if (plan.digest != DigestOf(plan)) {
+      throw base::Error(base::Code::kPlanTampered, "the plan's digest is not that of its content")
+          .Detail("it says " + plan.digest + ", its content gives " + DigestOf(plan));
+    }
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kInternal) throw;  // it has no canonical form
+    throw base::Error(base::Code::kBadJson, "plan.lock.json is broken").Detail(error.message());
   } catch (const Json::exception& error) {
-    throw base::Error(base::Code::kBadJson, "the plan has another shape than version 1 says").Detail(error.what());
-  }
-  if (plan.digest != DigestOf(plan)) {
-    throw base::Error(base::Code::kPlanTampered, "the plan's digest is not that of its content")
-        .Detail("it says " + plan.digest + ", its content gives " + DigestOf(plan));
+    throw base::Error(base::Code::kBadJson, "the plan has another shape than version 2 says").Detail(error.what());
   }
   return plan;
+}
+
+std::string AuthorsPath(const Plan& plan) {
+  for (const Step& step : plan.steps) {
+    if (!step.search_path.empty()) return step.search_path;
+  }
+  return "";
 }
 
 }  // namespace plan

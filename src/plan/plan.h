@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "catalog/catalog.h"
+#include "plan/claims.h"
 #include "plan/pair.h"
 #include "plan/step.h"
 #include "release/release.h"
@@ -41,9 +44,12 @@ struct Plan {
   // What becomes of columns that there are: another column, or (no `new_name`) nothing. Of each: the table, names,
   // types, equality and both directions; the rest, which only triggers need, is not in the JSON form.
   std::vector<Pair> pairs;
-  base::Json touched;   // catalog::Describe of them as they were
+  // By table, columns that applications add to (integer or numeric), by their names before the release.
+  std::map<pg::QualifiedName, std::set<std::string>> additive;
+  std::vector<Claim> claims;  // one for each of `tables`
+  base::Json touched;   // of catalog::Describe of them, as they were, what the steps need: Needed(..., Need::kForward)
   base::Json observed;  // {tables: {name: {rows, bytes}}, server_version}: outside the digest
-  std::string digest;   // "sha256:<hex>" over release, steps, pairs and touched
+  std::string digest;   // "sha256:<hex>" over release, steps, pairs, additive (where there is any), claims and touched
 
   // Index of the first step without a way back; nothing: there is none.
   [[nodiscard]] std::optional<std::size_t> PointOfNoReturn() const;
@@ -59,6 +65,7 @@ struct Needs {
   std::vector<pg::QualifiedName> relations;
   std::vector<std::string> types;
   std::vector<std::string> statements;  // that change data
+  std::vector<std::string> functions;   // that are called
 };
 Needs NeedsOf(const release::Release& release);
 
@@ -66,7 +73,10 @@ Needs NeedsOf(const release::Release& release);
 // A change that it does not know becomes an opaque step, or a blocker by name: nothing is skipped or guessed.
 Plan Compile(const release::Release& release, const catalog::Catalog& catalog);
 
-// "sha256:<hex>" over the release's name, the steps, the pairs and the touched objects.
+// The search path of the author's own statements; empty: it has none.
+std::string AuthorsPath(const Plan& plan);
+
+// "sha256:<hex>" over the release's name, the steps, the pairs, the claims and the touched objects.
 std::string DigestOf(const Plan& plan);
 
 base::Json ToJson(const Plan& plan);

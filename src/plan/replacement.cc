@@ -1,6 +1,7 @@
 #include "plan/replacement.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -8,7 +9,6 @@
 #include "plan/directions.h"
 #include "plan/new_column.h"
 #include "plan/not_null.h"
-#include "plan/successors.h"
 #include "sql/rename.h"
 
 namespace plan {
@@ -112,8 +112,8 @@ std::optional<Pair> MakePair(Builder& builder, const ColumnChange& change, const
   pair.new_name = change.new_name;
   pair.old_type = old.type;
   pair.new_type = new_type;
-  pair.old_has_equality = old.has_equality;
-  pair.new_has_equality = change.type.empty() ? old.has_equality : builder.catalog().TypeOf(change.type).has_equality;
+  pair.old_equality = old.equality;
+  pair.new_equality = change.type.empty() ? old.equality : builder.catalog().TypeOf(change.type).equality;
   pair.key = change.table->KeyColumns();
   pair.users_before_triggers = HasUsersBeforeTriggers(*change.table);
   pair.subscribed = change.table->subscribed;
@@ -126,14 +126,68 @@ std::optional<Pair> MakePair(Builder& builder, const ColumnChange& change, const
   return pair;
 }
 
-void AddShadow(Builder& builder, const Pair& pair, const catalog::Column& old) {
-  const std::string collation =
-      old.collation.empty() || pair.old_type != pair.new_type ? "" : " COLLATE " + old.collation;
+// What hangs on the old column and is the new one's too, as RENAME and TYPE leave it: another type has its own storage.
+std::vector<std::string> TraitsOf(const Pair& pair, const catalog::Column& old, bool retyped) {
+  const std::string column = pg::Ident(StageBeforeSwitch(pair).new_physical);
+  const std::string alter = fmt::format("ALTER TABLE {} ALTER COLUMN {} ", pair.table.Sql(), column);
+  std::vector<std::string> statements;
+  if (old.comment) {
+    statements.push_back(
+        fmt::format("COMMENT ON COLUMN {}.{} IS {}", pair.table.Sql(), column, pg::Literal(*old.comment)));
+  }
+  if (old.statistics) statements.push_back(fmt::format("{}SET STATISTICS {}", alter, *old.statistics));
+  if (!old.storage.empty() && !retyped) statements.push_back(fmt::format("{}SET STORAGE {}", alter, old.storage));
+  if (!old.compression.empty() && !retyped)
+    statements.push_back(fmt::format("{}SET COMPRESSION {}", alter, old.compression));
+  if (!old.options.empty()) statements.push_back(fmt::format("{}SET ({})", alter, fmt::join(old.options, ", ")));
+  return statements;
+}
+
+void AddShadow(Builder& builder, const Pair& pair, const catalog::Column& old, bool retyped) {
+  const std::string collation = old.collation.empty() || retyped ? "" : " COLLATE " + old.collation;
   AddColumnInStep(builder, pair, pair.new_type + collation,
                   pair.OneName() ? "the new type is filled beside the old one, and takes its name in the phase switch"
                                  : "whichever side a write changes, triggers carry it to the other, so that both "
                                    "versions find their name",
-                  "kept in step with " + pair.old_name);
+                  "kept in step with " + pair.old_name, TraitsOf(pair, old, retyped));
+}
+
+// The new column stands beside the old one; what hangs on the old one goes along.
+Accesses Standing(const ColumnChange& change, const Pair& pair) {
+  const std::string column = StageBeforeSwitch(pair).new_physical;
+  std::vector<std::string> names(change.names.begin() + 1, change.names.end());
+  Accesses accesses = change.Shaping(Mode::kWrite, Aspect::kShape, names);
+  if (pair.OneName()) accesses = Join(accesses, change.Typing(Aspect::kShape, column));
+  if (!pair.OneName()) accesses = Join(accesses, change.Typing(Aspect::kForm, pair.new_name));
+  accesses = Join(accesses, change.Shaping(Mode::kRead, Aspect::kTraits, {pair.old_name}));
+  accesses = Join(accesses, change.Typing(Aspect::kTraits, pair.old_name));
+  return Join(accesses, change.Shaping(Mode::kWrite, Aspect::kTraits, names));
+}
+
+Accesses Filling(const ColumnChange& change, const Pair& pair) {
+  const std::string column = StageBeforeSwitch(pair).new_physical;
+  Accesses accesses = change.Shaping(Mode::kWrite, Aspect::kRows, {column});
+  accesses = Join(accesses, change.Typing(Aspect::kRows, column));
+  return Join(accesses, change.Shaping(Mode::kRead, Aspect::kRows, pair.up.reads));
+}
+
+void Declare(const ColumnChange& change, Replacement& replacement) {
+  const Pair& pair = replacement.pair;
+  const auto ends = [&](Accesses& accesses) {
+    accesses = Join(accesses, change.Shaping(Mode::kEnd, Aspect::kShape, {pair.old_name}));
+    for (Access access : change.Typing(Aspect::kShape, pair.old_name)) {
+      access.mode = Mode::kEnd;
+      accesses.push_back(access);
+    }
+  };
+  for (const Aspect aspect : {Aspect::kShape, Aspect::kForm, Aspect::kRows, Aspect::kTraits})
+    replacement.swaps = Join(replacement.swaps, change.Typing(aspect, pair.old_name));
+  if (!pair.OneName()) ends(replacement.retires);
+  if (change.defaulted_by != 0)
+    replacement.retires.push_back(Writes(change.defaulted_by, Aspect::kForm, pair.table, pair.new_name));
+  ends(replacement.purges);
+  replacement.statements = change.shaped_by;
+  replacement.statements.insert(replacement.statements.end(), change.typed_by.begin(), change.typed_by.end());
 }
 
 }  // namespace
@@ -143,7 +197,9 @@ bool NeedsReplacement(const Builder& builder, const ColumnChange& change) {
   if (change.Renamed()) return true;
   if (change.type.empty()) return false;
   const std::string& to = builder.catalog().TypeOf(change.type).name;
-  return !change.using_expression.empty() || !builder.catalog().CastBetween(change.Old().type, to).coercible;
+  // A column with a collation of its own loses it with the new type.
+  const catalog::Cast cast = builder.catalog().CastBetween(change.Old().type, to);
+  return !change.using_expression.empty() || !cast.coercible || !cast.same_order || !change.Old().collation.empty();
 }
 
 std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all) {
@@ -172,11 +228,17 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
         change.at);
     return std::nullopt;
   }
-  Replacement replacement{*pair, std::nullopt, old.default_expression, {}};
+  Replacement replacement;
+  replacement.pair = *pair;
+  replacement.change = &change;
+  replacement.default_before = old.default_expression;
   replacement.default_after = change.default_changed ? change.new_default : old.default_expression;
 
   builder.Remember(*pair);
-  AddShadow(builder, *pair, old);
+  const int statement = change.Statement();
+  builder.For(statement, Standing(change, *pair));
+  AddShadow(builder, *pair, old, !change.type.empty());
+  builder.For(statement, {});
   const bool stays_not_null = change.not_null.value_or(old.not_null);
   if (old.not_null && (pair->down->can_raise || !stays_not_null)) {
     LoosenNotNull(builder, Phase::kExpand, Rank::kInPlace, pair->table, pair->old_name,
@@ -185,12 +247,16 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
                                  : "",
                   "a value of the new column that cannot be converted leaves NULL here instead of an error");
   }
+  builder.For(statement, Filling(change, *pair));
   AddBackfill(builder, *pair, change.at);
-  replacement.successors = AddSuccessors(builder, change, *pair);
+  builder.For(statement, {});
+  Declare(change, replacement);
+  if (change.nulled_by != 0)
+    builder.For(change.nulled_by, {Writes(change.nulled_by, Aspect::kForm, pair->table, pair->new_name)});
   if (stays_not_null) TightenNotNull(builder, pair->table, pair->new_name, false);
   if (stays_not_null && !(old.not_null && !pair->up.can_raise)) {
     Step& look =
-        builder.Add(Phase::kMigrate, Rank::kPrecheck, StepKind::kSql,
+        builder.Add(Phase::kMigrate, Rank::kData, StepKind::kSql,
                     fmt::format("look for NULL in {}.{}", pair->table.Text(), StageBeforeSwitch(*pair).new_physical),
                     "rows that contract would stumble over are found while there is time");
     look.precondition = {NoRow(pair->table, "t." + pg::Ident(StageBeforeSwitch(*pair).new_physical) + " IS NULL"),

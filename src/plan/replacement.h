@@ -12,10 +12,14 @@ namespace plan {
 
 // A generated index or constraint of a new column, and the name of the old one that it takes over at purge.
 struct Successor {
-  enum class Kind { kIndex, kUnique, kConstraint };  // kUnique: an index that becomes a UNIQUE constraint at purge
+  // kUnique: an index that becomes a UNIQUE constraint at purge
+  enum class Kind { kIndex, kUnique, kConstraint, kStatistics };
   std::string generated;
   std::string former;
   Kind kind = Kind::kIndex;
+  std::optional<pg::QualifiedName> referenced = {};  // of a foreign key
+  std::string schema = {};                           // kStatistics: may be another than the table's
+  bool retyped = false;                              // then PostgreSQL makes it anew, without statistics targets
 };
 
 // A column that another one takes the place of: by a rename, a rewriting type, or both, with all else that changes on
@@ -25,6 +29,12 @@ struct Replacement {
   std::optional<std::string> default_after;   // of the new column, from contract on; nothing: none
   std::optional<std::string> default_before;  // of the old column
   std::vector<Successor> successors;
+  // What the statements do with the steps that take the names of a whole table away, and the old column.
+  std::vector<int> statements;  // that make it
+  const ColumnChange* change = nullptr;
+  Accesses swaps;
+  Accesses retires;
+  Accesses purges;
 };
 
 // A column without a successor.
@@ -34,6 +44,7 @@ struct Dropped {
   std::string retired;
   std::optional<Pair> fill;                       // keeps the retired column filled through `down`
   std::vector<catalog::Constraint> foreign_keys;  // out of it: dropped while it is retired, and remembered
+  Accesses retires;                               // as Replacement
 };
 
 // Whether the change needs another column beside the old one.

@@ -33,7 +33,7 @@ class ReplicaIdentityTest : public test::PostgresTest {
   catalog::Catalog Read() {
     const Needs needs = NeedsOf(release_);
     pg::Connection connection = Connect();
-    return catalog::Read(connection, {needs.relations, needs.types, needs.statements});
+    return catalog::Read(connection, {needs.relations, needs.types, needs.statements, needs.functions});
   }
   Plan Compiled(const std::string& change) {
     release_.change_sql = change;

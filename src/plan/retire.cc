@@ -8,6 +8,7 @@
 #include "plan/new_column.h"
 #include "plan/not_null.h"
 #include "plan/replacement.h"
+#include "plan/successors.h"
 #include "plan/sync.h"
 
 namespace plan {
@@ -94,6 +95,7 @@ void RetireDropped(const Builder& builder, const Dropped& dropped, std::vector<S
 
 void PurgeReplaced(Builder& builder, const Replacement& replacement) {
   const Pair& pair = replacement.pair;
+  builder.For(0, replacement.purges);
   Step& step = builder.Add(
       Phase::kPurge, Rank::kFinish, StepKind::kSql,
       fmt::format("drop the retired column {}.{}", pair.table.Text(), pair.old_name),
@@ -104,32 +106,24 @@ void PurgeReplaced(Builder& builder, const Replacement& replacement) {
     step.forward.push_back(
         {fmt::format("ALTER SEQUENCE {} OWNED BY {}.{}", sequence, pair.table.Sql(), pg::Ident(pair.new_name))});
   }
+  const auto add = [&](std::vector<Statement> statements) {
+    std::move(statements.begin(), statements.end(), std::back_inserter(step.forward));
+  };
+  for (const Successor& successor : replacement.successors) add(CarryOver(pair.table, successor));
   step.forward.push_back({fmt::format("{} DROP COLUMN {}", Alter(pair.table), pg::Ident(pair.retired_old))});
-  for (const Successor& successor : replacement.successors) {
-    const std::string generated = pg::Ident(successor.generated);
-    const std::string former = pg::Ident(successor.former);
-    switch (successor.kind) {
-      case Successor::Kind::kIndex:
-        step.forward.push_back(
-            {fmt::format("ALTER INDEX {} RENAME TO {}", pg::Ident(pair.table.schema, successor.generated), former)});
-        break;
-      case Successor::Kind::kUnique:
-        step.forward.push_back(
-            {fmt::format("{} ADD CONSTRAINT {} UNIQUE USING INDEX {}", Alter(pair.table), former, generated)});
-        break;
-      case Successor::Kind::kConstraint:
-        step.forward.push_back({fmt::format("{} RENAME CONSTRAINT {} TO {}", Alter(pair.table), generated, former)});
-        break;
-    }
-  }
+  for (const Successor& successor : replacement.successors) add(TakeOver(pair.table, successor));
   step.forward.push_back({ForgetRetired(builder, pair.retired_old)});
   step.reverse.reset();
   step.reverse_title = "none: only the backup has the column from here on";
   step.postcondition = {Not(ColumnExists(pair.table, pair.retired_old)), "the retired column is gone"};
   step.locks = {{pair.table, "ACCESS EXCLUSIVE", LockWork::kNone}};
+  for (const Successor& successor : replacement.successors) {
+    if (successor.referenced) step.locks.push_back({*successor.referenced, "ACCESS EXCLUSIVE", LockWork::kNone});
+  }
 }
 
 void PurgeDropped(Builder& builder, const Dropped& dropped) {
+  builder.For(0, {});
   Step& step = builder.Add(Phase::kPurge, Rank::kFinish, StepKind::kSql,
                            fmt::format("drop the retired column {}.{}", dropped.table.Text(), dropped.column),
                            "the rollback window is over");
@@ -147,6 +141,10 @@ void PurgeDropped(Builder& builder, const Dropped& dropped) {
 Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all) {
   const catalog::Column& old = change.Old();
   Dropped dropped;
+  builder.For(change.Statement(), {});
+  dropped.retires = change.Shaping(Mode::kEnd, Aspect::kShape, {change.old_name});
+  for (const Aspect aspect : {Aspect::kForm, Aspect::kRows, Aspect::kTraits})
+    dropped.retires = Join(dropped.retires, change.Shaping(Mode::kWrite, aspect, {change.old_name}));
   dropped.table = change.table->name;
   dropped.column = change.old_name;
   dropped.retired = builder.NewName();
@@ -154,7 +152,7 @@ Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<Col
   gone.table = dropped.table;
   gone.old_name = dropped.column;
   gone.old_type = old.type;
-  gone.old_has_equality = old.has_equality;
+  gone.old_equality = old.equality;
   gone.retired_old = dropped.retired;
   builder.Remember(gone);
   for (const catalog::Constraint& constraint : change.table->constraints) {
@@ -162,6 +160,8 @@ Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<Col
         std::find(constraint.columns.begin(), constraint.columns.end(), change.old_name) == constraint.columns.end())
       continue;
     dropped.foreign_keys.push_back(constraint);
+    // Until it is gone, it forbids deletes there.
+    dropped.retires.push_back(Writes(change.Statement(), Aspect::kRules, constraint.referenced));
     AddWayBackValidation(builder, Phase::kContract, Rank::kTighten, dropped.table, constraint);
   }
   const std::string down = TransformOf(builder, dropped.table, change.old_name).down;
@@ -172,7 +172,7 @@ Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<Col
     fill.suffix = dropped.retired.substr(dropped.retired.find('_') + 1);
     fill.new_name = dropped.retired;
     fill.new_type = old.type;
-    fill.new_has_equality = old.has_equality;
+    fill.new_equality = old.equality;
     fill.key = change.table->KeyColumns();
     auto direction =
         FromExpression(builder, change, all, NewWorld(*change.table, change, ""), down, old.type, "up_" + fill.suffix);
@@ -204,6 +204,11 @@ void SwapNames(Builder& builder, const pg::QualifiedName& table, const std::vect
   const bool any =
       std::any_of(replacements.begin(), replacements.end(), [](const Replacement& r) { return r.pair.OneName(); });
   if (!any) return;
+  Accesses accesses;
+  for (const Replacement& replacement : replacements) {
+    if (replacement.pair.OneName()) accesses = Join(accesses, replacement.swaps);
+  }
+  builder.For(0, std::move(accesses));
   Step& step = builder.Add(Phase::kSwitch, Rank::kSwap, StepKind::kSql, fmt::format("swap names in {}", table.Text()),
                            "the one moment at which both versions change sides");
   std::string done;
@@ -237,6 +242,10 @@ void SwapNames(Builder& builder, const pg::QualifiedName& table, const std::vect
 
 void RetireNames(Builder& builder, const pg::QualifiedName& table, const std::vector<Replacement>& replacements,
                  const std::vector<Dropped>& dropped) {
+  Accesses accesses;
+  for (const Replacement& replacement : replacements) accesses = Join(accesses, replacement.retires);
+  for (const Dropped& entry : dropped) accesses = Join(accesses, entry.retires);
+  builder.For(0, std::move(accesses));
   Step& step = builder.Add(Phase::kContract, Rank::kRetire, StepKind::kSql,
                            fmt::format("retire the old columns of {}", table.Text()),
                            "renamed away and kept in step: they come back in milliseconds at any table size");
@@ -264,6 +273,10 @@ void RetireNames(Builder& builder, const pg::QualifiedName& table, const std::ve
     step.reverse_postcondition = {Not(ColumnExists(table, sign)), "the old names are back"};
   }
   step.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
+  for (const Dropped& entry : dropped) {
+    for (const catalog::Constraint& key : entry.foreign_keys)
+      step.locks.push_back({key.referenced, "ACCESS EXCLUSIVE", LockWork::kNone});
+  }
   for (const Replacement& replacement : replacements) PurgeReplaced(builder, replacement);
   for (const Dropped& entry : dropped) PurgeDropped(builder, entry);
 }

@@ -33,6 +33,9 @@ void DropIndex(Builder& builder, const sql::Action& action);
 void SetReplicaIdentity(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes);
 
 void CreateTable(Builder& builder, const sql::Action& action);
+// An index or a constraint of a table that this release makes: it stands from expand on, and goes with the table.
+void AddToNewTable(Builder& builder, const pg::QualifiedName& table, const std::string& name, std::string forward,
+                   const Condition& done, std::vector<Lock> locks);
 void DropTable(Builder& builder, const sql::Action& action);
 
 // UPDATE, DELETE, INSERT.
@@ -48,6 +51,9 @@ void RunOpaque(Builder& builder, const sql::Action& action, const std::string& r
 
 // A key of `writes`: "table" or "schema.table", parts that need it in quotes.
 sql::Name NameAsWritten(const std::string& written);
+
+// Columns that release.yaml declares additive: blocks where one is no integer or numeric column of a table.
+void CheckAdditive(Builder& builder, const std::vector<ColumnChange>& changes);
 
 // Those that a statement can write: generated ones are left out.
 std::vector<std::string> StoredColumns(const catalog::Table& table);

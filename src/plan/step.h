@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "pg/quote.h"
+#include "plan/access.h"
 #include "plan/phase.h"
 
 namespace plan {
@@ -70,9 +71,10 @@ struct Backfill {
 struct DataChange {
   struct Capture {
     pg::QualifiedName table;
-    std::string images;                // table in schema switchback: seq, op ('I', 'U', 'D'), b1..bn, a1..an
-    std::vector<std::string> columns;  // of b1..bn and a1..an, in order; generated columns left out
-    std::vector<std::string> key;      // primary key columns, a subset of `columns`
+    std::string images;  // table in schema switchback: seq, op ('I', 'U', 'D'), b1..bn, a1..an
+    // Of b1..bn and a1..an, in order; generated columns are left out, but for those of the key.
+    std::vector<std::string> columns;
+    std::vector<std::string> key;  // primary key columns, a subset of `columns`
   };
   std::string capture_id;
   std::vector<Capture> captures;  // the statement's own table first; then those that cascades may reach
@@ -101,7 +103,8 @@ struct Step {
   std::optional<DataChange> data;
   std::string index;  // kConcurrent: qualified SQL name of the index, dropped concurrently when found INVALID
   // Only while the plan is compiled; not in its JSON form.
-  int statement = 0;  // kOpaque, kData: the statement of the author that it runs
+  int statement = 0;       // that it is for, where that is one
+  Accesses accesses = {};  // what statements do with it, each for its own part
 };
 
 // Whether it is known which columns the step's updates change, also where the stream has no row as it was: a backfill

@@ -24,28 +24,23 @@ struct Writer {
     return fmt::format("pg_catalog.jsonb_build_object({})", fmt::join(parts, ", "));
   }
 
-  [[nodiscard]] std::string Changed(const std::string& column, bool has_equality) const {
-    return Distinct("OLD." + pg::Ident(column), New(column), has_equality);
+  [[nodiscard]] std::string Changed(const std::string& column, const catalog::Equality& equality) const {
+    return Distinct("OLD." + pg::Ident(column), New(column), equality);
   }
-  [[nodiscard]] std::string NewSideChanged() const { return Changed(stage.new_physical, pair.new_has_equality); }
-  [[nodiscard]] std::string OldSideChanged() const { return Changed(stage.old_physical, pair.old_has_equality); }
+  [[nodiscard]] std::string NewSideChanged() const { return Changed(stage.new_physical, pair.new_equality); }
+  [[nodiscard]] std::string OldSideChanged() const { return Changed(stage.old_physical, pair.old_equality); }
 
-  // side := value; what cannot be converted leaves NULL and a row in switchback.unconverted, never an error. A row that
-  // had nothing on that side may be listed, and is no more.
+  // For the trigger that runs once the row is written, which alone may write it down.
+  [[nodiscard]] std::string Tell(const std::string& what) const {
+    return fmt::format("PERFORM switchback.tell({}, {}, {});", pg::Literal(pair.suffix), Key(), what);
+  }
+
+  // side := value; what cannot be converted leaves NULL and a row in switchback.unconverted, never an error.
   [[nodiscard]] std::string Convert(const std::string& side, const std::string& value, bool can_raise,
                                     std::string_view direction) const {
     if (!can_raise) return fmt::format("{} := {};", side, value);
-    const std::string place = fmt::format("{}, {}, {}, {}", pg::Literal(release), pg::Literal(pair.table.Text()),
-                                          pg::Literal(pair.new_name), Key());
-    const std::string forget =
-        pair.key.empty()
-            ? ""
-            : fmt::format("IF TG_OP = 'UPDATE' AND {} IS NULL THEN PERFORM switchback.forget_unconverted({}); END IF; ",
-                          side, place);
-    return fmt::format(
-        "BEGIN {2}{0} := {1}; EXCEPTION WHEN OTHERS THEN {0} := NULL; "
-        "PERFORM switchback.note_unconverted({3}, {4}, SQLERRM); END;",
-        side, value, forget, place, pg::Literal(direction));
+    return fmt::format("BEGIN {0} := {1}; EXCEPTION WHEN OTHERS THEN {0} := NULL; {2} END;", side, value,
+                       Tell(fmt::format("pg_catalog.concat('{}:', SQLERRM)", direction)));
   }
   [[nodiscard]] std::string FillNew() const {
     return Convert(NewSide(), Up(pair, stage, "NEW.", Guard::kRaise), pair.up.can_raise, "up");
@@ -68,11 +63,9 @@ struct Writer {
 
   [[nodiscard]] std::string UpdateBody() const {
     if (pair.OneWay()) return fmt::format("IF NOT ({}) THEN {} END IF;", NewSideChanged(), FillNew());
-    return fmt::format(
-        "IF {0} THEN IF {1} THEN IF {2} THEN RETURN NEW; END IF; "
-        "PERFORM switchback.note_both_changed({3}, {4}, {5}, {6}); END IF; {7} ELSE {8} END IF;",
-        NewSideChanged(), OldSideChanged(), Consistent(pair, stage, "NEW."), pg::Literal(release),
-        pg::Literal(pair.table.Text()), pg::Literal(pair.new_name), Key(), FillOld(), FillNew());
+    return fmt::format("IF {0} THEN IF {1} THEN IF {2} THEN RETURN NEW; END IF; {3} END IF; {4} ELSE {5} END IF;",
+                       NewSideChanged(), OldSideChanged(), Consistent(pair, stage, "NEW."), Tell("'both'"), FillOld(),
+                       FillNew());
   }
 
   // After the users' triggers: the row was consistent before them, so they made the difference, on the side that they
@@ -106,13 +99,10 @@ std::string FunctionName(const Pair& pair, const std::string& tail) {
   return pg::Ident("switchback", fmt::format("sync_{}_{}", pair.suffix, tail));
 }
 
-bool IsBuiltIn(const std::string& type) { return type.find_first_of(".\"") == std::string::npos; }
-
-// To pin the search path costs more than all the rest of such a trigger. Between types of the server itself nothing
-// depends on it: pg_catalog is looked into first, transforms are named with their schema and pin a path of their own.
+// To pin the search path costs more than all the rest of such a trigger. Nothing in it depends on one but an author's
+// default: types, operators and functions are named with their schema, and transforms pin a path of their own.
 std::string PathClause(const Pair& pair, const std::string& authors_path) {
-  const bool free = pair.insert_default.empty() && IsBuiltIn(pair.old_type) && IsBuiltIn(pair.new_type);
-  return free ? "" : "SET search_path = " + authors_path;
+  return pair.insert_default.empty() ? "" : "SET search_path = " + authors_path;
 }
 
 std::string CreateFunction(const std::string& name, const std::string& body, const std::string& path_clause) {
@@ -120,19 +110,64 @@ std::string CreateFunction(const std::string& name, const std::string& body, con
                      pg::DollarQuote("BEGIN " + body + " RETURN NEW; END"));
 }
 
+// The setting counts for who may make objects in our schema, which is its owner: anybody can set it.
+constexpr const char* kOutside =
+    "(pg_catalog.current_setting('switchback.bypass', true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE OR NOT "
+    "pg_catalog.has_schema_privilege(session_user, 'switchback', 'CREATE')";
+
 std::string When(const Pair& pair, const Stage& stage, const std::string& release, const TriggerKind& kind) {
-  const std::string outside = "pg_catalog.current_setting('switchback.bypass', true) IS DISTINCT FROM 'on'";
-  if (kind.event == "INSERT") return outside;
+  if (kind.event == "INSERT") return kOutside;
   const Writer writer{pair, stage, release};
   std::vector<std::string> changed = {writer.NewSideChanged()};
   if (!pair.OneWay()) changed.push_back(writer.OldSideChanged());
   for (const std::string& column : pair.up.reads) {
-    if (column != pair.old_name) changed.push_back(writer.Changed(column, false));
+    if (column != pair.old_name) changed.push_back(writer.Changed(column, {.by = ""}));
   }
   std::string pending = writer.NewSide() + " IS NULL";
   if (!pair.OneWay()) pending += " AND " + writer.OldSide() + " IS NOT NULL";
   changed.push_back("(" + pending + ")");
-  return fmt::format("({}) AND {}", fmt::join(changed, " OR "), outside);
+  return fmt::format("({}) AND ({})", fmt::join(changed, " OR "), kOutside);
+}
+
+bool MayBeUnconverted(const Pair& pair) { return pair.up.can_raise || (pair.down && pair.down->can_raise); }
+
+// After the row is written: what there is to note about it, or no more, is noted with the rights of the schema's owner.
+// It evaluates nothing of anybody else's, and acts for no row but its own.
+std::vector<std::string> CreateNote(const Pair& pair, const Stage& stage, const std::string& release) {
+  const Writer writer{pair, stage, release};
+  const std::string function = FunctionName(pair, "note");
+  const auto missing = [&](const std::string& side, bool can_raise) {
+    return can_raise ? side + " IS NULL" : std::string("false");
+  };
+  const std::string body = fmt::format(
+      "PERFORM switchback.note({}, {}, {}, {}, {}, {}, {});", pg::Literal(release), pg::Literal(pair.table.Text()),
+      pg::Literal(pair.new_name), pg::Literal(pair.suffix), writer.Key(), missing(writer.NewSide(), pair.up.can_raise),
+      pair.OneWay() ? "false" : missing(writer.OldSide(), pair.down->can_raise));
+  return {CreateFunction(function, body, "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"),
+          fmt::format("REVOKE ALL ON FUNCTION {}() FROM PUBLIC", function)};
+}
+
+std::string NoteTriggerName(const Pair& pair, const std::string& event) {
+  return fmt::format("~switchback_{}_note_{}", pair.suffix, event == "INSERT" ? "insert" : "update");
+}
+
+// Only a row with nothing on a side can be unconverted, or have been; and only one that changed on both can be noted as
+// such.
+std::string WhenNoted(const Pair& pair, const Stage& stage, const std::string& release, const std::string& event) {
+  const Writer writer{pair, stage, release};
+  std::vector<std::string> cases;
+  for (const char* row : {"NEW.", "OLD."}) {
+    if (!MayBeUnconverted(pair) || (event == "INSERT" && *row == 'O')) continue;
+    cases.push_back(fmt::format("{}{} IS NULL", row, pg::Ident(stage.new_physical)));
+    if (!pair.OneWay()) cases.push_back(fmt::format("{}{} IS NULL", row, pg::Ident(stage.old_physical)));
+  }
+  if (event == "UPDATE" && !pair.OneWay()) {
+    cases.push_back(
+        fmt::format("({} AND {} AND pg_catalog.current_setting('switchback.told', true) "
+                    "OPERATOR(pg_catalog.<>) '')",
+                    writer.NewSideChanged(), writer.OldSideChanged()));
+  }
+  return cases.empty() ? "" : fmt::format("({}) AND ({})", fmt::join(cases, " OR "), kOutside);
 }
 
 }  // namespace
@@ -148,6 +183,7 @@ std::vector<std::string> ReplaceSyncFunctions(const Pair& pair, const Stage& sta
   if (pair.users_before_triggers) {
     statements.push_back(CreateFunction(FunctionName(pair, "last"), writer.LastBody(), path));
   }
+  for (std::string& statement : CreateNote(pair, stage, release)) statements.push_back(std::move(statement));
   return statements;
 }
 
@@ -157,14 +193,20 @@ std::vector<std::string> CreateSync(const Pair& pair, const std::string& release
   for (std::string& function : ReplaceSyncFunctions(pair, stage, release, authors_path)) {
     statements.push_back(std::move(function));
   }
+  const auto create = [&](const std::string& name, std::string_view when_it_fires, const std::string& event,
+                          const std::string& condition, const std::string& tail) {
+    statements.push_back(fmt::format("CREATE TRIGGER {} {} {} ON {} FOR EACH ROW WHEN ({}) EXECUTE FUNCTION {}()",
+                                     pg::Ident(name), when_it_fires, event, pair.table.Sql(), condition,
+                                     FunctionName(pair, tail)));
+    if (!pair.subscribed) return;
+    statements.push_back(fmt::format("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}", pair.table.Sql(), pg::Ident(name)));
+  };
   for (const TriggerKind& kind : KindsOf(pair)) {
-    statements.push_back(fmt::format("CREATE TRIGGER {} BEFORE {} ON {} FOR EACH ROW WHEN ({}) EXECUTE FUNCTION {}()",
-                                     pg::Ident(TriggerName(pair, kind)), kind.event, pair.table.Sql(),
-                                     When(pair, stage, release, kind), FunctionName(pair, kind.tail)));
-    if (pair.subscribed) {
-      statements.push_back(
-          fmt::format("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}", pair.table.Sql(), pg::Ident(TriggerName(pair, kind))));
-    }
+    create(TriggerName(pair, kind), "BEFORE", kind.event, When(pair, stage, release, kind), kind.tail);
+  }
+  for (const char* event : {"INSERT", "UPDATE"}) {
+    const std::string noted = WhenNoted(pair, stage, release, event);
+    if (!noted.empty()) create(NoteTriggerName(pair, event), "AFTER", event, noted, "note");
   }
   return statements;
 }
@@ -175,6 +217,11 @@ std::vector<std::string> DropSync(const Pair& pair) {
     statements.push_back(
         fmt::format("DROP TRIGGER IF EXISTS {} ON {}", pg::Ident(TriggerName(pair, kind)), pair.table.Sql()));
   }
+  for (const char* event : {"INSERT", "UPDATE"}) {
+    statements.push_back(
+        fmt::format("DROP TRIGGER IF EXISTS {} ON {}", pg::Ident(NoteTriggerName(pair, event)), pair.table.Sql()));
+  }
+  statements.push_back(fmt::format("DROP FUNCTION IF EXISTS {}()", FunctionName(pair, "note")));
   statements.push_back(fmt::format("DROP FUNCTION IF EXISTS {}()", FunctionName(pair, "insert")));
   statements.push_back(fmt::format("DROP FUNCTION IF EXISTS {}()", FunctionName(pair, "update")));
   if (pair.users_before_triggers) {

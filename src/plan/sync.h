@@ -11,7 +11,13 @@
 // Two sort before every trigger of the users (names beginning with '!'), so that those see a consistent row. Where the
 // table has BEFORE ROW triggers of its users, two more sort after them (names beginning with '~') and carry what those
 // changed to the other side. WHEN keeps a write that touches neither side free of a function call; the tool's own
-// writes bypass by a transaction-local setting, which is '' (not NULL) after COMMIT.
+// writes bypass by a transaction-local setting, which is '' (not NULL) after COMMIT and counts only for a session whose
+// role owns schema switchback.
+//
+// They run as the writer, who has no right to any table of switchback: what there is to note (a value that could not be
+// carried over, both sides changed) they tell in a setting of the transaction, and a trigger after the row, with the
+// rights of the schema's owner, writes it down. What a writer tells falsely concerns his own rows, and before anything
+// is retired or dropped the rows themselves are asked.
 namespace plan {
 
 // Name of the first UPDATE trigger: its presence says that the pair is kept in step.

@@ -20,6 +20,15 @@ DECLARE
   entry record;
   n integer := 0;
 BEGIN
+  -- The table and those that it refers to, in the order of all steps, and no long wait for one while another is held.
+  FOR entry IN SELECT s.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+               WHERE c.oid = pg_catalog.to_regclass({0}) OR c.oid IN (SELECT confrelid FROM pg_catalog.pg_constraint
+                 WHERE conrelid = pg_catalog.to_regclass({0}) AND contype = 'f')
+               ORDER BY s.nspname COLLATE "C", c.relname COLLATE "C" LOOP
+    EXECUTE pg_catalog.format('LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE', entry.nspname, entry.relname);
+    PERFORM pg_catalog.set_config('lock_timeout', LEAST(l.setting::pg_catalog.int8, d.reset_val::pg_catalog.int8 / 2)::text, true)
+      FROM pg_catalog.pg_settings l, pg_catalog.pg_settings d WHERE l.name = 'lock_timeout' AND d.name = 'deadlock_timeout';
+  END LOOP;
   FOR entry IN SELECT conname, pg_catalog.pg_get_constraintdef(oid) AS definition FROM pg_catalog.pg_constraint
                WHERE conrelid = pg_catalog.to_regclass({0}) AND contype = 'f' ORDER BY conname LOOP
     n := n + 1;
@@ -104,6 +113,7 @@ void PurgeTable(Builder& builder, const pg::QualifiedName& table, const std::str
   step.reverse.reset();
   step.reverse_title = "none: only the backup has the table from here on";
   step.postcondition = {Not(TableExists(hidden)), "the retired table is gone"};
+  step.accesses.clear();
   step.locks = {{hidden, "ACCESS EXCLUSIVE", LockWork::kNone}};
 }
 
@@ -139,6 +149,16 @@ void CreateTable(Builder& builder, const sql::Action& action) {
     return;
   }
   builder.Touch(table);
+  builder.Make(table, !action.like);
+  std::vector<Lock> locks;
+  for (const sql::Inline& one : action.inlines) {
+    const std::string name = one.name.empty() ? builder.names().Choose(table, one.columns, one.kind) : one.name;
+    if (one.kind != "seq") builder.names().TakeConstraint(table, name);
+    if (one.kind != "check" && one.kind != "fkey") builder.names().TakeRelation({table.schema, name});
+    const pg::QualifiedName referenced = Resolve(builder.catalog(), one.referenced);
+    if (one.kind == "fkey" && referenced != table)
+      locks.push_back({referenced, "SHARE ROW EXCLUSIVE", LockWork::kNone});
+  }
   const std::string retired = builder.NewName();
   const pg::QualifiedName hidden{kRetiredSchema, retired};
   Step& step = builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql, fmt::format("create table {}", table.Text()),
@@ -146,6 +166,7 @@ void CreateTable(Builder& builder, const sql::Action& action) {
   step.forward = {{BringTableBack(builder, table, retired), TableExists(hidden)},
                   {action.text, Not(TableExists(table))}};
   for (Statement& join : JoinPublications(builder, table)) step.forward.push_back(std::move(join));
+  step.locks = std::move(locks);
   step.reverse = {{RetireTable(builder, table, retired)}, {RememberRetired(builder, retired, "table", table, "")}};
   step.reverse_title = "retire it with its rows";
   step.search_path = builder.AuthorsPath();
@@ -157,7 +178,20 @@ void CreateTable(Builder& builder, const sql::Action& action) {
                                "after an undo the table comes back with them NOT VALID");
   validate.forward = {{ValidateForeignKeys(table)}};
   validate.reverse_title = "nothing to undo";
+  validate.accesses.clear();
   validate.locks = {{table, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
+}
+
+void AddToNewTable(Builder& builder, const pg::QualifiedName& table, const std::string& name, std::string forward,
+                   const Condition& done, std::vector<Lock> locks) {
+  Step& step =
+      builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql, fmt::format("add {} on {}", name, table.Text()),
+                  "the table is new, so that it binds nobody, and is whole at once");
+  step.forward = {{std::move(forward), Not(done.sql)}};
+  step.reverse_title = "it goes with its table";
+  step.search_path = builder.AuthorsPath();
+  step.postcondition = done;
+  step.locks = std::move(locks);
 }
 
 void DropTable(Builder& builder, const sql::Action& action) {
@@ -189,6 +223,7 @@ void DropTable(Builder& builder, const sql::Action& action) {
                                "only on the way back: the scan runs under a lock that reads and writes pass");
   validate.reverse = {{ValidateForeignKeys(name)}};
   validate.reverse_title = "validate its foreign keys, unless rows break them";
+  validate.accesses.clear();
   validate.locks = {{name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
   Step& step = builder.Add(Phase::kContract, Rank::kRetire, StepKind::kSql, fmt::format("retire table {}", name.Text()),
                            "hidden in another schema: it comes back in milliseconds at any size");

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "plan/hangers.h"
+
 namespace plan {
 namespace {
 
@@ -14,18 +16,13 @@ bool Concerns(const catalog::Table& table, const catalog::Trigger& trigger) {
          (table.kind != 'p' || trigger.row);
 }
 
-bool Accepted(const Builder& builder, const std::string& object) {
-  const auto& accepts = builder.release().accepts;
-  return std::find(accepts.begin(), accepts.end(), object) != accepts.end();
-}
-
-void AcceptOfPartitions(const Builder& builder, const catalog::Table& table, Backfill& backfill) {
+void AcceptOfPartitions(Builder& builder, const catalog::Table& table, Backfill& backfill) {
   for (const std::string& object : builder.release().accepts) {
     const bool of_partition =
         object.starts_with("trigger ") &&
         std::any_of(table.partitions.begin(), table.partitions.end(),
                     [&](const pg::QualifiedName& leaf) { return object.ends_with(" on " + leaf.Text()); });
-    if (of_partition) backfill.triggers.push_back(object);
+    if (of_partition && builder.Accepted(object)) backfill.triggers.push_back(object);
   }
 }
 
@@ -40,7 +37,7 @@ void SettleTriggers(Builder& builder, const sql::Location& at, Backfill& backfil
     if (!Concerns(table, trigger) || trigger.mode == 'R') continue;
     const std::string object = fmt::format("trigger {} on {}", trigger.name, table.name.Text());
     const bool always = trigger.mode == 'A';
-    const bool accepted = Accepted(builder, object);
+    const bool accepted = builder.Accepted(object);
     if (accepted) backfill.triggers.push_back(object);
     if (!always && !for_replicas && builder.catalog().may_skip_triggers) {
       builder.Notice(Phase::kMigrate, object + " does not fire for the rows that the backfill fills");
@@ -60,6 +57,11 @@ void SettleTriggers(Builder& builder, const sql::Location& at, Backfill& backfil
     }
   }
   AcceptOfPartitions(builder, table, backfill);
+  for (const catalog::Dependent& rule : RulesOn(table)) {
+    if (rule.definition.find("ON UPDATE TO") == std::string::npos) continue;
+    builder.Block("rule " + rule.name, "it rewrites each update of the table, those that fill the new column too",
+                  "drop the rule before, or make it a trigger", at);
+  }
 }
 
 }  // namespace plan

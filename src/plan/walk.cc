@@ -36,10 +36,11 @@ std::vector<Kept> KeptColumns(const Plan& plan) {
 
 class Walker {
  public:
-  Walker(const Plan& plan, bool data) : plan_(plan), data_(data), kept_(KeptColumns(plan)) {}
+  Walker(const Plan& plan, const base::Json& described, bool data)
+      : plan_(plan), described_(described), data_(data), kept_(KeptColumns(plan)) {}
 
   std::set<std::string> Broken() {
-    Model model(plan_, data_);
+    Model model(plan_, described_, data_);
     for (const Kept& kept : kept_) {
       if (kept.old && model.tables().contains(kept.table))
         old_.push_back(model.tables().at(kept.table).columns.at(*kept.old).id);
@@ -104,6 +105,7 @@ class Walker {
   }
 
   const Plan& plan_;
+  const base::Json& described_;
   bool data_;
   std::vector<Kept> kept_;
   std::vector<int> old_;
@@ -112,9 +114,9 @@ class Walker {
 
 }  // namespace
 
-std::vector<std::string> BrokenRules(const Plan& plan) {
+std::vector<std::string> BrokenRules(const Plan& plan, const base::Json& described) {
   std::set<std::string> broken;
-  for (const bool data : {true, false}) broken.merge(Walker(plan, data).Broken());
+  for (const bool data : {true, false}) broken.merge(Walker(plan, described, data).Broken());
   return {broken.begin(), broken.end()};
 }
 

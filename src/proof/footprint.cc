@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/redact.h"
 #include "base/share.h"
 #include "base/text.h"
 
@@ -55,7 +56,7 @@ base::Json Shown(const Change& change, const std::map<std::int64_t, std::set<std
     if (relation.identity != 'f') return relation.columns[i].key;
     return own != keys.end() && own->second.count(NameOfColumn(relation, i)) > 0;
   };
-  base::Json shown = {{"key", RowJson(relation, identified, is_key)}};
+  base::Json shown = {{"key", base::ShownKey(RowJson(relation, identified, is_key))}};
   if (!values) return shown;
   const auto all = [](std::size_t) { return true; };
   if (change.old && change.old_is_row) shown["before"] = RowJson(relation, *change.old, all);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/redact.h"
+
 namespace proof {
 namespace {
 
@@ -36,7 +38,8 @@ void AuditColumn(pg::Connection& connection, const plan::DataChange::Capture& ca
       connection.Exec(fmt::format("SELECT {}{} ORDER BY seq LIMIT {}", fmt::join(key, ", "), where, kFirst));
   for (int row = 0; row < first.rows(); ++row) {
     base::Json values = base::Json::object();
-    for (std::size_t i = 0; i < capture.key.size(); ++i) values[capture.key[i]] = first.Text(row, static_cast<int>(i));
+    for (std::size_t i = 0; i < capture.key.size(); ++i)
+      values[capture.key[i]] = base::ShownValue(first.Text(row, static_cast<int>(i)));
     found.first.push_back({{"key", values}});
   }
   outside.push_back(std::move(found));

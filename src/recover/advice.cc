@@ -88,7 +88,8 @@ Actions Advise(const Diagnosis& found, const Case& subject) {
                        "Again, when the database answers: the journal alone does not know what committed."});
   }
   if (found.drift && !found.drift->empty()) {
-    actions.push_back({"", "Take back the change that was made beside switchback; until then no step runs."});
+    actions.push_back(
+        {"", "Take back the change that was made beside switchback; until then the release goes no further."});
   }
   AddTrouble(actions, found);
   if (found.unconverted.count > 0) {

@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "journal/mirror.h"
 #include "recover/advice.h"
-#include "recover/drift.h"
 #include "recover/sql_text.h"
 #include "recover/text_at.h"
+#include "run/drift.h"
 #include "run/look.h"
 
 namespace recover {
@@ -203,7 +203,7 @@ class Examiner {
                                             subject_.plan->steps[*position_->half].id));
       return;
     }
-    found_.drift = Drift(*connection_, *subject_.plan);
+    found_.drift = run::FindDrift(*connection_, *subject_.plan).forward;
   }
 
   void ReadBookkeeping() {

@@ -42,6 +42,7 @@ class DiagnoseTest : public test::PostgresTest {
     plan_.release = "20261122-ages";
     plan_.hex = "0badcafe";
     plan_.tables = {kUsers};
+    plan_.claims = {{kUsers, false, {"name", "age"}, {}}};
     plan_.steps = {
         Step("expand.1", "ALTER TABLE public.\"us\"\"ers\" ADD COLUMN name text",
              "ALTER TABLE public.\"us\"\"ers\" DROP COLUMN name"),
@@ -200,8 +201,8 @@ TEST_F(DiagnoseTest, WhatCannotBeReadIsAProblemAndTheRestIsStillLookedAt) {
 TEST_F(DiagnoseTest, ItsSqlIsUnderstoodByTheServer) {
   auto connection = Connect();
   journal::InstallSchema(connection);
-  for (const auto sql : {sql_text::kColumnExists, sql_text::kBackfillProgress, sql_text::kInvalidIndexes,
-                         sql_text::kApplications, sql_text::kSchemaObjects}) {
+  for (const auto sql : {sql_text::kUsersTables, sql_text::kColumnExists, sql_text::kBackfillProgress,
+                         sql_text::kInvalidIndexes, sql_text::kApplications, sql_text::kSchemaObjects}) {
     connection.CheckPrepares(std::string(sql));
   }
 }

@@ -9,9 +9,11 @@
 #include "base/failpoint.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "catalog/trust.h"
 #include "checkpoint/checkpoint.h"
 #include "proof/unseen.h"
 #include "recover/archive_stream.h"
+#include "recover/sql_text.h"
 #include "recover/unrepeated.h"
 #include "stream/drain.h"
 
@@ -181,13 +183,34 @@ std::vector<std::string> UnrepeatedOrWhy(const SchemaOf& restored, const SchemaO
   }
 }
 
+// There the session is a superuser's, who trusts beside those that a person named only the role that made the release:
+// what is in schema switchback is its.
+std::vector<std::string> TrustsThere(const SalvageOptions& options, Source& source) {
+  std::vector<std::string> trusts = options.trusts;
+  if (source.server) trusts.push_back(source.server->Exec("SELECT session_user").Text(0, 0));
+  return trusts;
+}
+
+// The copy has the code of its users too, and each row that is carried over would evaluate it.
+void RequireTrustIn(pg::Connection& restored) {
+  catalog::RequireOwnSchemas(restored);
+  std::vector<pg::QualifiedName> tables;
+  const pg::Result rows = restored.Exec(std::string(sql_text::kUsersTables));
+  for (int i = 0; i < rows.rows(); ++i) tables.push_back({rows.Text(i, 0), rows.Text(i, 1)});
+  // The role's own, which the rows are carried over with.
+  const std::string path =
+      restored.Exec("SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'").Text(0, 0);
+  catalog::RequireTrust(restored, tables, path, catalog::Writes::kAsReplica);
+}
+
 SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std::string& restored,
                         journal::Journal& journal) {
   SalvageReport done;
   done.restored = restored;
   done.note = source.note;
   done.old_server_answered = source.server.has_value();
-  pg::Connection server = pg::Connection::Open({.conninfo = restored});
+  pg::Connection server = pg::Connection::Open({.conninfo = restored, .trusts = TrustsThere(options, source)});
+  RequireTrustIn(server);
   const proof::Seen before = proof::See(server, source.checkpoint.publications);
   const proof::Seen& now = source.seen ? *source.seen : before;
   done.uncovered = now.uncovered;
@@ -266,7 +289,6 @@ CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& pa
                       journal::Journal& journal) {
   Source source = Read(options);
   RequireServer(options, source);
-  salvage::RequireOpen(RequestOf(options, source, restored));
   CutOverReport done;
   if (options.tell) options.tell("ending the applications' writes to the old server");
   done.fence = salvage::RaiseFence(*source.server, patience);
@@ -298,14 +320,17 @@ std::int64_t LiftFence(const std::string& conninfo, const salvage::Patience& pat
   return Lift(server, patience, journal);
 }
 
-salvage::Resolved Resolve(const SalvageOptions& options, const std::string& restored, const std::filesystem::path& file,
-                          journal::Journal& journal) {
-  const salvage::Resolved resolved = salvage::Resolve(restored, options.plan, file, options.state / "conflicts.json");
+salvage::Resolution Resolve(const SalvageOptions& options, const std::string& restored,
+                            const salvage::Decisions& decisions, journal::Journal& journal) {
+  salvage::Resolution resolution =
+      salvage::Resolve(restored, options.plan, decisions, options.state / "conflicts.json");
   base::Failpoint(base::FailpointId::kSalvageResolved);
-  base::Json told = salvage::ToJson(resolved);
+  base::Json told = salvage::ToJson(resolution.resolved);
   told["url"] = restored;
+  told["decided"] = base::Json::array();
+  for (const auto& [group, choice] : decisions.groups) told["decided"].push_back({group, choice});
   journal.Append("resolved", told);
-  return resolved;
+  return resolution;
 }
 
 base::Json ToJson(const Loss& loss) {

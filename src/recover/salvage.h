@@ -26,6 +26,7 @@ struct SalvageOptions {
   std::function<void(const std::string&)> tell = {};  // what it is doing, for people; may be empty
   backup::BackupProvider* provider = nullptr;  // to read the archive where the slot serves not; null: there is none
   std::filesystem::path source_wal = {};       // as in RestoreOptions
+  std::vector<std::string> trusts = {};        // as in pg::ConnectOptions
 };
 
 // What a loss account comes from, the best first: the stream off the checkpoint's slot or from the archive, the stream
@@ -83,8 +84,8 @@ base::Json ToJson(const CutOverReport& report);
 // writes, and `cut_over` into the journal.
 //
 // What can be seen to fail before the fence, fails before it. Behind it an error, or a crash, leaves the fence, and the
-// next call goes on. Where going on is no use (kSalvageDone: the restored server was salvaged before, and applications
-// wrote since; kSalvageNotEvidenced) the fence is lifted again. Throws kUnreachable where the old server does not
+// next call goes on. Where going on is no use (kSalvageDone: the restored server was salvaged before, and a hand was on
+// its rows since; kSalvageNotEvidenced) the fence is lifted again. Throws kUnreachable where the old server does not
 // answer.
 CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& patience, const std::string& restored,
                       journal::Journal& journal);
@@ -93,9 +94,9 @@ CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& pa
 // were fenced; 0: no fence stood.
 std::int64_t LiftFence(const std::string& conninfo, const salvage::Patience& patience, journal::Journal& journal);
 
-// Applies what a person decided, and writes `resolved` into the journal. Killed in between, the next call writes what
-// was applied before.
-salvage::Resolved Resolve(const SalvageOptions& options, const std::string& restored, const std::filesystem::path& file,
-                          journal::Journal& journal);
+// Applies what a person decided (salvage::Decide), and writes `resolved` into the journal. Killed in between, the next
+// call writes what was applied before.
+salvage::Resolution Resolve(const SalvageOptions& options, const std::string& restored,
+                            const salvage::Decisions& decisions, journal::Journal& journal);
 
 }  // namespace recover

@@ -75,7 +75,7 @@ class CornersTest : public SalvageStory {
     const base::Json conflicts = base::Json::parse(base::ReadFile(file));
     for (const base::Json& conflict : conflicts.at("conflicts")) {
       kinds += fmt::format("{} {} {}\n", conflict.at("table")[1].get<std::string>(), conflict.at("key").dump(),
-                           conflict.at("kind").get<std::string>());
+                           conflict.at("cause").get<std::string>());
     }
     return kinds;
   }
@@ -167,48 +167,57 @@ TEST_F(CornersTest, CarriesOverWhatConstraintsAndTriggersMakeHard) {
             "1 8 9");
 }
 
-// Tables are done anew together or not at all; and what was decided counts for the conflicts that it was made of.
+// What was decided counts for the conflicts that it was made of; and a hand on their rows is not overwritten.
 TEST_F(CornersTest, RefusesDecisionsThatAreOfSomethingElse) {
   Migration("UPDATE public.customer SET balance = 7 WHERE id < 4");
   source_.Exec("UPDATE public.customer SET balance = 8 WHERE id = 2; UPDATE public.orders SET total = 8 WHERE id = 2");
   const std::string url = Restore();
   SalvageReport done = Salvage(url);
   ASSERT_EQ(Kinds(done.conflicts), "customer {\"id\":\"2\"} column\n");
-  journal::Journal journal = journal::Journal::Open(state_);
-  const fs::path decided = made_.workspace.path() / "decided.json";
-  base::Json file = base::Json::parse(base::ReadFile(done.conflicts));
+  base::Json file = ConflictsFile();
   const auto resolve = [&](const base::Json& with) {
-    base::WriteFile(decided, with.dump());
     try {
-      return fmt::format("{} applied", Resolve(Options(), url, decided, journal).applied);
+      const salvage::Resolved resolved = Decide(url, {.file = with});
+      return fmt::format("{} applied, {} refused, {} stale", resolved.applied, resolved.refused, resolved.stale.size());
     } catch (const base::Error& error) {
       EXPECT_EQ(error.code(), base::Code::kBadResolutions);
       return error.message() + " " + error.detail();
     }
   };
-  for (const base::Json& wrong : {base::Json("1"), base::Json(2)}) {
+  for (const base::Json& wrong : {base::Json("2"), base::Json(1)}) {
     base::Json other = file;
     other["version"] = wrong;
     EXPECT_THAT(resolve(other), HasSubstr("version"));
   }
+  for (const base::Json& wrong : {base::Json("delta"), base::Json("all"), base::Json({{"value", 1}})}) {
+    file["conflicts"][0]["take"] = wrong;
+    EXPECT_THAT(resolve(file), HasSubstr("none of its choices: restored, application, value"));
+  }
+  file["conflicts"][0]["take"] = "application";
   base::Json another = file;
   another["conflicts"][0]["application"] = "9";
   EXPECT_THAT(resolve(another), HasSubstr("not of its last salvage"));
-  file["conflicts"][0]["take"] = {{"value", "many"}};
-  EXPECT_THAT(resolve(file), testing::AllOf(HasSubstr(R"(public.customer {"id":"2"})"), HasSubstr("many")));
-  file["conflicts"][0]["take"] = "application";
-  EXPECT_EQ(resolve(file), "1 applied");
+  another["conflicts"].push_back(file["conflicts"][0]);
+  another["conflicts"][1]["take"] = {{"value", "many"}};
+  EXPECT_EQ(resolve(another), "0 applied, 1 refused, 1 stale");
+  EXPECT_THAT(ConflictsFile()["conflicts"][0]["why"].get<std::string>(), HasSubstr("many"));
+  EXPECT_EQ(resolve(file), "1 applied, 0 refused, 0 stale");
   EXPECT_EQ(Kinds(done.conflicts), "") << "only what is left to decide stays in the file";
 
   source_.Exec("UPDATE public.orders SET total = 9 WHERE id = 2; UPDATE public.customer SET balance = 9 WHERE id = 2");
+  EXPECT_EQ(Salvage(url).report.conflicts, 0);
+  auto restored = made_.Connect(url);
+  EXPECT_EQ(Ask(restored, "SELECT total FROM public.orders WHERE id = 2"), "9");
+  EXPECT_EQ(Ask(restored, "SELECT balance FROM public.customer WHERE id = 2"), "9") << "the applications' last";
+  restored.Exec("UPDATE public.customer SET id = 200 WHERE id = 2");
+  source_.Exec("UPDATE public.orders SET total = 10 WHERE id = 2");
   try {
     Salvage(url);
     ADD_FAILURE();
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), base::Code::kSalvageDone);
   }
-  auto restored = made_.Connect(url);
-  EXPECT_EQ(Ask(restored, "SELECT total FROM public.orders WHERE id = 2"), "8") << "not put back";
+  EXPECT_EQ(Ask(restored, "SELECT total FROM public.orders WHERE id = 2"), "9") << "not put back";
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ std::map<std::string, std::string> KindsIn(const fs::path& file) {
   const base::Json conflicts = base::Json::parse(base::ReadFile(file));
   for (const base::Json& conflict : conflicts.at("conflicts")) {
     kinds[fmt::format("{} {}", conflict.at("table")[1].get<std::string>(), conflict.at("key").dump())] =
-        conflict.at("kind");
+        conflict.at("cause");
   }
   return kinds;
 }
@@ -70,10 +70,11 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   source_.Exec("UPDATE public.customer SET title = 'CHANGED 9' WHERE id = 9");    // a conflict
   source_.Exec("UPDATE public.customer SET name = 'built' WHERE id = 99");        // a conflict
   source_.Exec("INSERT INTO public.customer VALUES (30, E'a\\tb\\\\\\n\"{}', NULL, 1, E'A\\tB\\\\\\n\"{}')");
-  source_.Exec("INSERT INTO public.customer (id, name, title) VALUES (31, 'old', 'NEW')");  // a conflict
-  source_.Exec("INSERT INTO public.customer (id, name, title) VALUES (32, 'old', 'NEW')");  // one of a row that is gone
+  source_.Exec("INSERT INTO public.customer (id, name, title) VALUES (31, 'old', 'NEW')");  // no trigger made it
+  source_.Exec("INSERT INTO public.customer (id, name, title) VALUES (32, 'mcx', 'McX')");  // one of a row that is gone
   source_.Exec("DELETE FROM public.customer WHERE id = 32");
-  source_.Exec("INSERT INTO public.orders (id, customer, total) VALUES (15, 1, 1)");  // a conflict
+  source_.Exec("INSERT INTO public.customer (id, name, title) VALUES (33, 'mcx', 'McX')");  // a conflict of one column
+  source_.Exec("INSERT INTO public.orders (id, customer, total) VALUES (15, 1, 1)");        // a conflict
   source_.Exec("UPDATE public.orders SET id = 500, total = 11.50 WHERE id = 3");
   source_.Exec("INSERT INTO public.orders (id, customer, total) VALUES (3, 30, 3)");
   source_.Exec("DELETE FROM public.orders WHERE id = 4");
@@ -88,7 +89,7 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   source_.Exec("INSERT INTO public.cut VALUES (1); TRUNCATE public.cut");
 
   const Loss loss = CountLoss(Options());
-  EXPECT_EQ(loss.account.applications, 18);
+  EXPECT_EQ(loss.account.applications, 19);
   EXPECT_EQ(loss.account.unverified, 0);
   EXPECT_TRUE(loss.account.first <= loss.account.last);
   EXPECT_EQ((loss.account.tables.at({"public", "customer"}).updated), 6);
@@ -104,15 +105,14 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   EXPECT_EQ(done.report.later, 0);
   EXPECT_EQ(done.report.orphans, 0);
   EXPECT_EQ(KindsIn(done.conflicts), (std::map<std::string, std::string>{{R"(customer {"id":"2"})", "column"},
-                                                                         {R"(customer {"id":"31"})", "out_of_step"},
-                                                                         {R"(customer {"id":"32"})", "out_of_step"},
+                                                                         {R"(customer {"id":"33"})", "out_of_step"},
                                                                          {R"(customer {"id":"9"})", "out_of_step"},
                                                                          {R"(customer {"id":"99"})", "migrations_row"},
                                                                          {R"(orders {"id":"15"})", "deleted_row"}}));
 
   // Beside the conflicts, and without what the migration did, both servers are the same.
   source_.Exec(
-      "SET session_replication_role = replica; DELETE FROM public.customer WHERE id IN (31, 99);"
+      "SET session_replication_role = replica; DELETE FROM public.customer WHERE id = 99;"
       "UPDATE public.customer SET balance = 100 WHERE id <= 5; UPDATE public.customer SET name = 'name 9' WHERE id = 9;"
       "DELETE FROM public.orders WHERE id = 15; RESET session_replication_role");
   source_.Exec("INSERT INTO public.orders (id, customer, total, code) VALUES (15, 15, 10, 'c15'), (16, 16, 10, 'c16')");
@@ -122,35 +122,39 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
   // A person decides.
   base::Json file = base::Json::parse(base::ReadFile(done.conflicts));
   for (base::Json& conflict : file.at("conflicts")) {
-    conflict["take"] = conflict.at("kind") == "column" ? base::Json({{"value", "105"}}) : base::Json("application");
-    if (conflict.at("key").at("id") == "31") {
-      EXPECT_EQ(conflict.at("application").at("name"), "old");
-      EXPECT_EQ(conflict.at("new_columns"), base::Json({{"name", "NEW"}}));
+    EXPECT_TRUE(conflict.at("take").is_null()) << "nothing is decided before somebody does";
+    conflict["take"] = conflict.at("cause") == "column" ? base::Json({{"value", "105"}}) : base::Json("application");
+    if (conflict.at("key").at("id") == "33") {
+      EXPECT_EQ(conflict.at("group"), "out_of_step:public.customer.name");
+      EXPECT_EQ(conflict.at("column"), "name");
+      EXPECT_EQ(conflict.at("application"), "mcx");
+      EXPECT_EQ(conflict.at("new_column"), "McX");
     }
   }
-  const fs::path decided = made_.workspace.path() / "decided.json";
-  base::WriteFile(decided, file.dump());
-  journal::Journal journal = journal::Journal::Open(state_);
-  EXPECT_EQ(Resolve(Options(), url, decided, journal).applied, 6);
-  const salvage::Resolved again = Resolve(Options(), url, decided, journal);
+  EXPECT_EQ(Decide(url, {.file = file}).applied, 5);
+  const salvage::Resolved again = Decide(url, {.file = file});
   EXPECT_EQ(again.applied, 0) << "once";
-  EXPECT_EQ(again.before, 6);
+  EXPECT_EQ(again.before, 5);
   EXPECT_EQ(restored.Query("SELECT name FROM public.customer WHERE id = 31").Text(0, 0), "old");
   EXPECT_EQ(restored.Query("SELECT balance FROM public.customer WHERE id = 2").Text(0, 0), "105");
   EXPECT_EQ(restored.Query("SELECT name FROM public.customer WHERE id = 9").Text(0, 0), "changed 9 spoilt");
   EXPECT_EQ(restored.Query("SELECT name FROM public.customer WHERE id = 99").Text(0, 0), "built");
   EXPECT_EQ(restored.Query("SELECT total FROM public.orders WHERE id = 15").Text(0, 0), "1");
 
-  // What applications write later is not in it.
-  const std::string settled = Look(restored);
+  // What applications write later is carried over as well, and what was decided is applied again.
   source_.Exec("UPDATE public.customer SET note = 'later'");
-  try {
-    Salvage(LastRestored(state_, journal));
-    ADD_FAILURE();
-  } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::Code::kSalvageDone);
-  }
-  EXPECT_EQ(Look(restored), settled);
+  journal::Journal journal = journal::Journal::Open(state_);
+  const SalvageReport later = Salvage(LastRestored(state_, journal));
+  EXPECT_EQ(later.report.conflicts, 0);
+  EXPECT_EQ(later.report.decided, 5);
+  restored.Exec("UPDATE public.customer SET note = (SELECT note FROM public.customer WHERE id = 1)");
+  source_.Exec("UPDATE public.customer SET note = 'later'");
+  EXPECT_EQ(restored.Query("SELECT note FROM public.customer WHERE id = 1").Text(0, 0), "later");
+  EXPECT_EQ(restored
+                .Query("SELECT string_agg(name || ' ' || balance, ', ' ORDER BY id) FROM public.customer WHERE id "
+                       "IN (2, 9, 33, 99)")
+                .Text(0, 0),
+            "name 2 105, changed 9 spoilt 100, mcx 0, built 0");
 }
 
 // Rows that the restored server refuses are conflicts, and hold up no others. Killed in the middle, it ends in the same
@@ -299,27 +303,32 @@ TEST_F(SalvageTest, TakesBackWhatLeavesARowThatRefersToNothing) {
   EXPECT_THAT(settled, testing::HasSubstr("order 13 13 10"));
 
   // An order without its customer is refused, and so is a customer's deletion without that of the order.
-  journal::Journal journal = journal::Journal::Open(state_);
-  const base::Json file = base::Json::parse(base::ReadFile(state_ / "conflicts.json"));
-  const fs::path decided = made_.workspace.path() / "decided.json";
+  const base::Json file = ConflictsFile();
   const auto take = [&](const std::set<std::string>& keys) {
     base::Json some = file;
     for (base::Json& conflict : some.at("conflicts")) {
       if (keys.count(conflict.at("key").at("id")) > 0) conflict["take"] = "application";
     }
-    base::WriteFile(decided, some.dump());
-    return Resolve(Options(), url, decided, journal).applied;
+    return Decide(url, {.file = some});
   };
-  for (const std::set<std::string>& keys : {std::set<std::string>{"100"}, std::set<std::string>{"13"}}) {
-    try {
-      take(keys);
-      ADD_FAILURE();
-    } catch (const base::Error& error) {
-      EXPECT_EQ(error.code(), base::Code::kBadResolutions);
+  const salvage::Resolved alone = take({"100"});
+  EXPECT_EQ(alone.applied, 0);
+  EXPECT_EQ(alone.refused, 1);
+  EXPECT_EQ(alone.left, 4);
+  EXPECT_EQ(take({"13"}).refused, 2) << "what was decided before is still refused";
+  EXPECT_EQ(Look(restored), settled);
+  for (const base::Json& conflict : ConflictsFile().at("conflicts")) {
+    const bool refused = conflict.at("key").at("id") == "100" || conflict.at("key").at("id") == "13";
+    EXPECT_EQ(conflict.at("take"), refused ? base::Json("application") : base::Json());
+    EXPECT_EQ(conflict.contains("refused"), refused);
+    if (refused) {
+      EXPECT_THAT(conflict.at("why").get<std::string>(), HasSubstr("orders_customer_fkey"));
     }
   }
-  EXPECT_EQ(Look(restored), settled);
-  EXPECT_EQ(take({"100", "12", "13", "99"}), 5);
+  // What depends on each other is taken together: with the customers, the orders that were decided before.
+  const salvage::Resolved together = take({"12", "99"});
+  EXPECT_EQ(together.applied, 5);
+  EXPECT_EQ(together.refused + together.left, 0);
   EXPECT_EQ(orphans(), 0);
   EXPECT_EQ(
       restored.Query("SELECT string_agg(id || ' ' || name, ', ' ORDER BY id) FROM public.customer WHERE id IN (12, 99)")

@@ -49,7 +49,8 @@ class ReleaseSalvageTest : public testing::Test {
     release_.change_sql = kChange;
     const plan::Needs needs = plan::NeedsOf(release_);
     pg::Connection connection = pg::Connection::Open(connect_);
-    plan_ = plan::Compile(release_, catalog::Read(connection, {needs.relations, needs.types, needs.statements}));
+    plan_ = plan::Compile(release_,
+                          catalog::Read(connection, {needs.relations, needs.types, needs.statements, needs.functions}));
     journal::InstallSchema(connection);
     checkpoint::Options options;
     options.conninfo = connect_.conninfo;
@@ -86,7 +87,7 @@ class ReleaseSalvageTest : public testing::Test {
     for (const base::Json& conflict : file.at("conflicts")) {
       kinds[fmt::format("{} {} {}", conflict.at("table")[1].get<std::string>(),
                         conflict.at("key").value("id", std::string()), conflict.value("column", std::string()))] =
-          conflict.at("kind");
+          conflict.at("cause");
     }
     return kinds;
   }

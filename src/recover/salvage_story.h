@@ -6,6 +6,7 @@
 #include <string>
 
 #include "archiving_server.h"
+#include "base/file.h"
 #include "checkpoint/take.h"
 #include "needs_programs.h"
 #include "recover/as_migration.h"
@@ -106,6 +107,12 @@ class SalvageStory : public testing::Test {
     journal::Journal journal = journal::Journal::Open(state_);
     return recover::Salvage(Options(), restored, journal);
   }
+
+  salvage::Resolved Decide(const std::string& restored, const salvage::Decisions& decisions) {
+    journal::Journal journal = journal::Journal::Open(state_);
+    return recover::Resolve(Options(), restored, decisions, journal).resolved;
+  }
+  [[nodiscard]] base::Json ConflictsFile() const { return base::ReadJsonFile(state_ / "conflicts.json"); }
 
   static std::string Look(pg::Connection& connection) { return connection.Query(kLook).Text(0, 0); }
 

@@ -8,9 +8,11 @@
 #include <string>
 #include <thread>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "catalog/read.h"
 #include "journal/mirror.h"
+#include "pg/quote.h"
 #include "plan/plan.h"
 #include "postgres_test.h"
 #include "recover/unconverted.h"
@@ -57,7 +59,8 @@ class SyncTest : public test::PostgresTest {
     release_.change_sql = change;
     const plan::Needs needs = plan::NeedsOf(release_);
     pg::Connection connection = Connect();
-    plan_ = plan::Compile(release_, catalog::Read(connection, {needs.relations, needs.types, needs.statements}));
+    plan_ = plan::Compile(release_,
+                          catalog::Read(connection, {needs.relations, needs.types, needs.statements, needs.functions}));
     for (const plan::Blocker& blocker : plan_.blockers) ADD_FAILURE() << blocker.object << ": " << blocker.reason;
     journal::InstallSchema(connection);
     journal_.emplace(journal::Journal::Open(directory_));
@@ -115,6 +118,46 @@ TEST_F(SyncTest, OneStatementThatChangesBothSides) {
   EXPECT_EQ(Ask("SELECT string_agg(key ->> 'id', ',') FROM switchback.both_changed"), "2");
   Do("INSERT INTO t (id, a, b) VALUES (3, 'old', 'new'); UPDATE t SET a = NULL WHERE id = 1");
   EXPECT_EQ(Ask(kPairs), "1:-- 2:newnew 3:newnew");
+}
+
+// Any role may set the setting by which our own writes pass the triggers; it counts for those who own our schema.
+TEST_F(SyncTest, WhoDoesNotOwnOurSchemaCannotPassTheTriggers) {
+  CompileAndMigrate("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'x')", kRenamed);
+  const std::string role = pg::Ident("app_" + base::RandomHex(4));
+  Do(fmt::format("CREATE ROLE {0} LOGIN; GRANT ALL ON t TO {0}", role));
+  const std::string user = role.substr(1, role.size() - 2);
+  auto application = pg::Connection::Open({.conninfo = url() + "&user=" + user});
+  application.Exec(
+      "SET switchback.bypass = 'on'; UPDATE public.t SET a = 'y' WHERE id = 1; "
+      "INSERT INTO public.t (id, b) VALUES (2, 'z')");
+  EXPECT_EQ(Ask(kPairs), "1:yy 2:zz");
+  Do("SET switchback.bypass = 'on'; UPDATE t SET a = 'w' WHERE id = 1");
+  EXPECT_EQ(Ask(kPairs), "1:wy 2:zz");
+  Do(fmt::format("DROP OWNED BY {0}; DROP ROLE {0}", role));
+}
+
+// varchar has no = of its own, so that one of exactly this type in a schema of the path would be taken.
+TEST_F(SyncTest, AnOperatorOfOthersDecidesNothing) {
+  Do("CREATE FUNCTION public.same(varchar, varchar) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'; "
+     "CREATE OPERATOR public.= (FUNCTION = public.same, LEFTARG = varchar, RIGHTARG = varchar)");
+  CompileAndMigrate("CREATE TABLE t (id int PRIMARY KEY, a varchar(20)); INSERT INTO t VALUES (1, 'x'), (2, 'x')",
+                    kRenamed);
+  Do("UPDATE t SET a = 'y' WHERE id = 1; UPDATE t SET b = 'z' WHERE id = 2");
+  EXPECT_EQ(Ask(kPairs), "1:yy 2:zz");
+  RunTo(plan::Phase::kContract);
+  Do("UPDATE t SET b = 'w' WHERE id = 1");
+  UndoTo(Session(), plan::Phase::kMigrate);
+  EXPECT_EQ(Ask(kPairs), "1:ww 2:zz");
+}
+
+// The equality of the type is asked, wherever it stands: for citext 'A' and 'a' are one value.
+TEST_F(SyncTest, ATypesOwnEqualityDecides) {
+  Do("CREATE SCHEMA kept; CREATE EXTENSION citext SCHEMA kept");
+  CompileAndMigrate("CREATE TABLE t (id int PRIMARY KEY, a kept.citext); INSERT INTO t VALUES (1, 'x')", kRenamed);
+  Do("UPDATE t SET a = 'y', b = 'Y'");
+  EXPECT_EQ(Ask(kPairs), "1:yY");
+  Do("UPDATE t SET b = 'z'");
+  EXPECT_EQ(Ask(kPairs), "1:zz");
 }
 
 TEST_F(SyncTest, DeferredConstraintsSeeTheSyncedRow) {

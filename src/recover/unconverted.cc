@@ -1,8 +1,10 @@
 #include "recover/unconverted.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/redact.h"
 #include "journal/mirror.h"
 #include "recover/sql_text.h"
 
@@ -70,7 +72,51 @@ std::string Settled(pg::Connection& connection, const plan::Backfill& backfill) 
   return (Understood(connection, Query(deleted)) ? deleted + " OR " : "") + CorrectedOf(connection, backfill);
 }
 
+std::string RowsOf(const plan::Backfill& backfill, const std::string& unconverted, const std::string& reason) {
+  std::vector<std::string> key;
+  for (const std::string& column : backfill.key)
+    key.push_back(fmt::format("{}, t.{}", pg::Literal(column), pg::Ident(column)));
+  return fmt::format(
+      "SELECT pg_catalog.jsonb_build_object({})::text, {}, count(*) OVER () FROM {} AS t WHERE {} LIMIT {}",
+      fmt::join(key, ", "), reason, backfill.table.Sql(), unconverted, kListed);
+}
+
+// The question in the words of each stage that the columns may be in; only one of them is understood.
+std::vector<std::string> Questions(const plan::Plan& plan, const plan::Backfill& backfill) {
+  std::vector<std::string> questions;
+  for (const plan::Pair& pair : plan.pairs) {
+    if (!(pair.table == backfill.table) || pair.new_name.empty()) continue;
+    if (plan::StageBeforeSwitch(pair).new_physical != backfill.column) continue;
+    for (const plan::Stage& stage : {plan::StageRetired(pair), plan::StageAfterSwitch(pair)}) {
+      const std::string why = plan::Up(pair, stage, "t.", plan::Guard::kWhy);
+      questions.push_back(
+          RowsOf(backfill, fmt::format("t.{} IS NULL AND {} IS NOT NULL", pg::Ident(stage.new_physical), why), why));
+    }
+  }
+  questions.push_back(RowsOf(backfill, backfill.unconverted, backfill.unconverted_reason));
+  return questions;
+}
+
 }  // namespace
+
+Unconverted FindUnconverted(pg::Connection& connection, const plan::Plan& plan) {
+  Unconverted found;
+  for (const plan::Step& step : plan.steps) {
+    if (!step.backfill || step.backfill->unconverted.empty()) continue;
+    for (const std::string& question : Questions(plan, *step.backfill)) {
+      if (!Understood(connection, question)) continue;
+      const pg::Result rows = connection.Exec(question);
+      for (int i = 0; i < rows.rows(); ++i) {
+        if (i == 0) found.count += rows.Int(i, 2);
+        found.rows.push_back(
+            {step.backfill->table.Text(), step.backfill->column, rows.Text(i, 0), rows.Text(i, 1), "up"});
+      }
+      break;
+    }
+  }
+  found.up = found.count;
+  return found;
+}
 
 Unconverted ReadUnconverted(pg::Connection& connection, const std::string& release, const plan::Plan* plan) {
   Unconverted found;
@@ -87,7 +133,8 @@ Unconverted ReadUnconverted(pg::Connection& connection, const std::string& relea
   for (int i = 0; i < rows.rows(); ++i) {
     found.count = rows.Int(i, 5);
     found.up = rows.Int(i, 6);
-    found.rows.push_back({rows.Text(i, 0), rows.Text(i, 1), rows.Text(i, 2), rows.Text(i, 3), rows.Text(i, 4)});
+    found.rows.push_back({rows.Text(i, 0), rows.Text(i, 1), base::ShownKeyText(rows.Text(i, 2)),
+                          base::WithoutQuoted(rows.Text(i, 3)), rows.Text(i, 4)});
   }
   return found;
 }

@@ -28,4 +28,8 @@ struct Unconverted {
 // count. Looking reads the table, once for each column that has notes. `plan` may be null.
 Unconverted ReadUnconverted(pg::Connection& connection, const std::string& release, const plan::Plan* plan);
 
+// The same, up only, by the rows themselves, whatever was noted of them: before something is taken away. Reads each
+// table that has a column whose conversion can fail, without a lock that anybody notices.
+Unconverted FindUnconverted(pg::Connection& connection, const plan::Plan& plan);
+
 }  // namespace recover

@@ -36,7 +36,8 @@ class UnconvertedTest : public test::PostgresTest {
   }
   void Note(int id, const std::string& direction) {
     connection_->Query(
-        "SELECT switchback.note_unconverted($1, $2, 'new age', jsonb_build_object('I d', $3::int), $4, 'no')",
+        "INSERT INTO switchback.unconverted VALUES ($1, $2, 'new age', jsonb_build_object('I d', $3::int), $4, 'no') "
+        "ON CONFLICT (release, relation, \"column\", key) DO UPDATE SET direction = excluded.direction",
         {kRelease, pg::QualifiedName{"public", "us\"ers"}.Text(), std::to_string(id), direction});
   }
   std::vector<std::string> Keys(const plan::Plan* plan) {
@@ -69,6 +70,17 @@ TEST_F(UnconvertedTest, ARowThatIsGoneCountsInNoDirection) {
   Note(5, "down");
   connection_->Exec("DELETE FROM public.\"us\"\"ers\" WHERE \"I d\" = 4");
   EXPECT_THAT(Keys(&plan_), ElementsAre("up{\"I d\": 1}", "up{\"I d\": 2}", "up{\"I d\": 3}", "down{\"I d\": 5}"));
+}
+
+// A note that is gone hides no row from those who are about to take its old value away.
+TEST_F(UnconvertedTest, TheRowsAreAskedWhateverIsNoted) {
+  connection_->Exec("DELETE FROM switchback.unconverted");
+  EXPECT_EQ(ReadUnconverted(*connection_, kRelease, &plan_).up, 0);
+  const Unconverted found = FindUnconverted(*connection_, plan_);
+  EXPECT_EQ(found.up, 5);
+  EXPECT_EQ(found.rows.at(0).reason, "no");
+  connection_->Exec("UPDATE public.\"us\"\"ers\" SET age = NULL");
+  EXPECT_EQ(FindUnconverted(*connection_, plan_).up, 0);
 }
 
 TEST_F(UnconvertedTest, WhereTheOldNameIsGoneTheNewColumnSpeaks) {

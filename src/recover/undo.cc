@@ -9,7 +9,7 @@
 namespace recover {
 
 Undo UndoTo(const run::Session& session, plan::Phase to) {
-  run::Runner runner(session);
+  run::Runner runner(session, journal::Direction::kReverse);
   const std::size_t target = session.plan.EndOf(to);
   const std::size_t from = runner.position().BackFrom();
   for (std::size_t i = target; i < from; ++i) {

@@ -7,8 +7,8 @@
 #include <set>
 
 #include "catalog/read.h"
-#include "recover/drift.h"
 #include "recover/sql_text.h"
+#include "run/drift.h"
 #include "run/look.h"
 
 namespace recover {
@@ -76,7 +76,9 @@ std::vector<std::string> Unrepeated(const SchemaOf& restored, const SchemaOf& ol
   CompareObjects(ReadObjects(restored.server), ReadObjects(old_server.server),
                  begun && opaque ? ", if not by the release itself" : "", sentences);
   if (position.done > 0 && !open && position.done < plan.steps.size()) {
-    for (std::string& sentence : Drift(old_server.server, plan)) sentences.push_back(std::move(sentence));
+    const run::Drift drift = run::FindDrift(old_server.server, plan);
+    sentences.insert(sentences.end(), drift.forward.begin(), drift.forward.end());
+    sentences.insert(sentences.end(), drift.notices.begin(), drift.notices.end());
   }
   return sentences;
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "release/nearest.h"
+#include "release/trust.h"
 #include "release/yaml.h"
 
 namespace release {
@@ -85,7 +86,7 @@ void ReadBackup(const YamlValue& value, const fs::path& root, Backup& backup) {
 
 void ReadPolicy(const YamlValue& value, Policy& policy) {
   const YamlMap map = value.Map({"backup_max_age", "backup_max_wal", "checkpoint_max_age", "lock_timeout",
-                                 "lock_retries", "index_lock_timeout", "slot_max_bytes"});
+                                 "lock_retries", "index_lock_timeout", "slot_max_bytes", "row_values"});
   if (const auto age = map.Find("backup_max_age")) policy.backup_max_age = age->Duration();
   if (const auto bytes = map.Find("backup_max_wal")) policy.backup_max_wal = bytes->Bytes();
   if (const auto age = map.Find("checkpoint_max_age")) policy.checkpoint_max_age = age->Duration();
@@ -99,6 +100,8 @@ void ReadPolicy(const YamlValue& value, Policy& policy) {
     if (policy.index_lock_timeout.count() <= 0) timeout->Fail(fmt::format("{} must be above 0", timeout->path()));
   }
   if (const auto retries = map.Find("lock_retries")) policy.lock_retries = static_cast<int>(retries->Integer(0, 1000));
+  if (const auto values = map.Find("row_values"))
+    policy.row_values_shown = values->OneOf({"withheld", "shown"}) == "shown";
   if (const auto bytes = map.Find("slot_max_bytes")) policy.slot_max_bytes = bytes->Bytes();
 }
 
@@ -134,18 +137,27 @@ std::string Choose(const std::vector<std::string>& environments, const std::stri
 
 Environment ReadEnvironment(const std::string& name, const std::map<std::string, YamlValue>& bodies,
                             const fs::path& root, const std::vector<std::string>& names, const Policy& policy,
-                            const Throttle& throttle, const Backup& backup) {
-  Environment environment{
-      .name = name, .database_env = "", .after = "", .policy = policy, .throttle = throttle, .backup = backup};
+                            const Throttle& throttle, const Backup& backup, const std::vector<Trusted>& trust) {
+  Environment environment{.name = name,
+                          .trust = trust,
+                          .database_env = "",
+                          .after = "",
+                          .policy = policy,
+                          .throttle = throttle,
+                          .backup = backup};
   const auto body = bodies.find(name);
   if (body == bodies.end()) return environment;
-  const YamlMap map = body->second.Map({"database_env", "after", "policy", "throttle", "backup"});
+  const YamlMap map = body->second.Map({"database_env", "role", "trust", "after", "policy", "throttle", "backup"});
   if (const auto variable = map.Find("database_env")) {
     environment.database_env = variable->Text();
     if (environment.database_env.find_first_of(":/= ") != std::string::npos) {
       variable->Fail(fmt::format("{} must be the name of an environment variable", variable->path()),
                      "Put the connection string into a variable, such as PROD_URL, and its name here.");
     }
+  }
+  if (const auto role = map.Find("role")) environment.role = role->Text();
+  if (const auto own = map.Find("trust")) {
+    for (Trusted& trusted : ReadTrust(*own)) environment.trust.push_back(std::move(trusted));
   }
   if (const auto after = map.Find("after")) {
     environment.after = after->OneOf(names);
@@ -186,7 +198,8 @@ Project LoadProject(const fs::path& start, const std::string& asked) {
   project.root = FindRoot(start);
   const fs::path file = project.root / "switchback.yaml";
   const YamlValue root = YamlValue::Load(file, ShownPath(file).string());
-  const YamlMap map = root.Map({"version", "environments", "backup", "policy", "throttle", "state_dir"});
+  const YamlMap map =
+      root.Map({"version", "environments", "role", "trust", "backup", "policy", "throttle", "state_dir"});
   map.Require("version").Integer(1, 1);
 
   const auto environments = map.Find("environments");
@@ -203,6 +216,8 @@ Project LoadProject(const fs::path& start, const std::string& asked) {
   Policy policy;
   Throttle throttle;
   Backup backup;
+  std::vector<Trusted> trust;
+  if (const auto value = map.Find("trust")) trust = ReadTrust(*value);
   if (const auto value = map.Find("policy")) ReadPolicy(*value, policy);
   if (const auto value = map.Find("throttle")) ReadThrottle(*value, throttle);
   if (const auto value = map.Find("backup")) ReadBackup(*value, project.root, backup);
@@ -210,7 +225,8 @@ Project LoadProject(const fs::path& start, const std::string& asked) {
   // Every environment is read, so that a mistake in production's part is found while one works on staging.
   for (const std::string& name : project.environments) {
     Environment environment =
-        ReadEnvironment(name, bodies, project.root, project.environments, policy, throttle, backup);
+        ReadEnvironment(name, bodies, project.root, project.environments, policy, throttle, backup, trust);
+    if (const auto role = map.Find("role"); role && environment.role.empty()) environment.role = role->Text();
     if (name == chosen) project.environment = std::move(environment);
   }
   const auto state = map.Find("state_dir");

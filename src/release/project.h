@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "release/throttle.h"
+#include "release/trust.h"
 
 namespace release {
 
@@ -17,6 +18,7 @@ struct Policy {
   std::chrono::milliseconds lock_timeout = std::chrono::seconds(2);
   int lock_retries = 10;
   std::chrono::milliseconds index_lock_timeout = std::chrono::minutes(10);  // of CREATE and DROP INDEX CONCURRENTLY
+  bool row_values_shown = false;                                            // in output, journal and evidence
   long slot_max_bytes = 4L * 1024 * 1024 * 1024;  // max_slot_wal_keep_size that a checkpoint asks for
 };
 
@@ -31,7 +33,9 @@ struct Backup {
 
 struct Environment {
   std::string name;
-  std::string database_env;  // name of the variable that holds the connection string; may be empty
+  std::string role = {};            // that the session must log in as; empty: whoever
+  std::vector<Trusted> trust = {};  // the project's, and the environment's own
+  std::string database_env;         // name of the variable that holds the connection string; may be empty
   std::string after;
   Policy policy;      // switchback.yaml's, with the environment's own on top
   Throttle throttle;  // likewise

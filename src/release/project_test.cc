@@ -70,6 +70,26 @@ throttle: {replica_lag: 4s, free_disk: 5GB, table_growth: 0.25, archive_backlog:
   EXPECT_EQ(throttle.lock_waiters, 0);  // the default
 }
 
+TEST_F(ProjectTest, AnEnvironmentTrustsMoreRolesAndOnlyWithAReason) {
+  const Project project = Load(R"(version: 1
+role: deploy
+trust: [{role: app, reason: "its triggers are ours"}]
+environments:
+  staging: {}
+  production: {role: release, trust: [{role: PUBLIC, reason: nobody else connects}]}
+)",
+                               "production");
+  EXPECT_EQ(project.environment.role, "release");
+  ASSERT_EQ(project.environment.trust.size(), 2U);
+  EXPECT_EQ(project.environment.trust[0].role, "app");
+  EXPECT_EQ(project.environment.trust[1].role, "PUBLIC");
+  EXPECT_EQ(Load("version: 1\nrole: deploy\n").environment.role, "deploy");
+  for (const char* trust : {"[app]", "[{role: app}]", "[{role: app, reason: ''}]", "app", "[{role: app, why: x}]"}) {
+    EXPECT_EQ(ErrorOf([&] { Load(std::string("version: 1\ntrust: ") + trust + "\n"); }).code(), base::Code::kBadYaml)
+        << trust;
+  }
+}
+
 TEST_F(ProjectTest, RefusesLimitsThatMeanNothing) {
   for (const std::string throttle :
        {"{replica_lagg: 4s}", "{every: 0s}", "{batch: 1s}", "{share: 0}", "{share: 1.5}", "{table_growth: 0}",

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "release/project.h"
 #include "release/yaml.h"
 
@@ -23,7 +24,15 @@ fs::path FileInside(const fs::path& directory, const YamlValue& value) {
     value.Fail(fmt::format("{} must be inside the release's directory", value.path()),
                "Write it relative to release.yaml.");
   }
+  if (directory.empty()) return path;  // only what is said of them counts
   std::error_code ignored;
+  const fs::path inside =
+      fs::weakly_canonical(directory / path, ignored).lexically_relative(fs::weakly_canonical(directory, ignored));
+  if (inside.empty() || inside.begin()->string() == "..") {
+    value.Fail(
+        fmt::format("{} names {}, a link that leads out of the release's directory", value.path(), path.string()),
+        "Put the file itself there.");
+  }
   if (!fs::is_regular_file(directory / path, ignored)) {
     value.Fail(fmt::format("{} names {}, which is no file here", value.path(), path.string()),
                fmt::format("Create {}, or correct the name.", ShownPath(directory / path).string()));
@@ -51,10 +60,15 @@ std::map<std::string, std::map<std::string, Transform>> ReadTransforms(const Yam
 }
 
 Application::Version ReadVersion(const fs::path& directory, const YamlValue& value) {
-  const YamlMap map = value.Map({"version", "queries"});
+  const YamlMap map = value.Map({"version", "queries", "application_name"});
   Application::Version version;
   version.version = map.Require("version").Text();
   if (const auto queries = map.Find("queries")) version.queries = FileInside(directory, *queries);
+  if (const auto name = map.Find("application_name")) {
+    version.session_name = name->Text();
+    if (version.session_name.empty() || version.session_name == "*")
+      name->Fail(fmt::format("{} would mean every session", name->path()), "Name the sessions of this version only.");
+  }
   return version;
 }
 
@@ -156,6 +170,72 @@ void ReadOpaque(const YamlValue& value, Release& release) {
   }
 }
 
+std::map<std::string, std::vector<std::string>> ReadAdditive(const YamlValue& value) {
+  std::map<std::string, std::vector<std::string>> additive;
+  for (const auto& [table, columns] : value.NamedMap().entries()) {
+    additive[table] = columns.Words();
+    std::set<std::string> names;
+    for (const YamlValue& column : columns.Items()) CheckUnique(names, column);
+  }
+  return additive;
+}
+
+// Text becomes SQL, JSON and output, which are all UTF-8.
+void CheckText(const std::string& text, const fs::path& shown, const char* what) {
+  if (base::IsUtf8(text)) return;
+  throw base::Error(base::Code::kBadYaml, fmt::format("{} is not UTF-8", what))
+      .At(base::Printable(shown.string()), 0, 0)
+      .Hint("Save it as UTF-8.");
+}
+void ReadChange(const fs::path& change, Release& release) {
+  release.change_path = ShownPath(change);
+  constexpr std::uintmax_t kMostBytes = 64 << 20;
+  if (fs::file_size(change) > kMostBytes) {
+    throw base::Error(base::Code::kBadYaml, "the change is larger than 64 MB").At(release.change_path.string(), 0, 0);
+  }
+  release.change_sql = base::ReadFile(change);
+  release.files["change.sql"] = release.change_sql;
+  CheckText(release.change_sql, release.change_path, "the change");
+  // Some editors begin a file with a byte order mark, which is no SQL.
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (release.change_sql.starts_with(kMark)) release.change_sql.erase(0, kMark.size());
+}
+
+// `directory` empty: the files that it names are not there.
+Release Read(const YamlValue& root, const std::string& release_name, const fs::path& directory) {
+  const YamlMap map =
+      root.Map({"version", "title", "owner", "rollback_window", "change", "transforms", "applications", "flags",
+                "traffic", "invariants", "rollback_conditions", "opaque", "additive", "accept", "trust"});
+  map.Require("version").Integer(1, 1);
+
+  Release release;
+  release.name = release_name;
+  release.directory = directory;
+  if (const auto title = map.Find("title")) release.title = title->TextOrEmpty();
+  if (const auto owner = map.Find("owner")) release.owner = owner->TextOrEmpty();
+  if (const auto window = map.Find("rollback_window"); window && !window->IsNull()) {
+    release.rollback_window = window->Duration();
+  }
+  const fs::path change = FileInside(directory, map.Require("change"));
+  if (!directory.empty()) ReadChange(directory / change, release);
+  if (const auto value = map.Find("transforms")) release.transforms = ReadTransforms(*value);
+  if (const auto value = map.Find("applications")) {
+    for (const auto& [name, body] : value->NamedMap().entries())
+      release.applications[name] = ReadApplication(directory, body);
+  }
+  if (const auto value = map.Find("flags")) {
+    for (const auto& [name, body] : value->NamedMap().entries()) release.flags[name] = ReadFlag(body);
+  }
+  if (const auto value = map.Find("traffic"); value && !value->IsNull()) release.traffic = ReadTraffic(*value);
+  if (const auto value = map.Find("invariants")) release.invariants = ReadInvariants(*value);
+  if (const auto value = map.Find("rollback_conditions")) release.rollback_conditions = ReadConditions(*value);
+  if (const auto value = map.Find("opaque")) ReadOpaque(*value, release);
+  if (const auto value = map.Find("additive")) release.additive = ReadAdditive(*value);
+  if (const auto value = map.Find("accept")) release.accepts = value->Words();
+  if (const auto value = map.Find("trust")) release.trust = ReadTrust(*value);
+  return release;
+}
+
 }  // namespace
 
 Release LoadRelease(const fs::path& given) {
@@ -170,39 +250,15 @@ Release LoadRelease(const fs::path& given) {
         .Hint("A release is a directory with release.yaml; `switchback new NAME` makes one.");
   }
   const fs::path file = directory / "release.yaml";
-  const YamlValue root = YamlValue::Load(file, ShownPath(file).string());
-  const YamlMap map = root.Map({"version", "title", "owner", "rollback_window", "change", "transforms", "applications",
-                                "flags", "traffic", "invariants", "rollback_conditions", "opaque", "accept"});
-  map.Require("version").Integer(1, 1);
-
-  Release release;
-  release.name = directory.filename().string();
-  release.directory = directory;
-  if (const auto title = map.Find("title")) release.title = title->TextOrEmpty();
-  if (const auto owner = map.Find("owner")) release.owner = owner->TextOrEmpty();
-  if (const auto window = map.Find("rollback_window"); window && !window->IsNull()) {
-    release.rollback_window = window->Duration();
-  }
-  const fs::path change = directory / FileInside(directory, map.Require("change"));
-  release.change_path = ShownPath(change);
-  release.change_sql = base::ReadFile(change);
-  // Some editors begin a file with a byte order mark, which is no SQL.
-  constexpr std::string_view kMark = "\xEF\xBB\xBF";
-  if (release.change_sql.starts_with(kMark)) release.change_sql.erase(0, kMark.size());
-  if (const auto value = map.Find("transforms")) release.transforms = ReadTransforms(*value);
-  if (const auto value = map.Find("applications")) {
-    for (const auto& [name, body] : value->NamedMap().entries())
-      release.applications[name] = ReadApplication(directory, body);
-  }
-  if (const auto value = map.Find("flags")) {
-    for (const auto& [name, body] : value->NamedMap().entries()) release.flags[name] = ReadFlag(body);
-  }
-  if (const auto value = map.Find("traffic"); value && !value->IsNull()) release.traffic = ReadTraffic(*value);
-  if (const auto value = map.Find("invariants")) release.invariants = ReadInvariants(*value);
-  if (const auto value = map.Find("rollback_conditions")) release.rollback_conditions = ReadConditions(*value);
-  if (const auto value = map.Find("opaque")) ReadOpaque(*value, release);
-  if (const auto value = map.Find("accept")) release.accepts = value->Words();
+  const std::string name = directory.filename().string();
+  CheckText(name, file, "the name of the release");
+  Release release = Read(YamlValue::Load(file, ShownPath(file).string()), name, directory);
+  release.files["release.yaml"] = base::ReadFile(file);
   return release;
+}
+
+Release ReadDeclared(const std::string& yaml, const std::string& name) {
+  return Read(YamlValue::OfText(yaml, "release.yaml"), name, {});
 }
 
 }  // namespace release

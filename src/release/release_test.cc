@@ -48,7 +48,7 @@ transforms:
 applications:
   web:
     before: {version: 1.8.2, queries: queries/web-1.sql}
-    after:  {version: 1.9.0, queries: queries/web-2.sql}
+    after:  {version: 1.9.0, queries: queries/web-2.sql, application_name: web-1.9*}
     code_rollback: {git: {repository: ../web, revert: HEAD}}
 flags:
   login-v2: {off: {flagd: {file: flags.json}}}
@@ -74,6 +74,8 @@ TEST_F(ReleaseTest, ReadsEveryKey) {
   EXPECT_EQ(release.transforms.at("users").at("display_name").up, "btrim(name)");
   EXPECT_EQ(release.transforms.at("\"My Table\"").at("b").down, "");
   EXPECT_EQ(release.applications.at("web").before->version, "1.8.2");
+  EXPECT_EQ(release.applications.at("web").before->session_name, "");
+  EXPECT_EQ(release.applications.at("web").after->session_name, "web-1.9*");
   EXPECT_EQ(release.applications.at("web").code_rollback["git"]["revert"], "HEAD");
   EXPECT_EQ(release.flags.at("login-v2")["off"]["flagd"]["file"], "flags.json");
   EXPECT_EQ(release.invariants.at(0).expect, base::Json(0));
@@ -126,6 +128,8 @@ const std::vector<Bad> kBad = {
      "applications.web.before lacks the key \"version\"", ""},
     {"applications: {web: {before: {version: 1, queries: queries/no.sql}}}\n", 3, 52,
      "applications.web.before.queries names queries/no.sql, which is no file here", "Create"},
+    {"applications: {web: {after: {version: 1, application_name: \"*\"}}}\n", 3, 60,
+     "applications.web.after.application_name would mean every session", "of this version only"},
     {"applications: {web: {before: {version: 1, queries: ../x.sql}}}\n", 3, 52,
      "applications.web.before.queries must be inside the release's directory", ""},
     {"applications: {web: {code_rollback: {git: {repository: a}}}}\n", 3, 43,
@@ -207,6 +211,45 @@ TEST_F(ReleaseTest, SaysWhereNoReleaseIs) {
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), base::Code::kNoRelease);
   }
+}
+
+TEST_F(ReleaseTest, RefusesWhatNobodyWrites) {
+  const auto refused = [&](const std::string& yaml) {
+    try {
+      Load(yaml);
+    } catch (const base::Error& error) {
+      return error.code() == base::Code::kBadYaml;
+    }
+    return false;
+  };
+  const std::string good = "version: 1\nchange: change.sql\n";
+  EXPECT_FALSE(refused(good));
+  EXPECT_TRUE(refused(good + "title: \xff\n")) << "not UTF-8";
+  EXPECT_TRUE(refused(good + "title: |\n  " + std::string(2 << 20, 'x') + "\n")) << "too large";
+  EXPECT_TRUE(refused(good + "accept: " + std::string(5000, '[') + "\n")) << "too deep";
+  EXPECT_TRUE(refused(good + "accept:\n" + [] {
+    std::string nested;
+    for (int i = 0; i < 2000; ++i) nested += std::string(static_cast<std::size_t>(i), ' ') + "-\n";
+    return nested;
+  }()));
+  const fs::path outside = root_.parent_path() / (root_.filename().string() + ".sql");
+  base::WriteFile(outside, "SELECT 1;");
+  fs::create_symlink(outside, root_ / "linked.sql");
+  fs::create_directory_symlink(root_.parent_path(), root_ / "up");
+  EXPECT_TRUE(refused("version: 1\nchange: linked.sql\n"));
+  EXPECT_TRUE(refused("version: 1\nchange: up/" + outside.filename().string() + "\n"));
+  fs::create_symlink("change.sql", root_ / "inside.sql");
+  EXPECT_FALSE(refused("version: 1\nchange: inside.sql\n"));
+  fs::remove(outside);
+  base::WriteFile(root_ / "change.sql", "SELECT '\xff';");
+  EXPECT_TRUE(refused(good));
+}
+
+TEST_F(ReleaseTest, KeepsItsFilesByteByByte) {
+  base::WriteFile(root_ / "change.sql", "\xEF\xBB\xBFSELECT 1;\r\n");
+  const Release release = Load("version: 1\nchange: change.sql\nowner: me\n");
+  EXPECT_EQ(release.files.at("change.sql"), "\xEF\xBB\xBFSELECT 1;\r\n");
+  EXPECT_EQ(ReadDeclared(release.files.at("release.yaml"), "r").owner, "me");
 }
 
 }  // namespace

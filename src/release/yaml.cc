@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "release/nearest.h"
 
@@ -41,6 +42,34 @@ base::Error ErrorAt(const YamlSource& source, const YAML::Mark& mark, const std:
   return error;
 }
 
+// Before the parser sees it: what it would take amiss, or recurse into without end.
+void CheckText(const YamlSource& source) {
+  constexpr int kDeepest = 100;
+  int line = 0;
+  int deep = 0;
+  for (std::size_t at = 0; at < source.text.size(); ++line) {
+    const std::size_t end = std::min(source.text.find('\n', at), source.text.size());
+    const std::string_view text = std::string_view(source.text).substr(at, end - at);
+    at = end + 1;
+    if (!base::IsUtf8(text)) {
+      throw base::Error(base::Code::kBadYaml, "this line is not UTF-8")
+          .At(source.file, line + 1, 1)
+          .Hint("Save the file as UTF-8.");
+    }
+    int here = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      deep += c == '[' || c == '{' ? 1 : c == ']' || c == '}' ? -1 : 0;
+      if ((c == '-' || c == '?' || c == ':') && (i + 1 == text.size() || text[i + 1] == ' ')) ++here;
+    }
+    deep = std::max(deep, 0);
+    const std::size_t indent = std::min(text.find_first_not_of(' '), text.size());
+    if (deep > kDeepest || here > kDeepest || indent > 4U * kDeepest) {
+      throw base::Error(base::Code::kBadYaml, "this is nested more deeply than it can be").At(source.file, line + 1, 1);
+    }
+  }
+}
+
 template <typename Number>
 std::optional<Number> Parse(std::string_view text) {
   Number number{};
@@ -52,7 +81,20 @@ std::optional<Number> Parse(std::string_view text) {
 }  // namespace
 
 YamlValue YamlValue::Load(const std::filesystem::path& path, const std::string& shown) {
-  auto source = std::make_shared<YamlSource>(YamlSource{shown, base::ReadFile(path)});
+  // Parsed, a file takes some hundred times its size.
+  constexpr std::uintmax_t kMostBytes = 1 << 20;
+  std::error_code unknown;
+  if (std::filesystem::file_size(path, unknown) > kMostBytes && !unknown) {
+    throw base::Error(base::Code::kBadYaml, "this file is larger than any that people write")
+        .At(shown, 0, 0)
+        .Hint("At most 1 MB; what is longer belongs into files of its own.");
+  }
+  return OfText(base::ReadFile(path), shown);
+}
+
+YamlValue YamlValue::OfText(std::string text, const std::string& shown) {
+  auto source = std::make_shared<YamlSource>(YamlSource{shown, std::move(text)});
+  CheckText(*source);
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(source->text);
     if (documents.size() > 1) {

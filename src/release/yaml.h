@@ -30,9 +30,10 @@ class YamlMap;
 // One value of a document.
 class YamlValue {
  public:
-  // `file` is read from `path`, and called `shown` in messages. Throws kFileRead, and kBadYaml for what is no YAML or
-  // holds more than one document.
+  // `file` is read from `path`, and called `shown` in messages. Throws kFileRead, and kBadYaml for what is no YAML, is
+  // not UTF-8, holds more than one document, or is larger or deeper than people write.
   static YamlValue Load(const std::filesystem::path& path, const std::string& shown);
+  static YamlValue OfText(std::string text, const std::string& shown);
 
   [[noreturn]] void Fail(const std::string& message, const std::string& hint = "") const;
 

@@ -148,6 +148,7 @@ plan::Plan HandPlan() {
   plan.hex = kHex;
   plan.steps = {AddColumn(), Sync(), Fill(), Index(), Images(), Data(), Retire()};
   plan.tables = {kUsers};
+  plan.claims = {{kUsers, false, {"Name", "display name"}, {"id"}}};
   plan.digest = "sha256:by hand";
   return plan;
 }

@@ -61,6 +61,15 @@ void CheckFailover(pg::Connection& connection, const Session& session, std::int6
       .Hint("The standby was behind when it was promoted. Restore to the checkpoint with `switchback restore`.");
 }
 
+base::Json ClaimsOf(const Session& session) {
+  const plan::Plan& plan = session.plan;
+  const bool purges = !plan.steps.empty() && plan.steps.back().phase == plan::Phase::kPurge;
+  return {{"tables", plan::ToJson(plan.claims)},
+          {"last", plan.steps.empty() ? "" : plan.steps.back().id},
+          {"purges", purges},
+          {"window_ms", session.rollback_window.count()}};
+}
+
 }  // namespace
 
 Identity ReadIdentity(pg::Connection& connection) {
@@ -72,7 +81,13 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
   journal::InstallSchema(connection);
   const Identity identity = ReadIdentity(connection);
   const plan::Plan& plan = session.plan;
+  if (const std::optional<journal::Ending> ending = journal::ReadEnding(connection, plan.release, plan.digest)) {
+    throw base::Error(base::Code::kReleaseClosed,
+                      fmt::format("the release {} was ended with this plan, {}", plan.release, ending->ended))
+        .Detail(fmt::format("at {}", ending->at));
+  }
   const journal::Event* opened = session.journal.Last("opened");
+  if (opened != nullptr && journal::Closed(session.journal.events()) != nullptr) opened = nullptr;
   std::int64_t before = identity.timeline;
   if (opened != nullptr) {
     CheckSame("database", opened->body.at("system_identifier"), identity.system_identifier);
@@ -85,7 +100,8 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
   }
   pg::Transaction transaction(connection);
   MarkAsOwn(connection, session.tag_secret, {.release = plan.release});
-  journal::EnterRelease(connection, {plan.release, plan.digest, identity.system_identifier, plan.hex});
+  journal::EnterRelease(connection,
+                        {plan.release, plan.digest, identity.system_identifier, plan.hex, ClaimsOf(session)});
   base::Failpoint(base::FailpointId::kRunBeforeEnter);
   transaction.Commit();
   base::Failpoint(base::FailpointId::kRunAfterEnter);
@@ -100,7 +116,9 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
                                     {"database", identity.database},
                                     {"timeline", identity.timeline},
                                     {"host", base::HostName()},
-                                    {"version", session.program_version}});
+                                    {"version", session.program_version},
+                                    {"environment", session.environment},
+                                    {"files", session.files}});
 }
 
 }  // namespace run

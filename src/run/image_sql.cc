@@ -20,8 +20,12 @@ std::string One(bool one) { return one ? " AND n.g = $1::text[]" : ""; }
 }  // namespace
 
 ImageSql::ImageSql(const plan::DataChange::Capture& capture, std::string net, std::set<std::string> unsettable,
-                   std::vector<Reference> references)
-    : capture_(capture), net_(std::move(net)), unsettable_(std::move(unsettable)), references_(std::move(references)) {
+                   std::set<std::string> generated, std::vector<Reference> references)
+    : capture_(capture),
+      net_(std::move(net)),
+      unsettable_(std::move(unsettable)),
+      generated_(std::move(generated)),
+      references_(std::move(references)) {
   for (const std::string& column : capture_.key) {
     const auto found = std::find(capture_.columns.begin(), capture_.columns.end(), column);
     key_.push_back(static_cast<std::size_t>(found - capture_.columns.begin()) + 1);
@@ -88,7 +92,7 @@ std::string ImageSql::SetBack(bool one) const {
   std::vector<std::string> unchanged;
   for (std::size_t i = 1; i <= capture_.columns.size(); ++i) {
     const std::string column = pg::Ident(capture_.columns[i - 1]);
-    if (!unsettable_.contains(capture_.columns[i - 1])) {
+    if (!unsettable_.contains(capture_.columns[i - 1]) && !generated_.contains(capture_.columns[i - 1])) {
       sets.push_back(fmt::format(
           "{0} = CASE WHEN n.b{1}::text IS DISTINCT FROM n.a{1}::text THEN n.b{1} ELSE t.{0} END", column, i));
     }
@@ -106,13 +110,18 @@ std::string ImageSql::SetBack(bool one) const {
 std::string ImageSql::PutBack(bool one) const {
   std::vector<std::string> key;
   for (const std::string& column : capture_.key) key.push_back(pg::Ident(column) + "::text");
+  std::vector<std::string> given;
+  std::vector<std::string> values;
+  for (std::size_t i = 0; i < capture_.columns.size(); ++i) {
+    if (generated_.contains(capture_.columns[i])) continue;
+    given.push_back(capture_.columns[i]);
+    values.push_back(fmt::format("n.b{}", i + 1));
+  }
   return Settle(
       fmt::format(
           "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} AS n WHERE n.kind = 'D' AND NOT n.settled{} "
           "ON CONFLICT DO NOTHING RETURNING ARRAY[{}] AS row_key",
-          capture_.table.Sql(), pg::IdentList(capture_.columns),
-          Each(capture_.columns.size(), ", ", [](std::size_t i) { return fmt::format("n.b{}", i); }), net_, One(one),
-          fmt::join(key, ", ")),
+          capture_.table.Sql(), pg::IdentList(given), fmt::join(values, ", "), net_, One(one), fmt::join(key, ", ")),
       one);
 }
 

@@ -19,8 +19,9 @@ struct Reference {
 // (for people), b1..bn, a1..an, settled, reason. With `one`, a statement takes only the row whose g is $1.
 class ImageSql {
  public:
+  // `unsettable`: columns that no UPDATE may set; `generated`: nor an INSERT give.
   ImageSql(const plan::DataChange::Capture& capture, std::string net, std::set<std::string> unsettable,
-           std::vector<Reference> references);
+           std::set<std::string> generated, std::vector<Reference> references);
 
   [[nodiscard]] std::string KeyChanged() const;              // did the change move a row to another key?
   [[nodiscard]] std::string CreateNet(bool by_image) const;  // by_image: each image stands for itself
@@ -41,6 +42,7 @@ class ImageSql {
   const plan::DataChange::Capture& capture_;
   std::string net_;
   std::set<std::string> unsettable_;
+  std::set<std::string> generated_;
   std::vector<Reference> references_;
   std::vector<std::size_t> key_;  // positions in columns, from 1
 };

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/redact.h"
 #include "run/image_sql.h"
 #include "run/sql_text.h"
 
@@ -41,10 +42,12 @@ Captured Prepare(pg::Connection& connection, const plan::DataChange::Capture& ca
                       fmt::format("{} has no key by which its rows could be found again", capture.table.Text()));
   }
   std::set<std::string> unsettable;
-  const auto identity = connection.Query(std::string(sql_text::kAlwaysIdentity), {capture.table.Sql()});
-  for (int i = 0; i < identity.rows(); ++i) unsettable.insert(identity.Text(i, 0));
+  std::set<std::string> generated;
+  const auto filled = connection.Query(std::string(sql_text::kFilledColumns), {capture.table.Sql()});
+  for (int i = 0; i < filled.rows(); ++i) (filled.Bool(i, 1) ? generated : unsettable).insert(filled.Text(i, 0));
   const std::string net = fmt::format("pg_temp.switchback_net_{}", number);
-  Captured captured{capture, net, ImageSql(capture, net, unsettable, References(connection, capture.table)), false};
+  Captured captured{capture, net, ImageSql(capture, net, unsettable, generated, References(connection, capture.table)),
+                    false};
   captured.by_image = connection.Exec(captured.sql.KeyChanged()).Bool(0, 0);
   connection.Exec(captured.sql.CreateNet(captured.by_image));
   return captured;
@@ -101,7 +104,7 @@ void ListKept(pg::Connection& connection, const Captured& captured, base::Json& 
       connection.Exec(fmt::format("SELECT key::text, reason FROM {} WHERE NOT settled ORDER BY seq", captured.net));
   for (int i = 0; i < rows.rows(); ++i) {
     kept.push_back({{"table", captured.capture.table.Text()},
-                    {"key", base::ParseJson(rows.Text(i, 0), "key of a row")},
+                    {"key", base::ShownKey(base::ParseJson(rows.Text(i, 0), "key of a row"))},
                     {"reason", rows.Text(i, 1)}});
   }
 }

@@ -105,20 +105,26 @@ void Lease::Take(pg::Connection& connection) {
   base::Failpoint(base::FailpointId::kLeaseBeforeTake);
   transaction.Commit();
   base::Failpoint(base::FailpointId::kLeaseAfterTake);
-  EndFormer(connection);
+  EndFormer(connection, found->Optional(0, 8), found->Optional(0, 9));
 }
 
 // A former runner that sleeps, or whose statement still runs, could write outside every transaction that the token
 // guards. Its session is ended; it gets no other one that does so.
-void Lease::EndFormer(pg::Connection& connection) {
-  std::string detail = "its session did not end";
+void Lease::EndFormer(pg::Connection& connection, const pg::Param& pid, const pg::Param& began) {
+  if (!pid || !began) return;
+  std::string detail = fmt::format("process {} of the server did not end", *pid);
   try {
-    const auto ended = connection.Query(Sql(sql_text::kLeaseEndFormer), {release_});
-    if (ended.rows() > 0) taken_["sessions_ended"] = ended.rows();
-    if (connection.Query(Sql(sql_text::kLeaseStand), {release_}).Bool(0, 0)) return;
+    const auto former = connection.Query(Sql(sql_text::kLeaseEndFormer), {pid, began});
+    if (former.rows() == 0 || (!former.IsNull(0, 0) && !former.Bool(0, 0))) return;
+    if (!former.IsNull(0, 0) && former.Bool(0, 1)) {
+      taken_["sessions_ended"] = 1;
+      return;
+    }
+    if (former.IsNull(0, 0))
+      detail = fmt::format("process {} of the server, of a role that this one is no member of", *pid);
   } catch (const base::Error& error) {
     if (error.code() != base::Code::kPrivilege) throw;
-    detail = error.message();
+    detail = fmt::format("process {} of the server: {}", *pid, error.message());
   }
   Refuse("its session is still there", detail);
 }

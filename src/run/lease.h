@@ -15,8 +15,8 @@ namespace run {
 // connection of its own. Every transaction of a step reads the row FOR KEY SHARE: a takeover (FOR UPDATE) waits for it,
 // the renewal (which touches no key column) does not, and a runner whose token is no longer the row's cannot commit.
 //
-// The runner's own session, which also runs what is in no transaction, holds an advisory lock for as long as it lives:
-// who takes over ends the session that has it.
+// The row names the runner's own session, which also runs what is in no transaction, by its process and its beginning:
+// who takes over ends that one and no other. No lock that another role could take decides anything here.
 //
 // A crash leaves the row; it is taken over once it ran out, or at once where its process was on this host and is dead.
 class Lease {
@@ -37,7 +37,7 @@ class Lease {
 
  private:
   void Take(pg::Connection& connection);
-  void EndFormer(pg::Connection& connection);
+  void EndFormer(pg::Connection& connection, const pg::Param& pid, const pg::Param& began);
   void Renew(const std::stop_token& stop);
   // One statement in a transaction of its own, marked as the release's.
   void Write(pg::Connection& connection, std::string_view sql, base::FailpointId before_commit) const;

@@ -1,5 +1,5 @@
-SELECT pid, pg_terminate_backend(pid, 5000)
-FROM pg_locks
-WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND classid::bigint = hashtext('switchback')::bigint & 4294967295
-  AND objid::bigint = hashtext($1)::bigint & 4294967295 AND objsubid = 2 AND granted AND pid <> pg_backend_pid()
+-- Whether the session $1 that began at $2 is there, ended or not; NULL: nobody tells this role when it began.
+SELECT backend_start = $2::timestamptz,
+       CASE WHEN backend_start = $2::timestamptz THEN pg_terminate_backend(pid, 5000) END
+FROM pg_stat_activity
+WHERE pid = $1::integer AND pid <> pg_backend_pid()

@@ -1,1 +1,1 @@
-UPDATE switchback.lease SET expires_at = '-infinity' WHERE release = $1 AND token = $2::bigint
+UPDATE switchback.lease SET expires_at = '-infinity', backend_pid = NULL, backend_start = NULL WHERE release = $1 AND token = $2::bigint

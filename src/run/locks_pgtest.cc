@@ -2,13 +2,17 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <future>
 #include <mutex>
 #include <thread>
+#include <utility>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "fixture_server.h"
 #include "pg/lock_meter.h"
+#include "pg/quote.h"
 #include "pg/transaction.h"
 #include "run/hand_plan.h"
 #include "run/look.h"
@@ -29,6 +33,7 @@ const pg::QualifiedName kUserName{"public", "user \"accounts\""};
 
 class Locks : public Stage {
  protected:
+  std::function<void()> meanwhile_;  // done once, when the run says something
   void SetUp() override {
     Stage::SetUp();
     for (plan::Step& step : plan_.steps) {
@@ -47,6 +52,7 @@ class Locks : public Stage {
                           .tag_secret = "secret",
                           .limits = limits_,
                           .progress = [this](const Progress& progress) {
+                            if (meanwhile_) std::exchange(meanwhile_, {})();
                             const std::scoped_lock lock(mutex_);
                             told_ += progress.text + "\n";
                           }};
@@ -85,7 +91,6 @@ class Locks : public Stage {
     return Connect().Exec("SELECT to_regclass('public.\"display index\"') IS NOT NULL").Bool(0, 0);
   }
 
- private:
   std::mutex mutex_;
   std::string told_;
 };
@@ -151,6 +156,41 @@ TEST_F(Locks, WhoHoldsARowOfABackfillIsNamedAndEndedWhereThatWasAskedFor) {
   const base::Json locks = LocksOf("migrate.1");
   ASSERT_EQ(locks.size(), 1U) << locks;
   EXPECT_EQ(locks[0]["mode"], "ROW EXCLUSIVE");
+}
+
+// Any role can take an advisory lock, so none of them decides anything.
+TEST_F(Locks, AnAdvisoryLockOfAnotherRoleStopsNothing) {
+  auto other = Connect("other");
+  const std::string role = pg::Ident("other_" + base::RandomHex(4));
+  other.Exec(fmt::format("CREATE ROLE {0}; SET ROLE {0}", role));
+  other.Query("SELECT pg_advisory_lock(hashtext('switchback'), hashtext($1))", {plan_.release});
+  other.Query("SELECT pg_advisory_lock(hashtext('switchback schema'))");
+  EXPECT_EQ(Go(plan::Phase::kExpand), std::nullopt);
+  EXPECT_NO_THROW(other.Exec(fmt::format("RESET ROLE; DROP ROLE {}", role)));  // nor was its session ended
+}
+
+// The owner of a table may add a trigger after it was looked at; it never runs with the rights of a superuser's
+// session.
+TEST_F(Locks, CodeThatAnOwnerAddsMidwayIsSeenBeforeARowIsWritten) {
+  const std::string role = pg::Ident("owner_" + base::RandomHex(4));
+  Connect().Exec(
+      fmt::format("CREATE ROLE {0}; CREATE SCHEMA theirs AUTHORIZATION {0}; ALTER TABLE {1} OWNER TO {0}; "
+                  "CREATE TABLE public.proof (who text); GRANT ALL ON public.proof TO {0}",
+                  role, kUserTable));
+  ASSERT_EQ(Go(plan::Phase::kExpand), std::nullopt);
+  meanwhile_ = [&] {
+    Connect("owner").Exec(fmt::format(
+        "SET ROLE {0}; CREATE FUNCTION theirs.f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM "
+        "set_config('role', 'none', false); INSERT INTO public.proof VALUES (current_user); RETURN NEW; END$$; "
+        "CREATE TRIGGER g BEFORE UPDATE ON {1} FOR EACH ROW EXECUTE FUNCTION theirs.f(); "
+        "ALTER TABLE {1} ENABLE ALWAYS TRIGGER g",
+        role, kUserTable));
+  };
+  const auto error = Go(plan::Phase::kMigrate);
+  ASSERT_TRUE(error);
+  EXPECT_THAT(error->detail(), HasSubstr("theirs.f() of trigger g"));
+  EXPECT_EQ(Connect().Exec("SELECT count(*) FROM public.proof").Int(0, 0), 0);
+  Connect().Exec(fmt::format("DROP OWNED BY {0} CASCADE; DROP ROLE {0}", role));
 }
 
 TEST_F(Locks, AConcurrentBuildSaysForWhomItWaitsAndRecordsItsLock) {

@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "catalog/read.h"
 #include "journal/mirror.h"
+#include "run/drift.h"
 #include "run/hand_plan.h"
 #include "run/look.h"
 #include "run/refill.h"
@@ -171,9 +172,9 @@ TEST_F(Run, AReleaseOfWhichNothingIsDoneTakesAnotherPlan) {
   Forward(plan::Phase::kExpand);
   Back(plan::Phase::kStart);
   auto connection = Connect();
-  connection.Exec("ALTER TABLE " + kTable + " ADD COLUMN extra int");
+  connection.Exec("ALTER TABLE " + kTable + " ALTER COLUMN \"Name\" SET DEFAULT 'x'");
   EXPECT_EQ(ErrorOf([&] { Forward(plan::Phase::kExpand); })->code(), Code::kDrifted);
-  plan_.digest = "sha256:with the extra column";
+  plan_.digest = "sha256:with the default";
   plan_.touched = catalog::Describe(catalog::Read(connection, {.relations = plan_.tables, .types = {}}), plan_.tables);
   Forward(plan::Phase::kExpand);
   EXPECT_EQ(Position().done, 2U);
@@ -196,16 +197,46 @@ TEST_F(Run, AnUnprovenStepAndARefusedOneLeaveNothing) {
 TEST_F(Run, RefusesAChangedDatabaseAndAnotherPlan) {
   Forward(plan::Phase::kExpand);
   auto connection = Connect();
-  connection.Exec("ALTER TABLE " + kTable + " ADD COLUMN extra int");
+  connection.Exec("ALTER TABLE " + kTable + " ALTER COLUMN \"Name\" SET DEFAULT 'x'");
   const auto drifted = ErrorOf([&] { Forward(plan::Phase::kMigrate); });
   ASSERT_TRUE(drifted);
   EXPECT_EQ(drifted->exit(), base::Exit::kStale);
-  EXPECT_THAT(drifted->detail(), HasSubstr("extra"));
-  connection.Exec("ALTER TABLE " + kTable + " DROP COLUMN extra; DROP TRIGGER \"!sync\" ON " + kTable);
+  EXPECT_THAT(drifted->detail(), HasSubstr("default is 'x'"));
+  connection.Exec("ALTER TABLE " + kTable + " ALTER COLUMN \"Name\" DROP DEFAULT; DROP TRIGGER \"!sync\" ON " + kTable);
   EXPECT_EQ(ErrorOf([&] { Forward(plan::Phase::kMigrate); })->code(), Code::kDrifted);
 
   plan_.digest = "sha256:another";
   EXPECT_EQ(ErrorOf([&] { Forward(plan::Phase::kMigrate); })->code(), Code::kOtherInputs);
+}
+
+// What the release does not need is in nobody's way, and stays visible; what it needs stops the way forward alone.
+TEST_F(Run, OnlyWhatAReleaseNeedsStopsItAndAWayBackNeedsLess) {
+  Forward(plan::Phase::kExpand);
+  auto connection = Connect();
+  connection.Exec("CREATE INDEX others ON " + kTable + " (id); GRANT SELECT ON " + kTable + " TO PUBLIC; ALTER TABLE " +
+                  kTable + " ADD COLUMN extra int DEFAULT 1, REPLICA IDENTITY FULL");
+  Drift drift = FindDrift(connection, plan_);
+  EXPECT_TRUE(drift.forward.empty());
+  EXPECT_TRUE(drift.undo.empty());
+  EXPECT_EQ(drift.notices.size(), 4U);
+  Forward(plan::Phase::kMigrate);
+  EXPECT_EQ(FindDrift(connection, plan_).notices.size(), 4U) << "a step of ours is no reason to forget them";
+  connection.Exec("REVOKE SELECT ON " + kTable + " FROM PUBLIC");
+  EXPECT_EQ(FindDrift(connection, plan_).notices.size(), 3U) << "as if it had never been granted";
+
+  connection.Exec("CREATE INDEX in_the_way ON " + kTable + " (\"Name\")");
+  drift = FindDrift(connection, plan_);
+  ASSERT_EQ(drift.forward.size(), 1U);
+  EXPECT_THAT(drift.forward.front(), HasSubstr("in_the_way"));
+  EXPECT_EQ(ErrorOf([&] { Forward(plan::Phase::kContract); })->code(), Code::kDrifted);
+  Back(plan::Phase::kExpand);
+  EXPECT_EQ(FindDrift(connection, plan_).forward.size(), 1U) << "nor is a way back";
+  connection.Exec("ALTER TABLE " + kTable + " DISABLE TRIGGER \"!sync\"");
+  EXPECT_EQ(ErrorOf([&] { Back(plan::Phase::kStart); })->code(), Code::kDrifted) << "what was written is in one column";
+  connection.Exec("ALTER TABLE " + kTable + " ENABLE TRIGGER \"!sync\"");
+  Back(plan::Phase::kStart);
+  connection.Exec("DROP INDEX in_the_way");
+  Forward(plan::Phase::kContract);
 }
 
 // A load with triggers off, or a partition attached with rows: neither direction is closed by it, and it is filled

@@ -2,17 +2,23 @@
 
 #include <fmt/core.h>
 
+#include <exception>
+
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "catalog/catalog.h"
 #include "catalog/read.h"
+#include "catalog/trust.h"
 #include "journal/mirror.h"
 #include "pg/transaction.h"
+#include "pg/victim.h"
 #include "run/attempts.h"
+#include "run/drift.h"
 #include "run/identity.h"
 #include "run/look.h"
+#include "run/others.h"
 
 namespace run {
 namespace {
@@ -30,6 +36,7 @@ pg::ConnectOptions WithLockTimeout(const Session& session) {
 
 pg::Connection Connect(const pg::ConnectOptions& options) {
   auto connection = pg::Connection::Open(options);
+  pg::BeTheVictim(connection);
   try {
     // A killed runner's statement ends with it, so that the next one need not wait for it.
     connection.Exec("SET client_connection_check_interval = '3s'");
@@ -49,8 +56,9 @@ bool EndsTheRun(Code code) {
   if (error.code() == Code::kStepRefused || error.code() == Code::kStepUnproven || error.Retryable()) throw error;
   const std::string way_on = "run the command again, or go back with `switchback rollback`.";
   throw base::Error(Code::kStepFailed, fmt::format("{} failed: {}", What(step, direction), error.message()))
-      .Hint(error.code() == Code::kPrivilege ? fmt::format("{} Then {}", error.hint(), way_on)
-                                             : fmt::format("Correct the cause and {}", way_on))
+      .Hint(error.code() == Code::kPrivilege || error.code() == Code::kUntrusted
+                ? fmt::format("{} Then {}", error.hint(), way_on)
+                : fmt::format("Correct the cause and {}", way_on))
       .Detail(error.detail())
       .Sqlstate(error.sqlstate())
       .TargetChanged(nothing_left ? base::Changed::kNo : base::Changed::kYes);
@@ -58,12 +66,14 @@ bool EndsTheRun(Code code) {
 
 }  // namespace
 
-Runner::Runner(const Session& session)
+Runner::Runner(const Session& session, Direction way)
     : session_(session),
       connect_(WithLockTimeout(session)),
       connection_(Connect(connect_)),
       tag_{.release = session.plan.release} {
   journal::InstallSchema(connection_);
+  catalog::RequireTrust(connection_, session_.plan.tables, plan::AuthorsPath(session_.plan));
+  others_may_ = catalog::OthersMayAddCode(connection_, session_.plan.tables);
   lease_.emplace(connect_, connection_, session_.plan.release, session_.tag_secret);
   EnterRelease(connection_, session_);
   session_.journal.Append("lease", lease_->taken());
@@ -72,7 +82,23 @@ Runner::Runner(const Session& session)
   if (position_.state == journal::Position::State::kConcluded) Conclude();
   if (position_.state == journal::Position::State::kInterrupted && !position_.half && !position_.failed)
     RecordRollback();
-  CheckTouched();
+  const bool begun = !journal::NothingDone(session_.journal.events());
+  if (begun || way == Direction::kForward) CheckOthers(begun);
+  CheckTouched(way);
+}
+
+Runner::~Runner() {
+  if (std::uncaught_exceptions() == 0 || connection_.Broken()) return;
+  try {
+    tag_ = {.release = session_.plan.release};
+    pg::Transaction transaction(connection_);
+    Prologue(connection_);
+    journal::MirrorLines(connection_, session_.plan.release, session_.journal,
+                         journal::MirrorableThrough(session_.journal));
+    transaction.Commit();
+  } catch (const std::exception& error) {
+    base::Debug("the journal's last lines are not in its mirror yet: {}", error.what());
+  }
 }
 
 void Runner::Conclude() {
@@ -81,7 +107,8 @@ void Runner::Conclude() {
   if (!journal::InOneTransaction(step, Direction::kForward) && step.kind != plan::StepKind::kBackfill) {
     pg::Transaction transaction(connection_);
     Prologue(connection_);
-    journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
+    const auto left = journal::LoadTouched(connection_, session_.plan.release);
+    StoreEffects(connection_, session_.plan, left ? *left : session_.plan.touched);
     transaction.Commit();
   }
   base::Failpoint(base::FailpointId::kRunBeforeConclude);
@@ -105,22 +132,32 @@ void Runner::RecordRollback() {
   position_.failed = true;
 }
 
-base::Json Runner::DescribeTouched() {
-  const auto& tables = session_.plan.tables;
-  return catalog::Describe(catalog::Read(connection_, {.relations = tables, .types = {}}), tables);
-}
-
-void Runner::CheckTouched() {
+void Runner::CheckTouched(Direction way) {
   // A step that is half done has changed what it touches, and nobody knows how far.
   if (position_.half) return;
-  const auto stored = journal::LoadTouched(connection_, session_.plan.release);
-  const auto differences = catalog::Differences(stored ? *stored : session_.plan.touched, DescribeTouched());
+  const Drift drift = FindDrift(connection_, session_.plan);
+  const std::vector<std::string>& differences = way == Direction::kForward ? drift.forward : drift.undo;
   if (differences.empty()) return;
   std::string detail;
   for (const std::string& difference : differences) detail += (detail.empty() ? "" : "\n") + difference;
-  throw base::Error(Code::kDrifted, stored ? "the database is not as the last step of the release left it"
-                                           : "the database is not as it was when the release was planned")
-      .Detail(detail);
+  throw base::Error(Code::kDrifted, "what the release needs is not as it was left").Detail(detail);
+}
+
+// Of two releases that have the same in hand, the one that was begun last moves.
+void Runner::CheckOthers(bool begun) {
+  std::string detail;
+  for (const Other& other : FindOthers(connection_, session_.plan, session_.journal.events())) {
+    if (!begun || other.later) detail += (detail.empty() ? "" : "\n") + Text(other);
+  }
+  if (detail.empty()) return;
+  throw base::Error(Code::kOtherRelease, "another release has the same in hand").Detail(detail);
+}
+
+// Inside the transaction that makes the release stand, so that of two that begin at once one sees the other.
+void Runner::CheckFirst() {
+  if (!first_) return;
+  connection_.Exec("LOCK TABLE switchback.release IN SHARE ROW EXCLUSIVE MODE");
+  CheckOthers(false);
 }
 
 void Runner::StopIfAsked() const {
@@ -140,6 +177,11 @@ Done Runner::Run(std::size_t index, Direction direction) {
   const plan::Step& step = session_.plan.steps[index];
   CheckObstacles(step, direction);
   Tell(Progress::What::kBegins, index, direction, direction == Direction::kForward ? step.title : step.reverse_title);
+  first_ = journal::NothingDone(session_.journal.events());
+  // A statement that is in no transaction may have left its effect in a run before this one.
+  const bool half = position_.half && &session_.plan.steps[*position_.half] == &step;
+  const auto left = half ? journal::LoadTouched(connection_, session_.plan.release) : std::nullopt;
+  before_ = left ? *left : DescribeTouched(connection_, session_.plan);
   base::Failpoint(base::FailpointId::kStepBeforeIntent);
   const auto intent = session_.journal
                           .Append("intent", {{"step", step.id},
@@ -186,15 +228,10 @@ void Runner::GiveUpFailed() {
 
 void Runner::Finish() {
   tag_ = {.release = session_.plan.release};
-  // An intent that is still open would look as if it had committed.
-  auto through = static_cast<std::int64_t>(session_.journal.events().size());
-  for (auto event = session_.journal.events().rbegin(); event != session_.journal.events().rend(); ++event) {
-    if (event->kind == "outcome" || event->kind == "failed") break;
-    if (event->kind == "intent") through = event->seq - 1;
-  }
   pg::Transaction transaction(connection_);
   Prologue(connection_);
-  journal::MirrorLines(connection_, session_.plan.release, session_.journal, through);
+  journal::MirrorLines(connection_, session_.plan.release, session_.journal,
+                       journal::MirrorableThrough(session_.journal));
   base::Failpoint(base::FailpointId::kRunBeforeFinish);
   transaction.Commit();
   base::Failpoint(base::FailpointId::kRunAfterFinish);

@@ -28,14 +28,18 @@ struct Done {
 
 // Runs steps of one release, forward or back, one at a time. The constructor takes the lease, checks that plan,
 // database, timeline and touched objects are those the release knows, finds its position and concludes what was left
-// without an outcome line. Throws kLeaseHeld, kOtherInputs, kJournalForked, kDrifted (with each difference).
+// without an outcome line. Throws kUntrusted, kLeaseHeld, kOtherInputs, kJournalForked, kDrifted (with each difference
+// that matters), kOtherRelease.
 //
 // A step: an intent line on disk; its transaction, with the journal's mirror and the touched objects' description in
 // it; an outcome line. A crash anywhere is found by the next Runner.
 class Runner {
  public:
-  explicit Runner(const Session& session);
+  // `way`: in which it is about to run. A way back needs less of the objects than a way forward.
+  explicit Runner(const Session& session, journal::Direction way = journal::Direction::kForward);
   Runner(const Runner&) = delete;
+  // Where the run ends with an error, brings the journal's last lines to the mirror, if that is possible.
+  ~Runner();
   Runner& operator=(const Runner&) = delete;
 
   [[nodiscard]] const journal::Position& position() const { return position_; }
@@ -53,10 +57,14 @@ class Runner {
   void Finish();
 
  private:
-  void CheckTouched();
+  void CheckTouched(journal::Direction way);
+  void CheckOthers(bool begun);
+  void CheckFirst();
   void Conclude();
   void RecordRollback();
-  [[nodiscard]] base::Json DescribeTouched();
+  // Before rows of the tables are written: where others may add code to them at any time, it is looked for again, under
+  // a lock that keeps them from it.
+  void KeepOthersOut(pg::Connection& connection, const std::vector<pg::QualifiedName>& tables) const;
   Done Attempts(std::size_t index, journal::Direction direction, std::int64_t intent);
   Done Attempt(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockMeter& meter,
                pg::LockWatch& watch);
@@ -67,6 +75,9 @@ class Runner {
   Done Backfilled(const plan::Step& step, std::int64_t intent);
 
   void Prologue(pg::Connection& connection) const;
+  // Before the first statement of the step's transaction: the locks of its tables, where they are several, by name;
+  // long for the first, and for the others only so long that no application finds a deadlock.
+  void TakeLocks(const plan::Step& step, journal::Direction direction, pg::LockMeter& meter);
   std::int64_t RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter);
   void DropInvalid(const plan::Step& step);
   void CleanUp(const plan::Step& step);
@@ -88,6 +99,9 @@ class Runner {
   journal::Position position_;
   journal::Tag tag_;                          // of the transactions: the step that runs
   base::Json blocked_ = base::Json::array();  // who was in the way of the last attempt to fill
+  bool first_ = false;                        // nothing of the release was done before the step that runs
+  base::Json before_;                         // the touched objects before the step that runs
+  bool others_may_ = false;                   // add code to what the release touches; see catalog/trust.h
   bool cleaned_ = false;                      // the last attempt was in no transaction, and left nothing all the same
 };
 

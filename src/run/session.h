@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -55,9 +56,12 @@ struct Session {
   journal::Journal& journal;
   std::string tag_secret;  // journal::RunSecret of the state directory
   Limits limits = {};
-  std::string verdict_digest = {};  // of the verdict that let this run begin; goes into the journal
+  std::chrono::milliseconds rollback_window{0};  // of release.yaml, for other releases to know
+  std::string verdict_digest = {};               // of the verdict that let this run begin; goes into the journal
   std::string program_version = {};
-  const std::atomic<bool>* stop = nullptr;  // set by a signal handler: stop at the next safe point
+  std::string environment = {};
+  std::map<std::string, std::string> files = {};  // of the release, by name: "sha256:<hex>"
+  const std::atomic<bool>* stop = nullptr;        // set by a signal handler: stop at the next safe point
   std::function<void(const Progress&)> progress = {};
   // After the outcome of each step. What it throws ends the run at this safe point.
   std::function<void(const plan::Step&, journal::Direction)> after_step = {};

@@ -43,7 +43,7 @@ base::Json GoBack(const std::string& url, const plan::Plan& plan, const std::fil
   const Session session{
       .connect = Options(url), .plan = plan, .journal = journal, .tag_secret = "secret", .limits = limits};
   base::Json kept = base::Json::array();
-  Runner runner(session);
+  Runner runner(session, journal::Direction::kReverse);
   for (std::size_t i = runner.position().BackFrom(); i > plan.EndOf(phase); --i) {
     for (base::Json& row : runner.Run(i - 1, journal::Direction::kReverse).kept) kept.push_back(row);
   }
@@ -90,6 +90,7 @@ base::Command Stage::ChildCommand(const std::string& way, plan::Phase phase, con
                   {"SB_TEST_PHASE", std::string(plan::Name(phase))},
                   {"SB_TEST_TOUCHED", plan_.touched.dump()},
                   {"SWITCHBACK_FAILPOINT", failpoint}},
+          .inherit = base::Inherit::kAll,
           .deadline = std::chrono::seconds(120)};
 }
 

@@ -4,9 +4,11 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/time.h"
+#include "catalog/trust.h"
 #include "journal/mirror.h"
 #include "pg/lock_meter.h"
 #include "pg/transaction.h"
+#include "run/drift.h"
 #include "run/images.h"
 #include "run/look.h"
 #include "run/own.h"
@@ -18,9 +20,30 @@ namespace run {
 using base::Code;
 using journal::Direction;
 
+namespace {
+
+std::vector<pg::QualifiedName> WrittenBy(const plan::Step& step) {
+  std::vector<pg::QualifiedName> tables;
+  if (step.data) {
+    for (const auto& capture : step.data->captures) tables.push_back(capture.table);
+  }
+  if (step.backfill) tables.push_back(step.backfill->table);
+  return tables;
+}
+
+}  // namespace
+
 void Runner::Prologue(pg::Connection& connection) const {
   MarkAsOwn(connection, session_.tag_secret, tag_);
   lease_->Hold(connection);
+}
+
+void Runner::KeepOthersOut(pg::Connection& connection, const std::vector<pg::QualifiedName>& tables) const {
+  if (!others_may_) return;
+  for (const pg::QualifiedName& table : tables) {
+    connection.Exec(fmt::format("LOCK TABLE {} IN ROW EXCLUSIVE MODE", table.Sql()));
+  }
+  catalog::RequireTrust(connection, tables, "");
 }
 
 std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter) {
@@ -48,8 +71,9 @@ void Runner::Prove(const plan::Step& step, Direction direction) {
 
 void Runner::Close(const plan::Step& step, Direction direction, std::int64_t through) {
   SetSearchPath(connection_, "");
+  journal::Seal(connection_);
   journal::MirrorLines(connection_, session_.plan.release, session_.journal, through);
-  journal::StoreTouched(connection_, session_.plan.release, DescribeTouched());
+  StoreEffects(connection_, session_.plan, before_);
   Prove(step, direction);
 }
 
@@ -66,7 +90,9 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
   Done done;
   pg::Transaction transaction(connection_);
   Prologue(connection_);
-  connection_.Exec(fmt::format("SET LOCAL lock_timeout = {}", session_.limits.lock_timeout.count()));
+  TakeLocks(step, direction, meter);
+  KeepOthersOut(connection_, WrittenBy(step));
+  CheckFirst();
   if (forward && !Holds(connection_, step.precondition, step.search_path)) {
     throw base::Error(Code::kStepRefused, fmt::format("step {} ({}) cannot begin, because this does not hold: {}",
                                                       step.id, step.title, step.precondition.text));
@@ -98,6 +124,7 @@ Done Runner::Concurrently(const plan::Step& step, Direction direction, std::int6
   {
     pg::Transaction transaction(connection_);
     Prologue(connection_);
+    CheckFirst();
     journal::MirrorLines(connection_, session_.plan.release, session_.journal, intent);
     base::Failpoint(base::FailpointId::kStepBeforeConcurrent);
     transaction.Commit();
@@ -146,7 +173,11 @@ backfill::Job Runner::JobOf(const plan::Step& step, const plan::Backfill& backfi
           .rows_per_s = session_.limits.backfill_rows_per_s,
           .slot = checkpoint == nullptr ? "" : checkpoint->body.value("slot", ""),
           .stop = session_.stop,
-          .begin = [this](pg::Connection& connection) { Prologue(connection); },
+          .begin =
+              [this, &step](pg::Connection& connection) {
+                Prologue(connection);
+                KeepOthersOut(connection, WrittenBy(step));
+              },
           .progress =
               [this, index](const backfill::Report& report) {
                 if (!session_.progress) return;

@@ -13,12 +13,14 @@
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/conflict.h"
+#include "salvage/decisions.h"
 #include "salvage/exchange.h"
 #include "salvage/image.h"
 #include "salvage/merge.h"
 #include "salvage/quiet.h"
 #include "salvage/refusals.h"
 #include "salvage/results.h"
+#include "salvage/take.h"
 
 namespace salvage {
 namespace {
@@ -269,26 +271,6 @@ std::vector<std::string> StatementsOf(const Table& table, char op, const Merged&
   return statements;
 }
 
-[[noreturn]] void CannotBeDoneAnew(const Table& table, const std::string& why) {
-  throw base::Error(base::Code::kSalvageDone,
-                    fmt::format("applications wrote to {} since it was salvaged, and it cannot be done anew on this "
-                                "restored server",
-                                table.name.Text()))
-      .Detail(why)
-      .Hint(
-          "`switchback restore RELEASE --salvage --cut-over` makes another server, ends the applications' writes to "
-          "the old one, and carries over all of them.");
-}
-
-void RefuseDecided(pg::Connection& restored, const Table& table) {
-  const std::int64_t decided =
-      restored
-          .Query("SELECT count(*) FROM switchback_salvage.conflict WHERE relation = $1 AND taken IS NOT NULL",
-                 {std::to_string(table.oid)})
-          .Int(0, 0);
-  if (decided > 0) CannotBeDoneAnew(table, fmt::format("{} of its conflicts were decided", decided));
-}
-
 }  // namespace
 
 TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through) {
@@ -322,7 +304,8 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
     if (op == 'U') Exchange(restored, table, "r.v", KeyIs(table, "r.key"), refused);
     // A row that the server refuses stays as it was restored.
     for (const auto& [number, said] : refused) {
-      const Withdrawn row = Withdraw(restored, table, op, number, ConflictKind::kRefused, said + table.Lacking(said));
+      Withdrawn row = Withdraw(restored, table, op, number, ConflictKind::kRefused, said + table.Lacking(said));
+      if (op == 'I') TakeColumnsAlong(restored, "found", "true", row);
       restored.Query("INSERT INTO switchback_salvage.found (identity, body) VALUES ($1, $2)",
                      {row.identity, row.conflict.dump()});
       outcome.applied -= row.changes;
@@ -343,15 +326,11 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
   return outcome;
 }
 
-void RefuseDecided(pg::Connection& restored, const std::vector<const Table*>& tables) {
-  for (const Table* table : tables) RefuseDecided(restored, *table);
-}
-
-void Reopen(pg::Connection& restored, const std::vector<const Table*>& tables) {
-  if (tables.empty()) return;
+void Reopen(pg::Connection& restored, const Targets& targets, const std::vector<const Table*>& tables) {
+  if (tables.empty() && !AnyEffect(restored)) return;
   pg::Transaction transaction(restored);
-  RefuseDecided(restored, tables);
   Quiet quiet(restored);
+  TakeBackDecisions(restored, targets, quiet);
   for (const Table* table : tables) {
     quiet.Add(*table);
     if (!UndoResults(restored, *table)) CannotBeDoneAnew(*table, "the server does not take all rows as they were");

@@ -28,11 +28,9 @@ TableOutcome OutcomeFromJson(const base::Json& json);
 // `through`: all that committed before it is staged.
 TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through);
 
-// Puts the tables back as they were restored, with no conflict left of them, for another Apply with more changes: one
-// transaction for all. Throws kSalvageDone where decisions of a person are part of one, or the server refuses a row as
-// it was.
-void Reopen(pg::Connection& restored, const std::vector<const Table*>& tables);
-// The first half of that.
-void RefuseDecided(pg::Connection& restored, const std::vector<const Table*>& tables);
+// Puts the tables back as they were restored, with no conflict left of them, for another Apply with more changes, and
+// takes back what decisions did, to any table (TakeBackDecisions): one transaction for all. Throws kSalvageDone where
+// the server refuses a row as it was.
+void Reopen(pg::Connection& restored, const Targets& targets, const std::vector<const Table*>& tables);
 
 }  // namespace salvage

@@ -1,22 +1,13 @@
 #include "salvage/conflict.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
-#include <vector>
-
-#include "base/error.h"
-#include "base/failpoint.h"
-#include "pg/transaction.h"
-#include "salvage/orphans.h"
-#include "salvage/quiet.h"
 
 namespace salvage {
 namespace {
-
-base::Json ValueJson(const Value& value) { return value ? base::Json(*value) : base::Json(); }
 
 // Without values that are not known.
 base::Json RowJson(const Table& table, const std::optional<Row>& row, const std::set<std::size_t>& unsent = {}) {
@@ -36,195 +27,130 @@ std::string Why(const Table& table, ConflictKind kind, const std::string& said) 
   return said.empty() ? why : why + ": " + said;
 }
 
-[[noreturn]] void Bad(const base::Json& entry, const char* what) {
-  throw base::Error(base::Code::kBadResolutions, what).Detail(entry.dump());
+// The constraint, or the column, that the server names in what it said.
+std::string NamedIn(const std::string& said) {
+  for (const std::string_view before : {"constraint \"", "column \""}) {
+    const std::size_t at = said.find(before);
+    if (at == std::string::npos) continue;
+    const std::size_t begin = at + before.size();
+    return said.substr(begin, said.find('"', begin) - begin);
+  }
+  return "";
 }
 
-pg::Param ParamOf(const base::Json& value) {
-  if (value.is_null()) return std::nullopt;
-  return value.get<std::string>();
+std::string GroupName(const Table& table, const Conflict& conflict, const std::string& said) {
+  std::string in;
+  if (conflict.column) {
+    in = table.columns[*conflict.column].name;
+  } else if (conflict.kind == ConflictKind::kForeignKey) {
+    in = said;
+  } else if (conflict.kind == ConflictKind::kRefused) {
+    in = NamedIn(said);
+  }
+  return fmt::format("{}:{}{}{}", Name(conflict.kind), table.name.Text(), in.empty() ? "" : ".", in);
 }
 
-// A statement about one row: columns to write, and the key to find it by, with parameters for both.
-class Statement {
- public:
-  explicit Statement(const Table& table) : table_(table) {}
+// The stream has the whole row, or the restored server has what it lacks.
+bool IsWhole(const Table& table, const base::Json& body) {
+  const std::size_t known =
+      body.at("application").size() + (body.contains("defaults") ? body.at("defaults").size() : 0);
+  return !body.at("restored").is_null() || body.at("application").is_null() || known == table.columns.size();
+}
 
-  std::string Parameter(const std::string& column, const base::Json& value) {
-    params_.push_back(ParamOf(value));
-    return fmt::format("(${}::text)::{}", params_.size(), table_.columns.at(table_.Place(column)).type);
-  }
-  void Write(const std::string& column, const base::Json& value) {
-    names_.push_back(pg::Ident(column));
-    values_.push_back(Parameter(column, value));
-  }
-  std::string Where(const base::Json& key) {
-    std::string where;
-    for (const auto& [column, value] : key.items()) {
-      where += fmt::format("{}{} = {}", where.empty() ? "" : " AND ", pg::Ident(column), Parameter(column, value));
-    }
-    return where.empty() ? "false" : where;
-  }
-  std::string Assignments() const {
-    std::string text;
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", names_[i], values_[i]);
-    }
-    return text;
-  }
-  std::string Insert() const {
-    return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})", table_.name.Sql(),
-                       fmt::join(names_, ", "), fmt::join(values_, ", "));
-  }
-  void Run(pg::Connection& restored, const std::string& sql, const base::Json& entry) const {
-    if (restored.Query(sql, params_).affected() != 1) Bad(entry, "the row of a conflict is not there any more");
-  }
-
- private:
-  const Table& table_;
-  std::vector<std::string> names_;
-  std::vector<std::string> values_;
-  pg::Params params_;
-};
-
-// `body` is the conflict as it was found, `take` what a person made of it.
-void Take(pg::Connection& restored, const Table& table, const base::Json& body, const base::Json& take) {
-  Statement statement(table);
+base::Json ChoicesOf(const Table& table, const base::Json& body) {
+  base::Json choices = {"restored"};
+  if (body.contains("column") || IsWhole(table, body)) choices.push_back("application");
+  if (body.contains("added")) choices.push_back("delta");
   if (body.contains("column")) {
-    statement.Write(body.at("column"), take.is_object() ? take.at("value") : body.at("application"));
-    const std::string where = statement.Where(body.at("key"));
-    return statement.Run(restored,
-                         fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
+    choices.push_back("value");
+  } else if (body.at("application").is_object()) {
+    choices.push_back("values");
   }
-  const base::Json& application = body.at("application");
-  const base::Json& before = body.at("restored");
-  if (before == application) return;
-  if (application.is_null()) {
-    const std::string where = statement.Where(body.at("key"));
-    return statement.Run(restored, fmt::format("DELETE FROM {} WHERE {}", table.From(), where), body);
-  }
-  const std::size_t known = application.size() + (body.contains("defaults") ? body.at("defaults").size() : 0);
-  if (before.is_null() && known < table.columns.size()) {
-    Bad(body, "the stream does not have all values of the row: insert it by hand, and leave the conflict as restored");
-  }
-  for (const auto& [column, value] : application.items()) {
-    if (before.is_null() || before.at(column) != value) statement.Write(column, value);
-  }
-  if (before.is_null()) return statement.Run(restored, statement.Insert(), body);
-  const std::string where = statement.Where(body.at("key"));
-  statement.Run(restored, fmt::format("UPDATE {} SET {} WHERE {}", table.From(), statement.Assignments(), where), body);
+  return choices;
 }
 
-void TakeOrSay(pg::Connection& restored, const Table& table, const base::Json& body, const base::Json& take) {
-  try {
-    Take(restored, table, body, take);
-  } catch (const base::Error& error) {
-    if (restored.Broken() || error.code() == base::Code::kBadResolutions) throw;
-    throw base::Error(base::Code::kBadResolutions, fmt::format("the restored server refuses what was decided of {} {}",
-                                                               table.name.Text(), body.at("key").dump()))
-        .Detail(error.message() + (error.detail().empty() ? "" : "\n" + error.detail()))
-        .Hint(
-            std::string("Nothing of the file was applied. Correct this decision, or leave the conflict as restored.") +
-            (table.partitioned ? " Where a partition is lacking, make it on the restored server first: `why` of the "
-                                 "conflict says for which values."
-                               : ""));
-  }
-}
+bool IsValue(const base::Json& value) { return value.is_null() || value.is_string(); }
 
-struct Decision {
-  const Table* table = nullptr;
-  base::Json body;
-  base::Json take;
-};
-
-// Rows may have to give way to each other, as one whose key another takes: those that are refused are tried again for
-// as long as that helps.
-void TakeAll(pg::Connection& restored, std::vector<Decision> decisions) {
-  while (!decisions.empty()) {
-    std::vector<Decision> refused;
-    std::optional<base::Error> first;
-    for (Decision& decision : decisions) {
-      restored.Exec("SAVEPOINT decision");
-      try {
-        TakeOrSay(restored, *decision.table, decision.body, decision.take);
-        restored.Exec("RELEASE SAVEPOINT decision");
-      } catch (const base::Error& error) {
-        if (restored.Broken() || error.code() != base::Code::kBadResolutions) throw;
-        if (!first) first = error;
-        restored.Exec("ROLLBACK TO SAVEPOINT decision; RELEASE SAVEPOINT decision");
-        refused.push_back(std::move(decision));
-      }
-    }
-    if (refused.size() == decisions.size()) throw *first;
-    decisions = std::move(refused);
-  }
-}
-
-bool IsDecision(const base::Json& take, const base::Json& body) {
-  if (take == "restored" || take == "application") return true;
-  if (!body.contains("column") || !take.is_object() || take.size() != 1 || !take.contains("value")) return false;
-  return take.at("value").is_null() || take.at("value").is_string();
+// The word that stands for it among the choices; empty: it is none.
+std::string WordOf(const base::Json& take) {
+  if (take.is_string()) return take.get<std::string>();
+  if (!take.is_object() || take.size() != 1) return "";
+  if (take.contains("value") && IsValue(take.at("value"))) return "value";
+  if (!take.contains("values") || !take.at("values").is_object()) return "";
+  const base::Json& values = take.at("values");
+  return std::all_of(values.begin(), values.end(), IsValue) ? "values" : "";
 }
 
 }  // namespace
 
-std::string ContentOf(base::Json conflict) {
-  if (!conflict.is_object()) return "";
-  conflict.erase("id");
-  conflict.erase("take");
-  return conflict.dump(-1, ' ', false, base::Json::error_handler_t::replace);
+base::Json ValueJson(const Value& value) { return value ? base::Json(*value) : base::Json(); }
+
+std::string ContentOf(const base::Json& conflict) {
+  base::Json content = base::Json::object();
+  for (const char* member : {"table", "key", "cause", "column", "restored", "application", "defaults", "new_column",
+                             "new_columns", "added"}) {
+    if (conflict.contains(member)) content[member] = conflict.at(member);
+  }
+  return content.dump(-1, ' ', false, base::Json::error_handler_t::replace);
 }
 
-Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, const base::Json& file) {
-  Resolved resolved;
-  if (!file.is_object() || !file.contains("version") || file.at("version") != 1 || !file.contains("conflicts")) {
-    Bad(file, "this is no file of conflicts of version 1");
-  }
-  pg::Transaction transaction(restored);
-  Quiet quiet(restored);
-  std::vector<std::int64_t> tables;
-  std::vector<Decision> decisions;
-  for (const base::Json& entry : file.at("conflicts")) {
-    if (!entry.is_object() || !entry.contains("id") || !entry.at("id").is_number_integer() || !entry.contains("take")) {
-      Bad(entry, "a conflict in the file has no `id` or no `take`");
-    }
-    const pg::Result found = restored.Query(
-        "SELECT relation, body, taken IS NOT NULL FROM switchback_salvage.conflict WHERE id = $1 FOR UPDATE",
-        {entry.at("id").dump()});
-    if (found.rows() == 0) Bad(entry, "the restored server knows no such conflict");
-    const base::Json body = base::Json::parse(found.Text(0, 1));
-    if (ContentOf(entry) != ContentOf(body)) {
-      Bad(entry, "the restored server has another conflict under this `id`: the file is not of its last salvage");
-    }
-    const base::Json& take = entry.at("take");
-    if (!IsDecision(take, body))
-      Bad(entry, "`take` is neither restored nor application nor, of a column, {value: ...}");
-    const Table* table = targets.Find(found.Int(0, 0));
-    if (found.Bool(0, 2)) {
-      ++resolved.before;
-      continue;
-    }
-    if (take == "restored" || table == nullptr) {
-      ++resolved.left;
-      continue;
-    }
-    quiet.Add(*table);
-    decisions.push_back({.table = table, .body = body, .take = take});
-    tables.push_back(table->oid);
-    restored.Query("UPDATE switchback_salvage.conflict SET taken = $1 WHERE id = $2",
-                   {take.dump(), entry.at("id").dump()});
-    ++resolved.applied;
-  }
-  TakeAll(restored, std::move(decisions));
-  RefuseOrphans(restored, targets, tables);
-  quiet.End();
-  base::Failpoint(base::FailpointId::kSalvageBeforeResolved);
-  transaction.Commit();
-  return resolved;
+std::string PlaceOf(const base::Json& conflict) {
+  const base::Json place = {conflict.at("group"), conflict.at("key"), conflict.value("column", "")};
+  return place.dump(-1, ' ', false, base::Json::error_handler_t::replace);
 }
 
-base::Json ToJson(const Resolved& resolved) {
-  return {{"applied", resolved.applied}, {"applied_before", resolved.before}, {"left", resolved.left}};
+std::string WhyNot(const base::Json& conflict, const base::Json& take) {
+  const base::Json& choices = conflict.at("choices");
+  const std::string word = WordOf(take);
+  if (std::find(choices.begin(), choices.end(), word) != choices.end()) return "";
+  std::string text = fmt::format("{} is none of its choices: ", take.dump());
+  for (std::size_t i = 0; i < choices.size(); ++i) text += (i == 0 ? "" : ", ") + choices[i].get<std::string>();
+  if (word == "delta") text += "; it is one for values that applications add to, under `additive` in release.yaml";
+  if (word == "application") text += "; the stream does not have all values of the row";
+  return text;
+}
+
+base::Json ToJson(const Group& group) {
+  return {{"group", group.name},      {"cause", group.cause},         {"table", group.table},    {"why", group.why},
+          {"choices", group.choices}, {"conflicts", group.conflicts}, {"refused", group.refused}};
+}
+
+Group GroupFromJson(const base::Json& json) {
+  return {.name = json.at("group"),
+          .cause = json.at("cause"),
+          .table = json.at("table"),
+          .why = json.at("why"),
+          .choices = json.at("choices"),
+          .conflicts = json.at("conflicts"),
+          .refused = json.at("refused")};
+}
+
+std::vector<Group> GroupsOf(const base::Json& conflicts) {
+  std::map<std::string, Group> groups;
+  for (const base::Json& conflict : conflicts) {
+    const std::string name = conflict.at("group");
+    Group& group = groups[name];
+    ++group.conflicts;
+    if (conflict.contains("refused")) ++group.refused;
+    if (group.name.empty()) {
+      group.name = name;
+      group.cause = conflict.at("cause");
+      group.table = pg::QualifiedName{conflict.at("table")[0], conflict.at("table")[1]}.Text();
+      for (const ConflictKind kind : kConflictKinds) {
+        if (Name(kind) == group.cause) group.why = Explain(kind);
+      }
+    }
+    for (const char* choice : {"restored", "application", "delta"}) {
+      const base::Json& choices = conflict.at("choices");
+      if (std::find(choices.begin(), choices.end(), choice) == choices.end()) continue;
+      if (std::find(group.choices.begin(), group.choices.end(), choice) == group.choices.end()) {
+        group.choices.emplace_back(choice);
+      }
+    }
+  }
+  std::vector<Group> list;
+  for (auto& [name, group] : groups) list.push_back(std::move(group));
+  return list;
 }
 
 base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const std::optional<Row>& restored,
@@ -237,24 +163,25 @@ base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const
   }
   base::Json json = {{"table", base::Json::array({table.name.schema, table.name.name})},
                      {"key", keys},
-                     {"kind", Name(conflict.kind)},
+                     {"cause", Name(conflict.kind)},
+                     {"group", GroupName(table, conflict, said)},
                      {"why", Why(table, conflict.kind, said)},
-                     {"take", "restored"}};
+                     {"take", nullptr}};
   if (conflict.column) {
-    json["column"] = table.columns[*conflict.column].name;
+    const Column& column = table.columns[*conflict.column];
+    json["column"] = column.name;
     json["restored"] = ValueJson(conflict.restored);
     json["application"] = ValueJson(conflict.application);
     if (conflict.kind == ConflictKind::kOutOfStep) json["new_column"] = ValueJson(conflict.other);
+    if (column.additive && conflict.added && conflict.restored) json["added"] = *conflict.added;
   } else {
     json["restored"] = RowJson(table, restored);
     json["application"] = RowJson(table, conflict.application_row, conflict.unsent);
     if (!restored) {
       for (const std::size_t place : conflict.absent) json["defaults"].push_back(table.columns[place].name);
     }
-    for (const auto& [place, value] : conflict.others) {
-      json["new_columns"][table.columns[place].name] = ValueJson(value);
-    }
   }
+  json["choices"] = ChoicesOf(table, json);
   return json;
 }
 

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "pg/connection.h"
@@ -11,26 +13,40 @@
 
 namespace salvage {
 
-// A conflict as it stands in the file that a person edits; docs/formats/conflicts.md. `restored` is the row as it
+// Of the file; its format, docs/formats/conflicts.md.
+inline constexpr int kConflictsVersion = 2;
+
+base::Json ValueJson(const Value& value);
+
+// A conflict as it stands in the file that a person edits. `restored` is the row as it
 // stands on the restored server, where there is one; `key` counts where neither side has the row; `said`: the server's
-// words.
+// words, of a foreign key its name.
 base::Json ConflictJson(const Table& table, const std::vector<Value>& key, const std::optional<Row>& restored,
                         const Conflict& conflict, const std::string& said = "");
 
-// A conflict without its number and what a person decides of it.
-std::string ContentOf(base::Json conflict);
+// What a conflict says of the data, whatever its number, its words and its decision are.
+std::string ContentOf(const base::Json& conflict);
+// Where it is: cause and group, row and column. A later merge finds it there again, with other values.
+std::string PlaceOf(const base::Json& conflict);
 
-// Applies what a person decided in the file of conflicts: `take` is "restored", "application" or, of a column,
-// {"value": text or null}; all else must be as the restored server has it, or the file is of another one. Each conflict
-// is applied once, however often the file is given; those whose rows stand in each other's way in the order that helps.
-// Throws kBadResolutions, and what the server says of a value that it refuses; then nothing is changed. So does a
-// crash: all of the file is one transaction.
-struct Resolved {
-  std::int64_t applied = 0;
-  std::int64_t before = 0;  // by an earlier call; what it took stays
-  std::int64_t left = 0;    // as restored
+// What is decided of a conflict in one of these forms: "restored", "application", "delta"; of a column {"value": text
+// or null}, of a row {"values": {column: text or null}}, which is as the application left it but for these.
+// Empty: it can be taken so; else why not.
+std::string WhyNot(const base::Json& conflict, const base::Json& take);
+
+// Conflicts of one cause in one place: a column of a table, a constraint, or the table.
+struct Group {
+  std::string name;
+  std::string cause;
+  std::string table;
+  std::string why;  // a sentence without a full stop
+  std::vector<std::string> choices;
+  std::int64_t conflicts = 0;
+  std::int64_t refused = 0;  // of them, those whose decision the restored server refuses
 };
-base::Json ToJson(const Resolved& resolved);
-Resolved ApplyResolutions(pg::Connection& restored, const Targets& targets, const base::Json& file);
+base::Json ToJson(const Group& group);
+Group GroupFromJson(const base::Json& json);
+// By their names; each conflict as in the file.
+std::vector<Group> GroupsOf(const base::Json& conflicts);
 
 }  // namespace salvage

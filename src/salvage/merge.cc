@@ -58,7 +58,12 @@ std::string Explain(ConflictKind kind) {
 }
 
 Merge::Merge(std::optional<Row> restored, std::size_t columns, bool unseen)
-    : columns_(columns), row_(std::move(restored)), base_(row_), foreign_(columns, unseen) {}
+    : columns_(columns),
+      restored_(restored.has_value()),
+      unseen_(unseen),
+      row_(std::move(restored)),
+      base_(row_),
+      foreign_(columns, unseen) {}
 
 bool Merge::Add(const Change& change) {
   if (!change.application) {
@@ -117,11 +122,6 @@ void Merge::BringBack() {
 
 bool Merge::Insert(const Change& change) {
   if (row_) return Whole(deleted_by_migration_ ? ConflictKind::kDeletedRow : ConflictKind::kExists);
-  for (const auto& [column, other] : change.others) {
-    if (other.agrees) continue;
-    BringBack();
-    return Whole(ConflictKind::kOutOfStep);
-  }
   row_ = Row(columns_);
   left_out_.clear();
   for (std::size_t i = 0; i < columns_; ++i) {
@@ -133,9 +133,19 @@ bool Merge::Insert(const Change& change) {
       left_out_.insert(i);
     }
   }
+  std::set<std::size_t> contested;
+  for (const auto& [column, other] : change.others) {
+    const bool told = change.cells[column].kind == Cell::Kind::kValue;
+    if (other.agrees && (told || other.follows)) continue;
+    OutOfStep(change, column);
+    if (deleted_) (*row_)[column] = (*deleted_)[column];
+    contested.insert(column);
+  }
   deleted_.reset();
   std::fill(foreign_.begin(), foreign_.end(), false);
-  return true;
+  if (contested.empty()) return true;
+  ++contested_[contested];
+  return false;
 }
 
 // Where the row as it was differs from its latest image, somebody changed it whom the stream does not show.
@@ -186,24 +196,55 @@ Merge::Came Merge::UpdateColumn(const Change& change, std::size_t column) {
     const auto known = others_.find(column);
     const bool other_changed = known == others_.end() ? cell.kind == Cell::Kind::kValue && !other->second.follows
                                                       : known->second != other->second.cell.value;
-    if ((changed || other_changed) && !other->second.agrees) {
-      of_columns_[column] = {.kind = ConflictKind::kOutOfStep,
-                             .column = column,
-                             .application = cell.kind == Cell::Kind::kValue ? cell.value : (*base_)[column],
-                             .other = other->second.cell.value};
+    // A value that is as it was no trigger made: then the new one must come of it.
+    const Other& to = other->second;
+    const bool in_step = changed ? to.agrees : to.follows || (!to.cell.value && to.agrees);
+    if ((changed || other_changed) && !in_step) {
+      OutOfStep(change, column);
       return Came::kConflict;
     }
     taken = other_changed;
   }
   if (!changed) return taken ? Came::kTaken : Came::kNothing;
   if (foreign_[column]) {
-    of_columns_[column] = {.kind = ConflictKind::kColumn, .column = column, .application = cell.value};
+    std::optional<Added> added = AddedBy(change, column);
+    of_columns_[column] = {
+        .kind = ConflictKind::kColumn, .column = column, .application = cell.value, .added = std::move(added)};
     return Came::kConflict;
   }
   (*row_)[column] = cell.value;
   left_out_.erase(column);
   Settle(column);
   return Came::kTaken;
+}
+
+void Merge::OutOfStep(const Change& change, std::size_t column) {
+  const Cell& cell = change.cells[column];
+  const bool told = cell.kind == Cell::Kind::kValue || !base_;
+  of_columns_[column] = {.kind = ConflictKind::kOutOfStep,
+                         .column = column,
+                         .application = told ? cell.value : (*base_)[column],
+                         .other = change.others.at(column).cell.value};
+  if (!restored_ && cell.kind == Cell::Kind::kValue) (*row_)[column] = cell.value;
+}
+
+// With what the conflict before has of it. Of a table that was rewritten only the row before tells what was seen.
+std::optional<Added> Merge::AddedBy(const Change& change, std::size_t column) const {
+  const Value& saw = (*base_)[column];
+  const Value& left = change.cells[column].value;
+  const bool seen = !unseen_ || (!change.before.empty() && change.before[column].kind == Cell::Kind::kValue);
+  if (!seen || !saw || !left) return std::nullopt;
+  Added added;
+  if (const auto former = of_columns_.find(column); former != of_columns_.end()) {
+    if (!former->second.added) return std::nullopt;
+    added = *former->second.added;
+  }
+  if (!added.empty() && added.back().second == *saw) {
+    added.back().second = *left;
+  } else {
+    added.emplace_back(*saw, *left);
+  }
+  return added;
 }
 
 void Merge::AddMigrations(const Change& change) {
@@ -261,7 +302,6 @@ std::vector<Conflict> Merge::Conflicts() const {
   if (of_row_) {
     conflicts.push_back({.kind = *of_row_, .application_row = base_, .unsent = unsent_, .absent = absent_});
   }
-  if (of_row_ == ConflictKind::kOutOfStep) conflicts.back().others = others_;
   for (const auto& [column, conflict] : of_columns_) {
     conflicts.push_back(conflict);
     if (row_) conflicts.back().restored = (*row_)[column];

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 // What an application did to one row, carried over to the row as it was restored. Pure.
@@ -32,7 +34,7 @@ struct Cell {
 struct Other {
   Cell cell = {};
   bool follows = false;  // up(old) = new
-  bool agrees = false;   // and down(new) = old; or new is empty, and down(new) is not old: no trigger made it
+  bool agrees = false;   // no trigger can have spoilt the old value: see InStep
 };
 
 struct Change {
@@ -60,20 +62,27 @@ enum class ConflictKind {
   kForeignKey,     // with it, a row would refer to nothing
   kMoved,          // an application moved it into a table that the restored server does not have
 };
-// A word, for files; and a sentence without a full stop.
+inline constexpr std::array kConflictKinds = {
+    ConflictKind::kColumn,     ConflictKind::kOutOfStep, ConflictKind::kMigrationsRow, ConflictKind::kDeletedRow,
+    ConflictKind::kChangedRow, ConflictKind::kExists,    ConflictKind::kMissing,       ConflictKind::kRefused,
+    ConflictKind::kForeignKey, ConflictKind::kMoved};
+// A word, for files and commands, where it is called the cause; and a sentence without a full stop.
 std::string Name(ConflictKind kind);
 std::string Explain(ConflictKind kind);
+
+// What applications added to a value, as [what they saw, what they left], where somebody else wrote in between.
+using Added = std::vector<std::pair<std::string, std::string>>;
 
 struct Conflict {
   ConflictKind kind = ConflictKind::kColumn;
   std::optional<std::size_t> column = {};  // nothing: it is about the whole row
   Value restored = {};                     // of the column
   Value application = {};
-  Value other = {};                          // kOutOfStep: the new column
-  std::optional<Row> application_row = {};   // about the whole row: as the applications left it; nothing: deleted
-  std::map<std::size_t, Value> others = {};  // kOutOfStep of the whole row: the new columns, by the old ones
-  std::set<std::size_t> unsent = {};         // of application_row: the stream does not have the value
-  std::set<std::size_t> absent = {};         // of these: because the table has no such column any more
+  Value other = {};                         // kOutOfStep: the new column
+  std::optional<Added> added = {};          // kColumn, where the stream has all of it
+  std::optional<Row> application_row = {};  // about the whole row: as the applications left it; nothing: deleted
+  std::set<std::size_t> unsent = {};        // of application_row: the stream does not have the value
+  std::set<std::size_t> absent = {};        // of these: because the table has no such column any more
   bool operator==(const Conflict&) const = default;
 };
 
@@ -89,7 +98,7 @@ struct Tally {
 // an image carries unchanged may be the migration's. A column that the migration changed earlier is left as restored,
 // and an application's change of it is a conflict, until a later write settles it; so is all that builds upon rows that
 // the migration inserted or deleted. What deleted a row only to insert it in a way that is a conflict has not deleted
-// it.
+// it. A row that an application inserted is taken with what it has, also where a column of it is a conflict.
 class Merge {
  public:
   // `unseen`: the table was rewritten, so that nobody knows what changed outside the stream: no value that differs from
@@ -117,12 +126,16 @@ class Merge {
   bool Update(const Change& change);
   enum class Came { kNothing, kTaken, kConflict };
   Came UpdateColumn(const Change& change, std::size_t column);
+  void OutOfStep(const Change& change, std::size_t column);
+  [[nodiscard]] std::optional<Added> AddedBy(const Change& change, std::size_t column) const;
   void Settle(std::size_t column);
   void BringBack();
   void LookBefore(const Change& change);
   void Remember(const Change& change);
 
   std::size_t columns_;
+  bool restored_;                 // the restored server has the row
+  bool unseen_;                   // see the constructor
   std::optional<Row> row_;        // restored, with what applications did
   std::optional<Row> base_;       // the latest image
   std::set<std::size_t> unsent_;  // of base_: nothing that the stream has tells the value

@@ -96,9 +96,33 @@ TEST(MergeTest, AChangeOfACorruptedColumnIsAConflict) {
       AddAll(merge, {OurUpdate({"1", "1000", "b"}), AppUpdate({"1", "1005", "x"}), AppUpdate({"1", "1006", "x"})}),
       "CC");
   EXPECT_EQ(merge.row(), R({"1", "10", "x"})) << "the other column of the same change is carried over";
-  EXPECT_THAT(
-      merge.Conflicts(),
-      ElementsAre(Conflict{.kind = ConflictKind::kColumn, .column = 1, .restored = "10", .application = "1006"}));
+  EXPECT_THAT(merge.Conflicts(), ElementsAre(Conflict{.kind = ConflictKind::kColumn,
+                                                      .column = 1,
+                                                      .restored = "10",
+                                                      .application = "1006",
+                                                      .added = Added{{"1000", "1006"}}}));
+}
+
+// What applications added to what they saw, whatever somebody else made of it in between.
+TEST(MergeTest, WhatWasAddedToACorruptedColumn) {
+  Merge merge(R({"1", "340", "b"}), 3);
+  AddAll(merge, {AppUpdate({"1", "350", "b"}), OurUpdate({"1", "3500", "b"}), AppUpdate({"1", "3505", "b"}),
+                 AppUpdate({"1", "3506", "x"}), OurUpdate({"1", "35060", "x"}), AppUpdate({"1", "35058", "x"})});
+  EXPECT_THAT(merge.Conflicts(), ElementsAre(Conflict{.kind = ConflictKind::kColumn,
+                                                      .column = 1,
+                                                      .restored = "350",
+                                                      .application = "35058",
+                                                      .added = Added{{"3500", "3506"}, {"35060", "35058"}}}));
+  AddAll(merge, {AppUpdate({"1", "!", "x"}), AppUpdate({"1", "7", "x"})});
+  EXPECT_EQ(merge.Conflicts().at(0).added, std::nullopt) << "nothing is added to NULL";
+  Merge rewritten(R({"1", "10", "b"}), 3, true);
+  AddAll(rewritten, {AppUpdate({"1", "1005", "b"}), AppUpdate({"1", "1006", "b"})});
+  EXPECT_EQ(rewritten.Conflicts().at(0).added, std::nullopt) << "nobody knows what was there before 1005";
+  Merge whole(R({"1", "10", "b"}), 3, true);
+  Change change = AppUpdate({"1", "1005", "b"});
+  change.before = Cells({"1", "1000", "b"});
+  AddAll(whole, {change});
+  EXPECT_EQ(whole.Conflicts().at(0).added, (Added{{"1000", "1005"}}));
 }
 
 TEST(MergeTest, ChangesBeforeTheMigrationCount) {
@@ -180,7 +204,7 @@ TEST(MergeTest, UpdatesOfUnknownColumnsAloneAreSkipped) {
   };
   AddAll(merge, {unknown(AppUpdate({"1", "a", "b"})), unknown(AppUpdate({"1", "x", "b"})), AppUpdate({"1", "x", "b"}),
                  unknown(InStep(AppUpdate({"1", "x", "b"}), "X", true, true)),
-                 unknown(InStep(AppUpdate({"1", "x", "b"}), "Y", false, true))});
+                 unknown(InStep(AppUpdate({"1", "x", "b"}), "Y", true, true))});
   EXPECT_EQ(Count(merge), "3 0 2") << "the last one wrote the new column";
 }
 
@@ -222,8 +246,11 @@ TEST(MergeTest, ARowThatGoesElsewhereStays) {
   EXPECT_EQ(Count(merge), "1 1 0");
   Merge anew(R({"1", "a", "b"}), 3);
   AddAll(anew, {AppDelete(), InStep(AppInsert({"1", "x", "b"}), "Q", false, false)});
-  EXPECT_EQ(anew.row(), R({"1", "a", "b"}));
-  EXPECT_EQ(Count(anew), "0 2 0");
+  EXPECT_EQ(anew.row(), R({"1", "a", "b"})) << "the row is what was inserted, but for the column in doubt";
+  EXPECT_EQ(Count(anew), "1 1 0");
+  EXPECT_THAT(anew.Conflicts(),
+              ElementsAre(Conflict{
+                  .kind = ConflictKind::kOutOfStep, .column = 1, .restored = "a", .application = "x", .other = "Q"}));
 }
 
 // What deleted it and what inserted it are one, as an update of its key would be.
@@ -314,12 +341,31 @@ TEST(MergeTest, TheNewColumnAlone) {
   EXPECT_EQ(AddAll(toasted, {InStep(AppUpdate({"1", "-", "x"}), "a", false, false)}), "A");
   Merge inserted(std::nullopt, 3);
   EXPECT_EQ(AddAll(inserted, {InStep(AppInsert({"1", "a", "b"}), "q", false, false), AppUpdate({"1", "a", "c"})}),
-            "CC");
+            "CA");
+  EXPECT_EQ(inserted.row(), R({"1", "a", "c"})) << "what was inserted is there";
   EXPECT_THAT(inserted.Conflicts(),
               ElementsAre(Conflict{
-                  .kind = ConflictKind::kOutOfStep, .application_row = R({"1", "a", "c"}), .others = {{1, "q"}}}));
-  EXPECT_EQ(AddAll(inserted, {AppDelete()}), "C");
-  EXPECT_THAT(inserted.Conflicts(), ElementsAre(Conflict{.kind = ConflictKind::kOutOfStep}));
+                  .kind = ConflictKind::kOutOfStep, .column = 1, .restored = "a", .application = "a", .other = "q"}));
+  EXPECT_EQ(AddAll(inserted, {InStep(AppUpdate({"1", "d", "c"}), "e", false, false)}), "C");
+  EXPECT_EQ(inserted.row(), R({"1", "d", "c"})) << "with what it has in the end";
+  EXPECT_EQ(AddAll(inserted, {AppDelete()}), "A");
+  EXPECT_THAT(inserted.Conflicts(), IsEmpty());
+  EXPECT_EQ(inserted.row(), std::nullopt);
+}
+
+// Where no trigger can have made the old value, an application did, whatever the new one says.
+TEST(MergeTest, AValueThatNoTriggerMadeIsNoConflict) {
+  Merge merge(R({"1", "a", "b"}), 3);
+  EXPECT_EQ(AddAll(merge, {InStep(AppUpdate({"1", "Bob", "b"}), "BOB", true, true)}), "A");
+  EXPECT_EQ(AddAll(merge, {InStep(AppUpdate({"1", "Bob", "x"}), "ROB", true, false)}), "A")
+      << "an up that reads other columns made the new value alone";
+  EXPECT_EQ(AddAll(merge, {InStep(AppUpdate({"1", "Bob", "x"}), "lost", false, true)}), "C")
+      << "the new column was written, and the old one did not follow";
+  Merge inserted(std::nullopt, 3);
+  EXPECT_EQ(AddAll(inserted, {InStep(AppInsert({"1", "Bob", "b"}), "BOB", true, true)}), "A");
+  Merge purged(std::nullopt, 3);
+  EXPECT_EQ(AddAll(purged, {InStep(AppInsert({"1", ".", "b"}), "BOB", false, true)}), "C")
+      << "a column that is gone has no value of its own";
 }
 
 TEST(ImageTest, ComesBackAsItWas) {

@@ -14,6 +14,7 @@
 #include "salvage/quiet.h"
 #include "salvage/results.h"
 #include "salvage/sql_text.h"
+#include "salvage/take.h"
 
 namespace salvage {
 namespace {
@@ -80,6 +81,29 @@ bool IsKnown(pg::Connection& restored, const ForeignKey& key, const base::Json& 
              .rows() > 0;
 }
 
+// Effect e of a decision made t refer to what it refers to.
+std::string DecidedToRefer(const ForeignKey& key) {
+  std::vector<std::string> parts = {"e.before IS NULL"};
+  for (const std::string& column : key.columns) {
+    const std::size_t place = key.from->Place(column);
+    if (place == key.from->columns.size()) continue;
+    parts.push_back(fmt::format("e.before[{0}] IS DISTINCT FROM e.after[{0}]", place + 1));
+  }
+  return fmt::format("{} AND ({})", IsRow(*key.from, "e.after"), fmt::join(parts, " OR "));
+}
+
+// Effect e of a decision took away what t refers to.
+std::string DecidedAway(const ForeignKey& key) {
+  std::vector<std::string> parts = {"e.before IS NOT NULL"};
+  for (std::size_t i = 0; i < key.columns.size(); ++i) {
+    const std::size_t place = key.to->Place(key.target_columns[i]);
+    if (place == key.to->columns.size()) return "false";
+    parts.push_back(
+        fmt::format("(e.before[{}])::{} = t.{}", place + 1, key.to->columns[place].type, pg::Ident(key.columns[i])));
+  }
+  return fmt::format("{}", fmt::join(parts, " AND "));
+}
+
 // Result r made t refer to what it refers to.
 std::string Refers(const ForeignKey& key) {
   std::vector<std::string> parts = {"r.op = 'I'"};
@@ -138,7 +162,8 @@ class TakingBack {
   void TakeBack(const ForeignKey& key, const Table& table, char op, std::int64_t n) {
     quiet_.Add(table);
     if (!UndoResult(restored_, table, op, n)) return;
-    const Withdrawn row = Withdraw(restored_, table, op, n, ConflictKind::kForeignKey, key.name);
+    Withdrawn row = Withdraw(restored_, table, op, n, ConflictKind::kForeignKey, key.name);
+    if (op == 'I') TakeColumnsAlong(restored_, "conflict", fmt::format("relation = {}", table.oid), row);
     Record(key, table, row.conflict);
     TableOutcome& outcome = done_.at(table.oid);
     outcome.applied -= row.changes;
@@ -180,18 +205,27 @@ std::int64_t TakeBackOrphans(pg::Connection& restored, const Targets& targets, c
   return left;
 }
 
-void RefuseOrphans(pg::Connection& restored, const Targets& targets, const std::vector<std::int64_t>& tables) {
+std::map<std::int64_t, std::string> OrphansOfDecisions(pg::Connection& restored, const Targets& targets,
+                                                       const std::vector<std::int64_t>& tables) {
+  std::map<std::int64_t, std::string> decisions;
+  const auto look = [&](const ForeignKey& key, const Table& table, const std::string& which) {
+    const pg::Result rows = restored.Query(
+        fmt::format(
+            "SELECT DISTINCT e.conflict FROM {} AS t JOIN switchback_salvage.effect AS e ON e.relation = $1 AND "
+            "{} WHERE {}",
+            key.from->From(), which, Orphans(key)),
+        {std::to_string(table.oid)});
+    for (int row = 0; row < rows.rows(); ++row) {
+      decisions.emplace(rows.Int(row, 0),
+                        fmt::format("a row of {} would refer to nothing: {}", key.from->name.Text(), key.name));
+    }
+    return rows.rows() > 0;
+  };
   for (const ForeignKey& key : ReadForeignKeys(restored, targets, tables)) {
-    EachOrphan(restored, key, [&](const base::Json& conflict) {
-      if (IsKnown(restored, key, conflict)) return;
-      throw base::Error(base::Code::kBadResolutions,
-                        fmt::format("a row of {} would refer to nothing", key.from->name.Text()))
-          .Detail(fmt::format("{}: {}", key.name, conflict.at("key").dump()))
-          .Hint(
-              "Take the row that it refers to as well, or leave both as restored; where that one was the migration's, "
-              "insert it into the restored server first.");
-    });
+    base::StopIfInterrupted();
+    if (!look(key, *key.from, DecidedToRefer(key)) && key.to != nullptr) look(key, *key.to, DecidedAway(key));
   }
+  return decisions;
 }
 
 }  // namespace salvage

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "pg/connection.h"
@@ -19,7 +20,10 @@ namespace salvage {
 std::int64_t TakeBackOrphans(pg::Connection& restored, const Targets& targets, const std::vector<std::int64_t>& tables,
                              std::map<std::int64_t, TableOutcome>& done);
 
-// Inside a transaction: throws kBadResolutions where a row refers to nothing that TakeBackOrphans did not leave.
-void RefuseOrphans(pg::Connection& restored, const Targets& targets, const std::vector<std::int64_t>& tables);
+// The decisions, by their conflicts, whose effects leave a row that refers to nothing, with what to say of them: those
+// about the rows that refer, and only where a foreign key has none of them, those about what was referred to. Looks at
+// the foreign keys out of the tables and into them.
+std::map<std::int64_t, std::string> OrphansOfDecisions(pg::Connection& restored, const Targets& targets,
+                                                       const std::vector<std::int64_t>& tables);
 
 }  // namespace salvage

@@ -229,4 +229,18 @@ Withdrawn Withdraw(pg::Connection& restored, const Table& table, char op, std::i
           .conflict = ConflictJson(table, key, before, conflict, said)};
 }
 
+void TakeColumnsAlong(pg::Connection& restored, const std::string& kept, const std::string& which, Withdrawn& row) {
+  const pg::Result gone =
+      restored.Query(fmt::format("DELETE FROM switchback_salvage.{} WHERE identity = $1 AND body::json ->> 'column' IS "
+                                 "NOT NULL AND {} RETURNING body",
+                                 kept, which),
+                     {row.identity});
+  for (int i = 0; i < gone.rows(); ++i) {
+    const base::Json column = base::Json::parse(gone.Text(i, 0));
+    if (column.contains("new_column")) {
+      row.conflict["new_columns"][column.at("column").get<std::string>()] = column.at("new_column");
+    }
+  }
+}
+
 }  // namespace salvage

@@ -48,4 +48,9 @@ struct Withdrawn {
 Withdrawn Withdraw(pg::Connection& restored, const Table& table, char op, std::int64_t n, ConflictKind kind,
                    const std::string& said);
 
+// Conflicts about columns of an inserted row that was withdrawn are none of their own any more: takes those of its
+// identity in switchback_salvage.`kept`, where `which`, out of that, and the new columns that they name into its
+// conflict.
+void TakeColumnsAlong(pg::Connection& restored, const std::string& kept, const std::string& which, Withdrawn& row);
+
 }  // namespace salvage

@@ -6,9 +6,10 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "base/file.h"
 #include "base/interrupt.h"
+#include "journal/mirror.h"
 #include "pg/transaction.h"
+#include "salvage/conflicts_file.h"
 #include "salvage/finish.h"
 #include "salvage/orphans.h"
 #include "salvage/quiet.h"
@@ -34,6 +35,7 @@ pg::Connection Open(const std::string& restored) {
         .Hint("Give it GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15), or make it a superuser there.");
   }
   ExecQuietly(connection, std::string(sql_text::kSchema));
+  journal::Seal(connection);
   return connection;
 }
 
@@ -113,7 +115,7 @@ Account StageAll(pg::Connection& restored, const Options& options, const Targets
     Tell(options, "putting back " + again.back()->name.Text());
     done.erase(oid);
   }
-  Reopen(restored, again);
+  Reopen(restored, targets, again);
   StageRequest request{.open = options.open, .from = options.from, .targets = targets};
   for (const auto& [oid, through] : done) request.keep.insert(oid);
   request.progress = [&](std::int64_t changes) { Tell(options, fmt::format("staged {}", changes)); };
@@ -140,32 +142,8 @@ std::map<std::int64_t, TableOutcome> Done(pg::Connection& restored) {
   return done;
 }
 
-base::Json FormerConflicts(const std::filesystem::path& file) {
-  try {
-    return base::Json::parse(base::ReadFile(file)).at("conflicts");
-  } catch (const std::exception&) {
-    return base::Json::array();  // none yet, or broken by a hand that would not want this to fail
-  }
-}
-
-std::int64_t WriteConflicts(pg::Connection& restored, const std::filesystem::path& file) {
-  const pg::Result rows =
-      restored.Query("SELECT id, body FROM switchback_salvage.conflict WHERE taken IS NULL ORDER BY id");
-  // What a person decided already of the same conflict stays.
-  std::map<std::string, base::Json> decided;
-  for (const base::Json& entry : FormerConflicts(file)) {
-    if (entry.is_object() && entry.contains("take")) decided[ContentOf(entry)] = entry.at("take");
-  }
-  base::Json list = base::Json::array();
-  for (int row = 0; row < rows.rows(); ++row) {
-    base::Json conflict = base::Json::parse(rows.Text(row, 1));
-    conflict["id"] = rows.Int(row, 0);
-    if (const auto take = decided.find(ContentOf(conflict)); take != decided.end()) conflict["take"] = take->second;
-    list.push_back(std::move(conflict));
-  }
-  // Rows stand in it.
-  base::WriteFile(file, base::Json({{"version", 1}, {"conflicts", list}}).dump(2) + "\n", 0600);
-  return rows.rows();
+bool AnyToDo(const std::vector<std::int64_t>& tables, const std::map<std::int64_t, TableOutcome>& done) {
+  return std::any_of(tables.begin(), tables.end(), [&](std::int64_t oid) { return done.count(oid) == 0; });
 }
 
 }  // namespace
@@ -199,6 +177,7 @@ Report Salvage(const Options& options) {
   const auto staged = Clock::now();
   const std::vector<std::int64_t> tables = StagedTables(restored);
   std::map<std::int64_t, TableOutcome> done = Done(restored);
+  if (AnyToDo(tables, done)) Reopen(restored, targets, {});
   base::Failpoint(base::FailpointId::kSalvageStaged);
   MakeTransforms(restored, options.plan);
   for (const std::int64_t oid : tables) {
@@ -216,37 +195,31 @@ Report Salvage(const Options& options) {
   report.orphans = TakeBackOrphans(restored, targets, tables, done);
   report.event_triggers = ReadEventTriggers(restored).loud;
   for (const auto& [oid, outcome] : done) report.tables[Require(targets, oid).name] = outcome;
-  report.conflicts = WriteConflicts(restored, options.conflicts);
+  const Resolved resolved = Decide(restored, targets, {});
+  report.decided = resolved.applied + resolved.before;
+  report.refused = resolved.refused;
+  report.groups = WriteConflicts(restored, options.conflicts);
+  report.conflicts = resolved.refused + resolved.left;
   report.later = Later(options, report.account.through);
   report.stage = std::chrono::duration_cast<std::chrono::milliseconds>(staged - began);
   report.merge = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - staged);
   return report;
 }
 
-void RequireOpen(const Options& options) {
-  pg::Connection restored = Open(options.restored);
-  const Targets targets = TargetsOf(restored, options);
-  stream::Reader reader = options.open();
-  std::vector<const Table*> again;
-  for (const std::int64_t oid : WrittenSince(reader, targets, DoneThrough(restored)))
-    again.push_back(targets.Find(oid));
-  RefuseDecided(restored, again);
-}
-
-Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file,
-                 const std::filesystem::path& conflicts) {
+Resolution Resolve(const std::string& restored, const plan::Plan& plan, const Decisions& decisions,
+                   const std::filesystem::path& conflicts) {
   pg::Connection connection = Open(restored);
-  base::Json decisions;
-  try {
-    decisions = base::Json::parse(base::ReadFile(file));
-  } catch (const base::Json::exception& error) {
-    throw base::Error(base::Code::kBadResolutions, fmt::format("{} is no JSON", file.string())).Detail(error.what());
-  }
   const Targets targets = ReadTargets(connection, plan, {});
   UsePath(connection);
-  const Resolved resolved = ApplyResolutions(connection, targets, decisions);
-  WriteConflicts(connection, conflicts);
-  return resolved;
+  Resolution resolution{.resolved = Decide(connection, targets, decisions), .groups = {}};
+  resolution.groups = WriteConflicts(connection, conflicts);
+  return resolution;
+}
+
+base::Json GroupsJson(const std::vector<Group>& groups) {
+  base::Json list = base::Json::array();
+  for (const Group& group : groups) list.push_back(ToJson(group));
+  return list;
 }
 
 base::Json ToJson(const Report& report) {
@@ -256,13 +229,23 @@ base::Json ToJson(const Report& report) {
     table["table"] = base::Json::array({name.schema, name.name});
     tables.push_back(std::move(table));
   }
-  return {{"wrote", ToJson(report.account)},         {"tables", tables},
-          {"changes", report.account.Changes()},     {"applied", report.Applied()},
-          {"in_conflict", report.InConflict()},      {"skipped", report.Skipped()},
-          {"conflicts", report.conflicts},           {"orphans", report.orphans},
-          {"sequences", report.sequences},           {"unread_sequences", report.unread_sequences},
-          {"event_triggers", report.event_triggers}, {"later", report.later},
-          {"stage_ms", report.stage.count()},        {"merge_ms", report.merge.count()}};
+  return {{"wrote", ToJson(report.account)},
+          {"tables", tables},
+          {"changes", report.account.Changes()},
+          {"applied", report.Applied()},
+          {"in_conflict", report.InConflict()},
+          {"skipped", report.Skipped()},
+          {"conflicts", report.conflicts},
+          {"orphans", report.orphans},
+          {"decided", report.decided},
+          {"refused", report.refused},
+          {"groups", GroupsJson(report.groups)},
+          {"sequences", report.sequences},
+          {"unread_sequences", report.unread_sequences},
+          {"event_triggers", report.event_triggers},
+          {"later", report.later},
+          {"stage_ms", report.stage.count()},
+          {"merge_ms", report.merge.count()}};
 }
 
 }  // namespace salvage

@@ -16,6 +16,7 @@
 #include "plan/plan.h"
 #include "salvage/apply.h"
 #include "salvage/conflict.h"
+#include "salvage/decisions.h"
 #include "salvage/stage.h"
 #include "stream/reader.h"
 
@@ -38,6 +39,9 @@ struct Report {
   Account account;
   std::map<pg::QualifiedName, TableOutcome> tables;  // by their names at the restore point
   std::int64_t conflicts = 0;                        // in the file
+  std::int64_t decided = 0;                          // and those that are done
+  std::int64_t refused = 0;                          // of those in the file: decided, but not taken by the server
+  std::vector<Group> groups = {};                    // of those in the file
   std::int64_t sequences = 0;
   std::vector<std::string> unread_sequences = {};  // that this role may not read, by name: as restored
   std::vector<std::string> event_triggers = {};    // that fired for the salvage's own DDL: this role may not alter them
@@ -54,16 +58,19 @@ base::Json ToJson(const Report& report);
 
 // Interrupted anywhere, it goes on where it was when called again, and ends in the same state: what is staged stays,
 // and each table is done in one transaction. Called when applications wrote more meanwhile, it puts the tables that
-// they wrote to back as they were restored, and does them anew with all changes; not where conflicts of such a table
-// were decided: kSalvageDone. Throws kPrivilege and kInterrupted too, and what the server and the stream throw.
+// they wrote to back as they were restored, does them anew with all changes, and applies the kept decisions again
+// (Decide). Throws kSalvageDone where a hand was on rows that have to be put back, kPrivilege and kInterrupted too, and
+// what the server and the stream throw.
 Report Salvage(const Options& options);
 
-// Throws kSalvageDone where Salvage would for a table's decisions.
-void RequireOpen(const Options& options);
+struct Resolution {
+  Resolved resolved;
+  std::vector<Group> groups;  // of the conflicts that are left in the file
+};
+base::Json GroupsJson(const std::vector<Group>& groups);
 
-// See salvage::ApplyResolutions in conflict.h; `file` is a copy of the one that Salvage wrote, or itself: then
-// `conflicts`, which keeps only those that are not decided.
-Resolved Resolve(const std::string& restored, const plan::Plan& plan, const std::filesystem::path& file,
-                 const std::filesystem::path& conflicts);
+// See Decide in decisions.h. `conflicts` is the file of Salvage, which keeps only those that are left.
+Resolution Resolve(const std::string& restored, const plan::Plan& plan, const Decisions& decisions,
+                   const std::filesystem::path& conflicts);
 
 }  // namespace salvage

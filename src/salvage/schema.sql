@@ -20,10 +20,31 @@ CREATE UNLOGGED TABLE IF NOT EXISTS switchback_salvage.staged (through text NOT 
 -- Tables that are done with all that committed before `through`, with what came of them: committed together with the rows.
 CREATE TABLE IF NOT EXISTS switchback_salvage.done (relation int8 PRIMARY KEY, through text NOT NULL, report text NOT NULL);
 
+-- `taken`: the decision that is done; `refused`: why the one that was given is not.
 CREATE TABLE IF NOT EXISTS switchback_salvage.conflict (
   id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   relation int8 NOT NULL,
   identity text NOT NULL,
   body text NOT NULL,
-  taken text
+  taken text,
+  refused text
+);
+
+-- What a person decided, the last one first in force: of a cause or a group by `name`; of one conflict by `place`, where
+-- it is, with its `content` at that time.
+CREATE TABLE IF NOT EXISTS switchback_salvage.decision (
+  seq int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name text UNIQUE,
+  place text UNIQUE,
+  take text NOT NULL,
+  content text
+);
+
+-- What decisions did to rows, in their order: whole rows, NULL where there was none.
+CREATE TABLE IF NOT EXISTS switchback_salvage.effect (
+  n int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  conflict int8 NOT NULL,
+  relation int8 NOT NULL,
+  before text[],
+  after text[]
 );

@@ -100,12 +100,15 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     }
     if (const std::int64_t place = rows.Int(row, 7); place > 0) keys[table->oid][place] = table->columns.size();
     key_sizes[table->oid] = rows.Int(row, 10);
-    table->columns.push_back({.name = rows.Text(row, 4),
-                              .type = rows.Text(row, 5),
-                              .type_oid = static_cast<std::uint32_t>(rows.Int(row, 6)),
-                              .one_spelling = rows.Bool(row, 11),
-                              .in_unique = rows.Bool(row, 8),
-                              .sequence = rows.Text(row, 9)});
+    const auto additive = plan.additive.find(table->name);
+    table->columns.push_back(
+        {.name = rows.Text(row, 4),
+         .type = rows.Text(row, 5),
+         .type_oid = static_cast<std::uint32_t>(rows.Int(row, 6)),
+         .one_spelling = rows.Bool(row, 11),
+         .in_unique = rows.Bool(row, 8),
+         .additive = additive != plan.additive.end() && additive->second.count(rows.Text(row, 4)) > 0,
+         .sequence = rows.Text(row, 9)});
   }
   for (const auto& [oid, places] : keys) {
     // A column that is generated is no value of its own, and the stream does not have it.
@@ -124,6 +127,10 @@ Targets ReadTargets(pg::Connection& restored, const plan::Plan& plan, const std:
     if (root == targets.tables.end()) continue;
     if (unseen.count(partitions.Int(row, 0)) > 0) root->second->unseen = true;
     root->second->bounds.insert(partitions.Text(row, 3));
+    const auto additive = plan.additive.find({partitions.Text(row, 4), partitions.Text(row, 5)});
+    for (Column& column : root->second->columns) {
+      column.additive |= additive != plan.additive.end() && additive->second.count(column.name) > 0;
+    }
     targets.tables[partitions.Int(row, 0)] = root->second;
   }
   return targets;
@@ -211,7 +218,7 @@ InStep InStepOf(const plan::Pair& pair, const std::string& arguments, std::size_
   const std::string from_old = row(pair.up, pair.old_name, kOld);
   const std::string up =
       fmt::format("NOT ({})", plan::Distinct(fmt::format("s.{}", pg::Ident(kNew)),
-                                             plan::Up(pair, stage, "r.", plan::Guard::kTry), pair.new_has_equality));
+                                             plan::Up(pair, stage, "r.", plan::Guard::kTry), pair.new_equality));
   InStep in_step;
   in_step.follows = fmt::format("(SELECT {} FROM (SELECT {}) AS s, ({}) AS r)", up, sides, from_old);
   const std::string empty = fmt::format("({}[{}]) IS NULL", arguments, first + 1);
@@ -220,11 +227,21 @@ InStep InStepOf(const plan::Pair& pair, const std::string& arguments, std::size_
     return in_step;
   }
   const std::string from_new = row(*pair.down, pair.new_name, kNew);
-  const std::string down =
+  const auto over_new = [&](const std::string& expression) {
+    return fmt::format("(SELECT {} FROM (SELECT {}) AS s, ({}) AS r)", expression, sides, from_new);
+  };
+  const std::string back = over_new(
       fmt::format("NOT ({})", plan::Distinct(fmt::format("s.{}", pg::Ident(kOld)),
-                                             plan::Down(pair, stage, "r.", plan::Guard::kTry), pair.old_has_equality));
-  const std::string back = fmt::format("(SELECT {} FROM (SELECT {}) AS s, ({}) AS r)", down, sides, from_new);
-  in_step.agrees = fmt::format("CASE WHEN {0} THEN {1} OR NOT {2} ELSE {1} AND {2} END", empty, in_step.follows, back);
+                                             plan::Down(pair, stage, "r.", plan::Guard::kTry), pair.old_equality)));
+  const bool alone = std::all_of(pair.down->reads.begin(), pair.down->reads.end(),
+                                 [&](const std::string& name) { return name == pair.new_name; });
+  std::string written = "false";
+  if (alone) written = "NOT " + back;
+  if (alone && pair.down->can_raise && !pair.down->function.empty()) {
+    written += " AND " + over_new(plan::Down(pair, stage, "r.", plan::Guard::kWhy) + " IS NULL");
+  }
+  in_step.agrees = fmt::format("CASE WHEN {0} THEN {1} OR NOT {2} ELSE {1} AND {2} OR {3} END", empty, in_step.follows,
+                               back, written);
   return in_step;
 }
 

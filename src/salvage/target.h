@@ -23,6 +23,7 @@ struct Column {
   std::uint32_t type_oid = 0;
   bool one_spelling = false;  // values that are equal are the same text
   bool in_unique = false;     // part of a unique index, so that others may refer to it
+  bool additive = false;      // an integer or numeric, which applications add to: release.yaml says so
   bool decides = false;       // on the partition of a row, at any depth, on either server
   std::string sequence;       // that it owns, quoted; may be empty
 };
@@ -75,8 +76,9 @@ Shape ShapeOf(const Table& table, const stream::Relation& relation);
 bool HasTypes(pg::Connection& restored, const plan::Pair& pair);
 
 // For each pair that has a new column two expressions over `arguments`, an array of texts that has those of
-// Shape::needed from `first` on: whether up(old) = new, and whether no trigger can have spoilt old: down(new) = old as
-// well, or new is empty and down makes something else of that.
+// Shape::needed from `first` on: whether up(old) = new, and whether no trigger can have spoilt old. So it is where
+// down(new) = old as well; and where down(new) is something else and reads no other column, or new is empty: then no
+// trigger made old, and an application wrote it. That counts only where down can be evaluated on this server.
 struct InStep {
   std::string follows;
   std::string agrees;

@@ -1,7 +1,6 @@
 #include "sandbox/configuration.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -17,10 +16,7 @@ namespace fs = std::filesystem;
 constexpr const char* kFile = "switchback.conf";
 constexpr const char* kInclude = "include 'switchback.conf'";
 
-void Write(const fs::path& path, const std::string& content, const std::optional<base::Account>& account) {
-  base::WriteFile(path, content, 0600);
-  if (account && ::lchown(path.c_str(), account->uid, account->gid) != 0) fs::permissions(path, fs::perms(0644));
-}
+void Write(const fs::path& path, const std::string& content) { base::WriteFile(path, content, 0600); }
 
 std::string Quoted(const std::string& value) {
   std::string out = "'";
@@ -55,33 +51,31 @@ std::string WithoutSettings(const std::string& text, const std::map<std::string,
   return kept;
 }
 
-void IncludeLast(const fs::path& path, const std::optional<base::Account>& account) {
+void IncludeLast(const fs::path& path) {
   std::string text = base::ReadFileIfExists(path).value_or("");  // Debian keeps it outside the data directory
   while (!text.empty() && text.back() == '\n') text.pop_back();
   const std::string include = kInclude;
   if (text.size() >= include.size() && text.compare(text.size() - include.size(), include.size(), include) == 0) return;
-  Write(path, text + (text.empty() ? "" : "\n") + include + "\n", account);
+  Write(path, text + (text.empty() ? "" : "\n") + include + "\n");
 }
 
 }  // namespace
 
 void WriteConfiguration(const fs::path& data, const std::map<std::string, std::string>& settings,
                         const std::optional<base::Account>& account) {
+  const base::ActingAs as(account);
   Write(data / "switchback_hba.conf",
         "local all all trust\n"
-        "local replication all trust\n"
-        "host all all 127.0.0.1/32 trust\n"
-        "host replication all 127.0.0.1/32 trust\n",
-        account);
-  Write(data / "switchback_ident.conf", "", account);
+        "local replication all trust\n");
+  Write(data / "switchback_ident.conf", "");
   std::string text = "# Written by switchback at each start of this server.\n";
   for (const auto& [name, value] : settings) text += fmt::format("{} = {}\n", name, Quoted(value));
-  Write(data / kFile, text, account);
+  Write(data / kFile, text);
   if (const auto altered = base::ReadFileIfExists(data / "postgresql.auto.conf")) {
     const std::string kept = WithoutSettings(*altered, settings);
-    if (kept != *altered) Write(data / "postgresql.auto.conf", kept, account);
+    if (kept != *altered) Write(data / "postgresql.auto.conf", kept);
   }
-  IncludeLast(data / "postgresql.conf", account);
+  IncludeLast(data / "postgresql.conf");
 }
 
 }  // namespace sandbox

@@ -1,5 +1,7 @@
 #include "sandbox/processes.h"
 
+#include <unistd.h>
+
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -34,28 +36,55 @@ std::optional<std::string> StartTime(int pid) {
   return stat->substr(position + 1, stat->find(' ', position + 1) - position - 1);
 }
 
-std::vector<int> ServersIn(const fs::path& directory) {
-  const std::string prefix = directory.string() + "/";
+bool Inside(const std::string& path, const fs::path& directory) {
+  return (path + "/").starts_with(directory.string() + "/");
+}
+
+bool IsServerIn(const fs::path& process, const fs::path& directory) {
+  if (!Inside(LinkTarget(process / "cwd"), directory)) return false;
+  const std::string program = fs::path(LinkTarget(process / "exe")).filename().string();
+  return program == "postgres" || program == "postgres (deleted)";
+}
+
+bool WorksIn(const fs::path& process, const fs::path& directory) {
+  if (process.filename() == std::to_string(::getpid())) return false;
+  if (Inside(LinkTarget(process / "cwd"), directory)) return true;
+  std::error_code gone;
+  for (fs::directory_iterator file(process / "fd", gone), end; !gone && file != end; file.increment(gone)) {
+    if (Inside(LinkTarget(file->path()), directory)) return true;
+  }
+  return false;
+}
+
+using Belongs = bool (*)(const fs::path& process, const fs::path& directory);
+
+std::vector<int> ProcessesIn(const fs::path& directory, Belongs belongs) {
   std::vector<int> found;
   for (const auto& entry : fs::directory_iterator("/proc")) {
     int pid = 0;
     const std::string name = entry.path().filename().string();
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (error != std::errc() || end != name.data() + name.size()) continue;
-    if (LinkTarget(entry.path() / "cwd").compare(0, prefix.size(), prefix) != 0) continue;
-    const std::string program = fs::path(LinkTarget(entry.path() / "exe")).filename().string();
-    if (program == "postgres" || program == "postgres (deleted)") found.push_back(pid);
+    if (belongs(entry.path(), directory)) found.push_back(pid);
   }
   return found;
 }
 
-bool EndedWithin(const fs::path& directory, std::chrono::milliseconds limit) {
+bool EndedWithin(const fs::path& directory, Belongs belongs, std::chrono::milliseconds limit) {
   const auto until = std::chrono::steady_clock::now() + limit;
-  while (!ServersIn(directory).empty()) {
+  while (!ProcessesIn(directory, belongs).empty()) {
     if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return true;
+}
+
+void End(const fs::path& directory, Belongs belongs, int polite) {
+  const fs::path real = fs::canonical(directory);
+  for (const int signal : {polite, SIGKILL}) {
+    for (const int pid : ProcessesIn(real, belongs)) ::kill(pid, signal);
+    if (EndedWithin(real, belongs, std::chrono::seconds(10))) return;
+  }
 }
 
 }  // namespace
@@ -72,13 +101,9 @@ bool Gone(const ProcessMark& mark) {
   return StartTime(mark.pid) != mark.started;
 }
 
-void StopServersIn(const fs::path& directory) {
-  const fs::path real = fs::canonical(directory);
-  // Children of a server take SIGQUIT as its immediate shutdown, too, so who is whose parent does not matter.
-  for (const int signal : {SIGQUIT, SIGKILL}) {
-    for (const int pid : ServersIn(real)) ::kill(pid, signal);
-    if (EndedWithin(real, std::chrono::seconds(10))) return;
-  }
-}
+// Children of a server take SIGQUIT as its immediate shutdown, too, so who is whose parent does not matter.
+void StopServersIn(const fs::path& directory) { End(directory, IsServerIn, SIGQUIT); }
+
+void EndProcessesIn(const fs::path& directory) { End(directory, WorksIn, SIGTERM); }
 
 }  // namespace sandbox

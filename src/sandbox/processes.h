@@ -26,4 +26,8 @@ bool Gone(const ProcessMark& mark);
 // shutdown, then SIGKILL. Other processes in there are left alone.
 void StopServersIn(const std::filesystem::path& directory);
 
+// Ends whatever has its working directory or an open file inside `directory`, this process aside: what a killed command
+// started, and it started in its turn. SIGTERM, then SIGKILL. Only what this account may look at is found.
+void EndProcessesIn(const std::filesystem::path& directory);
+
 }  // namespace sandbox

@@ -1,14 +1,11 @@
 #include "sandbox/server.h"
 
-#include <arpa/inet.h>
 #include <fmt/core.h>
 #include <locale.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <random>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -33,17 +30,11 @@ bool HaveUtf8Locale() {
   return found != nullptr;
 }
 
-int FreePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const bool bound = fd >= 0 && ::bind(fd, generic, size) == 0 && ::getsockname(fd, generic, &size) == 0;
-  if (fd >= 0) ::close(fd);
-  if (!bound) throw base::Error(Code::kServerStart, "no free port was found on 127.0.0.1");
-  return ntohs(address.sin_port);
+// It only names the socket, so that servers may share a directory: nothing listens there.
+int SomePort() {
+  constexpr int kLeast = 10'000;
+  constexpr unsigned kHowMany = 50'000;
+  return kLeast + static_cast<int>(std::random_device()() % kHowMany);
 }
 
 std::string Encoded(const std::string& text) {
@@ -55,39 +46,6 @@ std::string Encoded(const std::string& text) {
     out += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
   }
   return out;
-}
-
-// The status that a server writes as the eighth line of postmaster.pid: starting, stopping, ready, standby; "" where
-// the file is not that process's.
-std::string StatusOf(const fs::path& data, int pid) {
-  const auto text = base::ReadFileIfExists(data / "postmaster.pid");
-  if (!text) return "";
-  std::istringstream in(*text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) lines.push_back(line.substr(0, line.find_last_not_of(' ') + 1));
-  return lines.size() >= 8 && lines[0] == std::to_string(pid) ? lines[7] : "";
-}
-
-// A server in hot standby calls itself ready, too; only it can tell whether recovery is over.
-bool LeftRecovery(const fs::path& data, const std::string& url) {
-  if (fs::exists(data / "recovery.signal") || fs::exists(data / "standby.signal")) return false;
-  try {
-    auto connection = pg::Connection::Open({.conninfo = url, .connect_timeout = std::chrono::seconds(5)});
-    return !connection.Exec("SELECT pg_is_in_recovery()").Bool(0, 0);
-  } catch (const base::Error& error) {
-    if (error.code() == Code::kAuthentication || error.code() == Code::kUnknownDatabase) throw;
-    base::Debug("not out of recovery yet: {}", error.message());
-    return false;
-  }
-}
-
-std::string EndOfLog(const fs::path& log, std::size_t from) {
-  constexpr std::size_t kMost = 3000;
-  std::string text = base::ReadFileIfExists(log).value_or("");
-  text.erase(0, std::min(from, text.size()));
-  if (text.size() > kMost) text = "..." + text.substr(text.size() - kMost);
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
 }
 
 }  // namespace
@@ -107,6 +65,47 @@ struct Server::State {
 
   [[nodiscard]] fs::path Log() const { return options.data.string() + ".log"; }
 
+  // The directory is the account's, who may put links into it.
+  [[nodiscard]] std::string LogText() const {
+    const base::ActingAs account(options.account);
+    return base::ReadFileIfExists(Log()).value_or("");
+  }
+
+  // The status that a server writes as the eighth line of postmaster.pid: starting, stopping, ready, standby; "" where
+  // the file is not that process's.
+  [[nodiscard]] std::string Status() const {
+    const base::ActingAs account(options.account);
+    const auto text = base::ReadFileIfExists(options.data / "postmaster.pid");
+    if (!text) return "";
+    std::istringstream in(*text);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(in, line);) lines.push_back(line.substr(0, line.find_last_not_of(' ') + 1));
+    return lines.size() >= 8 && lines[0] == std::to_string(child->pid()) ? lines[7] : "";
+  }
+
+  // A server in hot standby calls itself ready, too; only it can tell whether recovery is over.
+  [[nodiscard]] bool LeftRecovery() const {
+    if (fs::exists(options.data / "recovery.signal") || fs::exists(options.data / "standby.signal")) return false;
+    try {
+      auto connection =
+          pg::Connection::Open({.conninfo = Url(options.database), .connect_timeout = std::chrono::seconds(5)});
+      return !connection.Exec("SELECT pg_is_in_recovery()").Bool(0, 0);
+    } catch (const base::Error& error) {
+      if (error.code() == Code::kAuthentication || error.code() == Code::kUnknownDatabase) throw;
+      base::Debug("not out of recovery yet: {}", error.message());
+      return false;
+    }
+  }
+
+  [[nodiscard]] std::string EndOfLog(std::size_t from) const {
+    constexpr std::size_t kMost = 3000;
+    std::string text = LogText();
+    text.erase(0, std::min(from, text.size()));
+    if (text.size() > kMost) text = "..." + text.substr(text.size() - kMost);
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
+  }
+
   // What belongs to this server alone, whatever the data directory's own configuration says.
   [[nodiscard]] std::map<std::string, std::string> Settings() const {
     std::map<std::string, std::string> settings = {
@@ -115,7 +114,8 @@ struct Server::State {
         {"ident_file", (options.data / "switchback_ident.conf").string()},
         {"external_pid_file", ""},
         {"unix_socket_directories", options.socket_directory.string()},
-        {"listen_addresses", options.listen_tcp ? "127.0.0.1" : ""},
+        {"unix_socket_permissions", "0700"},
+        {"listen_addresses", ""},
         {"port", std::to_string(port)},
         {"ssl", "off"},
         {"logging_collector", "off"},
@@ -129,31 +129,32 @@ struct Server::State {
   // False: another process took the port.
   bool TryStart(milliseconds deadline, bool wait_for_promotion) {
     WriteConfiguration(options.data, Settings(), options.account);
-    std::error_code ignored;
-    const std::size_t log_start = fs::exists(Log(), ignored) ? fs::file_size(Log()) : 0;
+    const std::size_t log_start = LogText().size();
     // The server reads PGPORT too, and stops at an empty one.
     child = base::Child::Start({.argv = {options.binaries.Program("postgres"), "-D", options.data.string()},
                                 .env = {{"PGPORT", std::to_string(port)}},
+                                .pass = options.pass,
                                 .cwd = "/",
                                 .account = options.account},
                                Log());
     const auto until = std::chrono::steady_clock::now() + deadline;
     while (child->Running()) {
-      const std::string status = StatusOf(options.data, child->pid());
+      const std::string status = Status();
       const bool up = status == "ready" || status == "standby";
-      if (up && (!wait_for_promotion || LeftRecovery(options.data, Url(options.database)))) return true;
+      if (up && (!wait_for_promotion || LeftRecovery())) return true;
       if (std::chrono::steady_clock::now() > until) {
         Stop(StopMode::kImmediate);
         throw base::Error(Code::kServerStart,
                           fmt::format("the server did not come up within {} s",
                                       std::chrono::duration_cast<std::chrono::seconds>(deadline).count()))
-            .Detail(EndOfLog(Log(), log_start));
+            .Detail(EndOfLog(log_start));
       }
       std::this_thread::sleep_for(milliseconds(10));
     }
     child.reset();
-    const std::string said = EndOfLog(Log(), log_start);
-    if (said.find("Address already in use") != std::string::npos) return false;
+    const std::string said = EndOfLog(log_start);
+    // The port is a part of the socket's name.
+    if (said.find(".lock\" already exists") != std::string::npos) return false;
     throw base::Error(Code::kServerStart, "the server ended while it started").Detail(said);
   }
 
@@ -213,7 +214,7 @@ void Server::Start(milliseconds deadline, bool wait_for_promotion) {
   for (int attempt = 0; attempt < 5; ++attempt) {
     // A server that is started again keeps its port, unless another process took it meanwhile.
     const bool keeps = attempt == 0 && state_->port != 0;
-    if (!keeps) state_->port = state_->options.port ? *state_->options.port : FreePort();
+    if (!keeps) state_->port = state_->options.port ? *state_->options.port : SomePort();
     if (state_->TryStart(deadline, wait_for_promotion)) return;
   }
   throw base::Error(Code::kServerStart, fmt::format("port {} is in use", state_->port));
@@ -225,7 +226,7 @@ bool Server::Running() { return state_->child && state_->child->Running(); }
 int Server::port() const { return state_->port; }
 int Server::pid() const { return state_->child ? state_->child->pid() : 0; }
 const fs::path& Server::data() const { return state_->options.data; }
-fs::path Server::log() const { return state_->Log(); }
+std::string Server::LogText() const { return state_->LogText(); }
 
 std::string Server::Url() const { return Url(state_->options.database); }
 std::string Server::Url(const std::string& database) const { return state_->Url(database); }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/process.h"
 #include "sandbox/workspace.h"
@@ -33,7 +34,6 @@ struct ServerOptions {
   std::filesystem::path data;              // data directory; for Initialize it must not exist
   std::filesystem::path socket_directory;  // empty: the directory that holds `data`
   std::optional<int> port;                 // none: a free one, kept over restarts
-  bool listen_tcp = true;                  // on 127.0.0.1
   std::optional<base::Account> account;    // see ServerAccount
   // Of its own connections, and what Url() names; Initialize makes this superuser. Of a restored backup they must
   // exist.
@@ -42,12 +42,14 @@ struct ServerOptions {
   // Into switchback.conf, included last by postgresql.conf, rewritten at each Start. They win: what ALTER SYSTEM set
   // for the same names (a backup brings the old server's along) is taken out of postgresql.auto.conf.
   std::map<std::string, std::string> settings;
+  std::vector<std::string> pass = {};  // see base::Command: what its commands need, which is as a rule nothing
 };
 
 // A PostgreSQL server of ours: `postgres` itself as a child (not pg_ctl, which holds pipes open), trust authentication
-// on its own socket directory and on loopback. It uses its own data directory, port and files whatever the
-// configuration that came with a backup says. A crash of this process leaves it running; the Workspace around it is
-// what the next SweepStale() finds it by.
+// in its own socket directory, which only its account may enter, and nowhere else: anyone on the loopback could become
+// its superuser, and so its account. Its environment has no secrets. It uses its own data directory, port and files
+// whatever the configuration that came with a backup says. A crash of this process leaves it running; the Workspace
+// around it is what the next SweepStale() finds it by.
 class Server {
  public:
   // initdb (UTF8, C.UTF-8 or C locale, --no-sync), not started.
@@ -71,7 +73,7 @@ class Server {
   [[nodiscard]] int port() const;
   [[nodiscard]] int pid() const;
   [[nodiscard]] const std::filesystem::path& data() const;
-  [[nodiscard]] std::filesystem::path log() const;  // server's stderr, DATA.log beside the data directory
+  [[nodiscard]] std::string LogText() const;  // server's stderr, of DATA.log beside the data directory
   // "postgresql://ROLE@localhost:PORT/DATABASE?host=SOCKETDIR", percent-encoded.
   [[nodiscard]] std::string Url() const;
   [[nodiscard]] std::string Url(const std::string& database) const;

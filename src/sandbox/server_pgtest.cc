@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 
@@ -73,6 +75,46 @@ TEST_F(ServerTest, StartsStopsAndStartsAgain) {
   server.Start();
   EXPECT_EQ(Ask(server, "SELECT count(*) FROM pg_database WHERE datname LIKE 'a/b%'"), "1");
   EXPECT_EQ(Caught([&] { Server::Initialize(options_); }).code(), Code::kFileWrite);
+}
+
+// Who may enter its directory is its superuser, so nobody else may, and what it was started with tells nothing.
+TEST_F(ServerTest, IsReachedThroughItsOwnSocketAloneAndKnowsNoSecret) {
+  ::setenv("DATABASE_URL", "postgresql://u:s3cret@h/d", 1);
+  ::setenv("PGPASSWORD", "s3cret", 1);
+  auto server = Server::Initialize(options_);
+  server.Start();
+  ::unsetenv("DATABASE_URL");
+  ::unsetenv("PGPASSWORD");
+  EXPECT_EQ(Ask(server, "SHOW listen_addresses"), "");
+  EXPECT_EQ(Ask(server, "SELECT string_agg(type, ' ') FROM pg_hba_file_rules"), "local local");
+  struct stat facts {};
+  const fs::path socket = options_.data.parent_path() / (".s.PGSQL." + std::to_string(server.port()));
+  ASSERT_EQ(::stat(socket.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777, 0700U);
+  ASSERT_EQ(::stat(socket.parent_path().c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0077, 0U);
+  EXPECT_THROW(pg::Connection::Open({.conninfo = "host=127.0.0.1 user=postgres port=" + std::to_string(server.port())}),
+               base::Error);
+  const std::string environment = base::ReadFile(fs::path("/proc") / std::to_string(server.pid()) / "environ");
+  EXPECT_THAT(environment, HasSubstr("PATH="));
+  EXPECT_THAT(environment, Not(HasSubstr("s3cret")));
+}
+
+// The account of the server may put links into its directory; root must not follow them.
+TEST_F(ServerTest, LinksOfItsAccountLeadNowhere) {
+  if (!base::RunningAsRoot()) GTEST_SKIP() << "needs root";
+  const Workspace outside("test");
+  ASSERT_EQ(::chown(outside.path().c_str(), 0, 0), 0);
+  const fs::path secret = outside.path() / "secret";
+  base::WriteFile(secret, "work_mem = '7MB' # s3cret\n", 0600);
+  auto server = Server::Initialize(options_);
+  fs::create_symlink(secret, options_.data.string() + ".log");
+  EXPECT_EQ(Caught([&] { server.Start(); }).code(), Code::kFileRead);
+  fs::remove(options_.data.string() + ".log");
+  fs::remove(options_.data / "postgresql.conf");
+  fs::create_symlink(secret, options_.data / "postgresql.conf");
+  EXPECT_EQ(Caught([&] { server.Start(); }).code(), Code::kFileRead);
+  EXPECT_EQ(base::ReadFile(secret), "work_mem = '7MB' # s3cret\n");
 }
 
 TEST_F(ServerTest, FailedStartShowsTheLog) {

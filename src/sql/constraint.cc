@@ -44,6 +44,10 @@ Action ReadConstraint(const Statement& statement, Range part, const Json& constr
     action.columns = ColumnsRead(At(constraint, "raw_expr"));
   } else if (action.kind == Kind::kAddForeignKey) {
     action.columns = Strings(At(constraint, "fk_attrs"));
+    for (const char* when : {"fk_del_action", "fk_upd_action"}) {
+      const auto what = Str(constraint, when);
+      action.acts = action.acts || what == "c" || what == "n" || what == "d";
+    }
     action.referenced = RelationOf(At(constraint, "pktable"));
     action.referenced_columns = Strings(At(constraint, "pk_attrs"));
   } else {

@@ -58,6 +58,7 @@ Actions Select(const Statement& statement) {
   const auto& relation = At(into, "rel");
   const bool temporary = Str(relation, "relpersistence") == "t";
   auto action = temporary ? statement.Other("CREATE TEMPORARY TABLE") : statement.Make(Kind::kCreateTable);
+  action.fills = true;
   action.relation = RelationOf(relation);
   return {WithRelations(statement, std::move(action))};
 }

@@ -8,6 +8,7 @@ extern "C" {
 #include <map>
 
 #include "base/error.h"
+#include "sql/mentions.h"
 #include "sql/statement.h"
 #include "sql/tree.h"
 
@@ -95,6 +96,8 @@ Actions ReadStatement(const Source& source, const Json& raw, int number) {
   base.text = source.Slice(range);
   base.statement = number;
   base.at = LocateByte(source.text(), source.tokens().at(range.first).start);
+  base.says = MentionsOf(type, As(wrapped, type));
+  if (type == "CreateFunctionStmt" || type == "DoStmt") base.body = BodyOf(type, As(wrapped, type), base.text);
   const Statement statement{source, range, type, As(wrapped, type), std::move(base)};
   const auto rule = Rules().find(type);
   return rule == Rules().end() ? Remaining(statement) : rule->second(statement);

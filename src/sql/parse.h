@@ -62,6 +62,44 @@ struct ColumnDef {
   std::vector<std::string> extras = {};
 };
 
+// An object that a statement makes, changes or drops.
+struct Target {
+  enum class Space {
+    kUnknown,
+    kRelation,  // views, sequences, indexes and statistics too
+    kRoutine,
+    kType,
+    kSchema,
+    kExtension,
+    kRule,        // a trigger, rule or policy `part` of the relation
+    kColumn,      // `part` of the relation
+    kConstraint,  // `part` of the relation
+  };
+  Space space = Space::kUnknown;
+  Name name = {};
+  std::string part = {};
+};
+
+// What a text names. Columns are those of any relation; more may be named than is meant.
+struct Mentions {
+  std::vector<Target> targets = {};
+  std::vector<Name> reads = {};
+  std::vector<Name> writes = {};  // besides the target of an INSERT, UPDATE or DELETE
+  std::vector<Name> functions = {};
+  std::vector<Name> types = {};
+  std::vector<std::string> columns = {};
+  bool whole_rows = false;  // * and the like
+  bool unknown = false;     // it may do anything: dynamic SQL, another language
+};
+
+// A constraint, or a sequence, that a CREATE TABLE makes with the table.
+struct Inline {
+  std::string kind = {};  // pkey, key, excl, fkey, check, seq, as in the names that the server gives
+  std::string name = {};  // empty: the server's choice
+  std::vector<std::string> columns = {};
+  Name referenced = {};  // fkey
+};
+
 // One action: an ALTER TABLE with three subcommands gives three.
 struct Action {
   Kind kind = Kind::kOther;
@@ -89,7 +127,11 @@ struct Action {
   bool not_valid = false;  // of a constraint: rows that are there are left alone; `definition` does not say it
   bool if_exists = false;  // IF EXISTS or IF NOT EXISTS
   bool cascade = false;
-  bool or_replace = false;  // CREATE OR REPLACE
+  bool acts = false;                 // of a foreign key: it does more on DELETE or UPDATE than to refuse
+  bool fills = false;                // of a CREATE TABLE: with rows of others (AS)
+  std::vector<Inline> inlines = {};  // of a CREATE TABLE
+  bool like = false;                 // it takes more from others (LIKE), nobody knows what
+  bool or_replace = false;           // CREATE OR REPLACE
   bool constant_default = false;
   bool on_conflict = false;                        // of an INSERT: it has ON CONFLICT
   std::vector<std::string> conflict_columns = {};  // what its DO UPDATE sets
@@ -98,6 +140,8 @@ struct Action {
   std::vector<Name> writes = {};  // further relations, written by data-modifying CTEs
   std::string object_kind = {};
   std::string object = {};  // its name as written, for messages
+  Mentions says = {};       // of the whole statement
+  Mentions body = {};       // of the function that it makes, or of the DO block
   std::string text = {};    // the whole statement, without ';'
   int statement = 0;        // number of the statement in the text, from 1
   Location at;              // where the statement begins

@@ -148,6 +148,7 @@ Actions Remaining(const Statement& statement) {
     if (!relations.writes.empty()) action.writes = std::move(relations.writes);
   }
   action.relation = RelationIn(statement.node);
+  if (statement.type == "RenameStmt") action.new_name = Str(statement.node, "newname");
   return {action};
 }
 

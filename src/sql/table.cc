@@ -1,3 +1,5 @@
+#include <map>
+
 #include "sql/statement.h"
 #include "sql/tree.h"
 
@@ -8,6 +10,48 @@ using base::Json;
 
 // Objects of a DROP are lists of name parts.
 Name DroppedName(const Json& wrapped) { return NameOf(At(As(wrapped, "List"), "items")); }
+
+// "CONSTR_CHECK" -> "check".
+std::string InlineKind(const std::string& type) {
+  static const std::map<std::string, std::string> kKinds = {{"CONSTR_PRIMARY", "pkey"},   {"CONSTR_UNIQUE", "key"},
+                                                            {"CONSTR_EXCLUSION", "excl"}, {"CONSTR_FOREIGN", "fkey"},
+                                                            {"CONSTR_CHECK", "check"},    {"CONSTR_IDENTITY", "seq"}};
+  const auto found = kKinds.find(type);
+  return found == kKinds.end() ? std::string() : found->second;
+}
+
+void AddInline(const Json& constraint, const std::string& column, std::vector<Inline>& inlines) {
+  Inline one;
+  one.kind = InlineKind(Str(constraint, "contype"));
+  if (one.kind.empty()) return;
+  one.name = Str(constraint, "conname");
+  if (one.kind == "check") {
+    // The server names a check after its column where it reads just one.
+    one.columns = ColumnsRead(At(constraint, "raw_expr"));
+    if (one.columns.size() != 1) one.columns.clear();
+  } else if (one.kind == "fkey") {
+    one.columns = Strings(At(constraint, "fk_attrs"));
+    one.referenced = RelationOf(At(constraint, "pktable"));
+  } else if (one.kind == "key" || one.kind == "excl") {
+    one.columns = Strings(At(constraint, "keys"));
+  }
+  if (one.columns.empty() && !column.empty() && one.kind != "check" && one.kind != "pkey") one.columns = {column};
+  inlines.push_back(std::move(one));
+}
+
+void AddInlines(const Json& element, Action& action) {
+  if (element.contains("TableLikeClause")) action.like = true;
+  if (const auto& constraint = As(element, "Constraint"); !constraint.is_null())
+    AddInline(constraint, "", action.inlines);
+  const auto& column = As(element, "ColumnDef");
+  if (column.is_null()) return;
+  const std::string name = Str(column, "colname");
+  const std::string type = NameOf(At(At(column, "typeName"), "names")).name;
+  if (type.ends_with("serial") || type == "serial2" || type == "serial4" || type == "serial8")
+    action.inlines.push_back({"seq", "", {name}, {}});
+  for (const auto& constraint : At(column, "constraints"))
+    AddInline(As(constraint, "Constraint"), name, action.inlines);
+}
 
 }  // namespace
 
@@ -23,6 +67,7 @@ Actions CreateTable(const Statement& statement) {
   action.relation = RelationOf(relation);
   action.if_exists = Flag(node, "if_not_exists");
   action.reads = RelationsOf(node).reads;
+  for (const auto& element : At(node, "tableElts")) AddInlines(element, action);
   return {action};
 }
 
@@ -32,6 +77,7 @@ Actions CreateTableAs(const Statement& statement) {
   const auto& relation = At(At(node, "into"), "rel");
   const bool temporary = Str(relation, "relpersistence") == "t";
   auto action = temporary ? statement.Other("CREATE TEMPORARY TABLE") : statement.Make(Kind::kCreateTable);
+  action.fills = true;
   action.relation = RelationOf(relation);
   action.if_exists = Flag(node, "if_not_exists");
   auto relations = RelationsOf(node);

@@ -49,7 +49,7 @@ a_release() {
 # release_under_load NAME THROTTLE [BACKUP_RATE]
 release_under_load() {
   fresh
-  rm -rf .switchback/backups/backups/*  # so that each takes one
+  rm -rf .switchback/backups/*/backups/*  # so that each takes one
   throttle "$2"
   [ -z "${3:-}" ] || sed -i "s/^backup:.*/&\n  max_rate: $3/" switchback.yaml
   quietly switchback init

@@ -153,7 +153,8 @@ plan::Plan Ground::Compiled(const std::string& change) {
   release.change_sql = change;
   const plan::Needs needs = plan::NeedsOf(release);
   auto connection = Connect(url_);
-  return plan::Compile(release, catalog::Read(connection, {needs.relations, needs.types, needs.statements}));
+  return plan::Compile(release,
+                       catalog::Read(connection, {needs.relations, needs.types, needs.statements, needs.functions}));
 }
 
 Outcome Ground::Try(const std::string& change) {

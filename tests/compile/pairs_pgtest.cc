@@ -1,26 +1,17 @@
-// A change, done by their plan, ends as psql would have ended it, in schema and rows, or the plan refuses it.
+// Two statements, done by their plan, end as psql would have ended them, in schema and rows, or the plan refuses them.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <map>
 #include <string>
 
+#include "change_test.h"
 #include "ground.h"
-#include "journal/mirror.h"
-#include "postgres_test.h"
 #include "statements.h"
 
 namespace compile {
 namespace {
-
-class ChangeTest : public test::PostgresTest {
- protected:
-  void SetUp() override {
-    PostgresTest::SetUp();
-    auto connection = Connect();
-    connection.Exec(kStart);
-    journal::InstallSchema(connection);
-  }
-};
 
 using ChangesTest = ChangeTest;
 
@@ -33,8 +24,35 @@ TEST_F(ChangesTest, EndAsPlainSqlEndsThemOrAreRefused) {
                                                                                                   << outcome.text;
     if (outcome.kind == Outcome::Kind::kEqual) ++equal;
   }
-  EXPECT_GE(equal, 10);
+  EXPECT_GE(equal, 30);
 }
+
+constexpr std::size_t kParts = 8;
+
+class PairsTest : public ChangeTest, public testing::WithParamInterface<std::size_t> {};
+
+TEST_P(PairsTest, EndAsPlainSqlEndsThemOrAreRefused) {
+  const char* wanted = std::getenv("SB_PAIRS");
+  // A stride that has no common divisor with the number of statements walks through both of each pair.
+  const std::size_t stride = wanted != nullptr && std::string(wanted) == "all" ? 1 : 29;
+  const std::size_t count = kStatements.size();
+  Ground ground(url());
+  std::map<Outcome::Kind, int> seen;
+  for (std::size_t pair = GetParam() * stride; pair < count * count; pair += kParts * stride) {
+    const std::string change = kStatements[pair / count] + ";\n" + kStatements[pair % count] + ";\n";
+    const Outcome outcome = ground.Try(change);
+    ++seen[outcome.kind];
+    EXPECT_NE(outcome.kind, Outcome::Kind::kDiffers) << change << outcome.text;
+    EXPECT_NE(outcome.kind, Outcome::Kind::kStuck) << change << outcome.text;
+  }
+  RecordProperty("equal", seen[Outcome::Kind::kEqual]);
+  RecordProperty("refused", seen[Outcome::Kind::kRefused]);
+  fmt::print("{} equal, {} refused, {} that plain SQL refuses\n", seen[Outcome::Kind::kEqual],
+             seen[Outcome::Kind::kRefused], seen[Outcome::Kind::kInvalid]);
+  EXPECT_GE(seen[Outcome::Kind::kEqual], 5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Part, PairsTest, testing::Range<std::size_t>(0, kParts));
 
 }  // namespace
 }  // namespace compile

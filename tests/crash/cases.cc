@@ -72,8 +72,13 @@ const std::vector<Place>& Places() {
       {"checkpoint.slot_made", Scene::kCheckpoint, 1, false, true},
       {"checkpoint.point_made", Scene::kCheckpoint},
       {"checkpoint.archived", Scene::kCheckpoint},
-      {"checkpoint.written", Scene::kCheckpoint},
+      {"checkpoint.written", Scene::kCheckpoint, 1, false, true},
+      {"checkpoint.written", Scene::kAnew},
+      {"checkpoint.written", Scene::kProve, 2},
       {"checkpoint.recorded", Scene::kCheckpoint},
+      {"checkpoint.recorded", Scene::kAnew, 1, false, true},
+      {"checkpoint.recorded", Scene::kProve, 2},
+      {"checkpoint.in_force", Scene::kAnew},
       {"checkpoint.proven", Scene::kProve},
       {"restore.copied", Scene::kRestore},
       {"restore.up", Scene::kRestore},
@@ -100,6 +105,13 @@ const std::vector<Place>& Places() {
       {"salvage.resolved", Scene::kResolve},
       {"run.before_filled_again", Scene::kFillAgain, 1, true},
       {"backfill.batch", Scene::kFillAgain, 1, true},
+      {"close.before_commit", Scene::kClose, 1, true, true},
+      {"close.before_commit", Scene::kClose, 2, true},
+      {"close.before_stream", Scene::kClose},
+      {"purge.before_publications", Scene::kClose},
+      {"close.before_line", Scene::kClose},
+      {"close.after_line", Scene::kClose},
+      {"uninstall.before_commit", Scene::kUninstall, 1, true},
   };
   return places;
 }
@@ -122,9 +134,9 @@ std::vector<Case> Cases() {
 
 std::string NameOf(const Case& which) {
   static constexpr const char* kScenes[] = {
-      "Plan",          "Checkpoint", "Install", "FirstBackup", "Prove", "Forward", "Conclude",
-      "ConcludeIndex", "WriteOff",   "Invalid", "Blocked",     "Torn",  "Rebuild", "Undo",
-      "Purge",         "Restore",    "CutOver", "Again",       "Lift",  "Resolve", "FillAgain"};
+      "Plan",          "Checkpoint", "Install", "FirstBackup", "Prove",   "Anew",      "Forward", "Conclude",
+      "ConcludeIndex", "WriteOff",   "Invalid", "Blocked",     "Torn",    "Rebuild",   "Undo",    "Purge",
+      "Restore",       "CutOver",    "Again",   "Lift",        "Resolve", "FillAgain", "Close",   "Uninstall"};
   std::string name = which.place.failpoint;
   std::ranges::replace(name, '.', '_');
   return fmt::format("{}_{}_{}_{}{}{}", name, which.place.nth, kScenes[static_cast<int>(which.place.scene)],

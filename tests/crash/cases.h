@@ -15,6 +15,7 @@ enum class Scene {
   kInstall,        // the same where schema switchback is missing
   kFirstBackup,    // the same where no backup is there
   kProve,          // checkpoint --prove
+  kAnew,           // checkpoint, where one is in force
   kForward,        // run --until contract
   kConclude,       // the same after a run was killed behind a COMMIT
   kConcludeIndex,  // the same behind the build of an index
@@ -29,8 +30,10 @@ enum class Scene {
   kCutOver,        // restore --cut-over, to a server that a restore made
   kAgain,          // the same, to one that was salvaged already, and applications wrote since
   kLift,           // restore --lift-fence, behind that
-  kResolve,        // restore --apply-resolutions, behind a cut-over that left conflicts
-  kFillAgain       // migrate, after rows came beside the triggers
+  kResolve,        // restore --resolve, behind a cut-over that left conflicts
+  kFillAgain,      // migrate, after rows came beside the triggers
+  kClose,          // close, after a way back to the start
+  kUninstall       // uninstall, after that
 };
 
 // Where a failpoint is passed.

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "base/error.h"
@@ -50,6 +51,7 @@ class Crash : public testing::TestWithParam<Case> {
   void Begin(const Place& place);
   void Meet(const Words& words, const std::string& failpoint, int nth, Accident accident);
   void ExpectTruth();
+  void ExpectRecorded();
   void Resume(const Case& which);
   void ExpectEnd(const Case& which);
   void ExpectStands(std::size_t steps, const std::string& net);
@@ -83,6 +85,7 @@ Words Command(Scene scene) {
     case Scene::kCheckpoint:
     case Scene::kInstall:
     case Scene::kFirstBackup:
+    case Scene::kAnew:
       return {"checkpoint", kRelease};
     case Scene::kProve:
       return {"checkpoint", kRelease, "--prove"};
@@ -98,9 +101,13 @@ Words Command(Scene scene) {
     case Scene::kLift:
       return {"restore", kRelease, "--lift-fence"};
     case Scene::kResolve:
-      return {"restore", kRelease, "--apply-resolutions", "decided.json"};
+      return {"restore", kRelease, "--resolve", "decided.json"};
     case Scene::kFillAgain:
       return {"migrate", kRelease};
+    case Scene::kClose:
+      return {"close", kRelease};
+    case Scene::kUninstall:
+      return {"uninstall"};
     default:
       return {"run", kRelease, "--until", "contract"};
   }
@@ -125,6 +132,8 @@ Ground::Stage StageOf(Scene scene) {
     case Scene::kUndo:
     case Scene::kPurge:
     case Scene::kRestore:
+    case Scene::kClose:
+    case Scene::kUninstall:
       return Ground::Stage::kContracted;
     default:
       return Ground::Stage::kCheckpointed;
@@ -238,6 +247,13 @@ void Crash::Begin(const Place& place) {
       ground().project().Connect().Exec(
           "SET session_replication_role = replica; UPDATE public.items SET title = NULL WHERE id % 3 = 0");
       break;
+    case Scene::kClose:
+    case Scene::kUninstall:
+      ASSERT_EQ(ground().On(Command(Scene::kUndo))["exit"], 0);
+      if (place.scene == Scene::kUninstall) {
+        ASSERT_EQ(ground().On(Command(Scene::kClose))["exit"], 0);
+      }
+      break;
     default:
       break;
   }
@@ -285,14 +301,30 @@ void Crash::Meet(const Words& words, const std::string& failpoint, int nth, Acci
 void Crash::ExpectTruth() {
   const base::Json status = ground().On({"status", kRelease});
   ASSERT_EQ(status["exit"], 0) << status.dump(1);
-  if (status["result"]["plan"].is_null()) return;
-  if (GetParam().place.scene == Scene::kFillAgain) {
-    // The step stands, and its rows may be half filled, as within a backfill; that all are in the end is looked at
-    // there.
-    EXPECT_EQ(status["result"]["position"]["boundary"], "migrate") << status.dump(1);
-    return;
-  }
+  if (status["result"]["plan"].is_null() || !status["result"].value("closed", base::Json()).is_null()) return;
   EXPECT_EQ(ground().Untrue(status["result"]["position"]), "");
+  ExpectRecorded();
+}
+
+// No checkpoint took effect that the journal does not know, and the one that it speaks of is there.
+void Crash::ExpectRecorded() {
+  std::set<std::string> recorded;
+  std::string last;
+  std::istringstream lines(base::ReadFileIfExists(ground().State() / "journal.jsonl").value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    const base::Json event = base::Json::parse(line, nullptr, false);
+    if (event.is_discarded() || (event["kind"] != "checkpoint" && event["kind"] != "proven")) continue;
+    recorded.insert(last = event["body"]["digest"]);
+  }
+  const auto digest = [&](const char* name) -> std::string {
+    const auto text = base::ReadFileIfExists(ground().State() / name);
+    return text ? base::Json::parse(*text)["digest"].get<std::string>() : "";
+  };
+  const std::string in_place = digest("checkpoint.json");
+  if (!in_place.empty()) {
+    EXPECT_EQ(recorded.count(in_place), 1U) << in_place;
+  }
+  EXPECT_TRUE(in_place == last || digest("checkpoint.next.json") == last) << last;
 }
 
 bool GoesForward(Scene scene) { return Command(scene).front() == "run"; }
@@ -371,6 +403,17 @@ void Crash::ExpectEnd(const Case& which) {
       EXPECT_EQ(Count("SELECT count(*) FROM public.items WHERE title IS DISTINCT FROM name"), "0");
       EXPECT_EQ(ground().On({"gate", kRelease, "--for", "contract"})["exit"], 0);
       break;
+    case Scene::kClose:
+      EXPECT_EQ(ground().On({"status", kRelease})["result"]["closed"]["ended"], "taken back");
+      EXPECT_EQ(slots, "0");
+      EXPECT_EQ(Count("SELECT count(*) FROM pg_publication"), "0");
+      EXPECT_EQ(Count("SELECT count(*) FROM pg_attribute WHERE attname ~ '^sbr_' AND NOT attisdropped"), "0");
+      EXPECT_EQ(Count("SELECT count(*) FROM switchback.release"), "0");
+      EXPECT_EQ(ground().On({"run", kRelease})["error"]["code"], "SB3112");
+      break;
+    case Scene::kUninstall:
+      EXPECT_EQ(Count("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^switchback'"), "0");
+      break;
     case Scene::kPlan:
       EXPECT_EQ(ground().On({"plan", kRelease})["result"]["changes"], base::Json::array());
       break;
@@ -378,6 +421,7 @@ void Crash::ExpectEnd(const Case& which) {
     case Scene::kInstall:
     case Scene::kFirstBackup:
     case Scene::kProve:
+    case Scene::kAnew:
       ExpectStands(0, reference.forward[0].net);
       EXPECT_EQ(slots, "1");
       EXPECT_EQ(ground().On({"gate", kRelease, "--for", "expand"})["exit"], 0);
@@ -410,6 +454,8 @@ void Crash::ExpectEnd(const Case& which) {
 std::string PassedAnyway(Scene scene) {
   if (scene == Scene::kCutOver || scene == Scene::kAgain) return "cut_over.counted";
   if (scene == Scene::kResolve) return "salvage.resolved";
+  if (scene == Scene::kClose) return "close.before_line";
+  if (scene == Scene::kUninstall) return "uninstall.before_commit";
   return scene == Scene::kLift ? "fence.lifted" : "run.before_enter";
 }
 

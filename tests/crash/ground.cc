@@ -170,7 +170,7 @@ base::Json Ground::On(const std::vector<std::string>& words, const std::map<std:
 }
 
 base::Child Ground::Begin(const std::vector<std::string>& words, const std::string& failpoint) const {
-  base::Command command{.argv = {SB_PROGRAM}, .cwd = project_.path()};
+  base::Command command{.argv = {SB_PROGRAM}, .inherit = base::Inherit::kAll, .cwd = project_.path()};
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   command.env = {{"DATABASE_URL", fmt::format("postgresql://postgres@127.0.0.1:{}/shop", gate_.port())},
                  {"SWITCHBACK_FAILPOINT", failpoint}};
@@ -255,7 +255,7 @@ void Ground::FailOver() {
   project_.server().Stop(sandbox::Server::StopMode::kImmediate);
   if (!standby_->Running()) standby_->Start();
   pg::Connection::Open({.conninfo = standby_->Url()}).Exec("SELECT pg_promote()");
-  gate_.TurnTo(standby_->port());
+  gate_.TurnTo(standby_->Url());
   failed_over_ = true;
 }
 

@@ -98,7 +98,7 @@ class Ground {
   void Record();
 
   test::ServedProject project_{kRelease};
-  test::TcpGate gate_{project_.server().port()};
+  test::TcpGate gate_{project_.server().Url()};
   std::optional<sandbox::Server> standby_;
   bool failed_over_ = false;
   std::map<Stage, std::filesystem::path> states_;

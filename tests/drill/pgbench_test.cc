@@ -38,6 +38,16 @@ ALTER TABLE pgbench_accounts ALTER COLUMN balance SET NOT NULL;
 constexpr auto kSpoil = "UPDATE pgbench_tellers SET bid = 1 WHERE bid <> 1;\n";
 constexpr auto kSpoilt = "SELECT count(*) FROM public.pgbench_tellers WHERE bid <> (tid - 1) / 10 + 1";
 
+// Every fiftieth balance, of which some are changed by the applications afterwards: they add to what they see.
+constexpr auto kSpoilBalances = "UPDATE pgbench_accounts SET abalance = abalance * 10 + 7 WHERE aid % 50 = 0;\n";
+constexpr auto kAdditive = "additive:\n  pgbench_accounts: [abalance]\n";
+// As the script does it, of an account whose balance the release changed.
+constexpr auto kOnSpoilt =
+    "BEGIN; UPDATE pgbench_accounts SET abalance = abalance + 5 WHERE aid = 50;"
+    "UPDATE pgbench_tellers SET tbalance = tbalance + 5 WHERE tid = 1;"
+    "UPDATE pgbench_branches SET bbalance = bbalance + 5 WHERE bid = 1;"
+    "INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (1, 1, 50, 5, CURRENT_TIMESTAMP); COMMIT";
+
 std::string Scale() { return Setting("SB_PGBENCH_SCALE", "3"); }
 
 std::int64_t Transactions(pg::Connection& connection, const std::string& name) {
@@ -81,6 +91,8 @@ class PgbenchRelease : public testing::Test {
     server_.emplace(sandbox::Server::Initialize(options));
     server_->Start();
     Connect("postgres").Exec("CREATE DATABASE bank");
+    // As it is from PostgreSQL 15 on.
+    pg::Connection::Open({.conninfo = server_->Url("bank")}).Exec("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     url_ = server_->Url("bank");
     base::RunOrThrow({.argv = {binaries_.Program("pgbench"), "--initialize", "--quiet", "--scale=" + Scale(), url_}});
     project_ = workspace_->path() / "project";
@@ -109,7 +121,8 @@ class PgbenchRelease : public testing::Test {
   }
 
   void Switchback(const std::vector<std::string>& arguments) {
-    base::Command command{.argv = {SB_SWITCHBACK}, .env = {{"DATABASE_URL", url_}}, .cwd = project_};
+    base::Command command{
+        .argv = {SB_SWITCHBACK}, .env = {{"DATABASE_URL", url_}}, .inherit = base::Inherit::kAll, .cwd = project_};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     command.argv.emplace_back("--json");
     const base::Finished finished = base::Run(command);
@@ -257,6 +270,43 @@ TEST_F(PgbenchRelease, SalvageKeepsTheBooks) {
   fmt::print(
       "scale {}: {} transactions acknowledged, {} of them since the checkpoint; restored and salvaged in {} ms\n",
       Scale(), total, left_behind, took.count());
+}
+
+// Applications that add to corrupted balances leave conflicts, and what they added settles all of them.
+TEST_F(PgbenchRelease, WhatWasAddedToCorruptedBalances) {
+  base::WriteFile(project_ / "releases" / kRelease / "release.yaml", std::string(kReleaseYaml) + kAdditive);
+  ASSERT_NO_FATAL_FAILURE(Prepare(kSpoilBalances));
+  old_->Start();
+  Arrow("start");
+  SWITCHBACK("checkpoint", kRelease);
+  SWITCHBACK("run", kRelease);
+  for (int i = 0; i < 2; ++i) {
+    pg::Connection application = pg::Connection::Open({.conninfo = url_, .application_name = "bank"});
+    application.Exec(std::string("SET search_path = public; ") + kOnSpoilt);
+  }
+  std::this_thread::sleep_for(std::chrono::seconds(std::stoi(Setting("SB_PGBENCH_SECONDS", "3"))));
+  EXPECT_EQ(old_->Complaints(), "");
+  old_->Finish();
+
+  SWITCHBACK("restore", kRelease, "--salvage", "--directory", (ServerDirectory("restored") / "data").string());
+  const base::Json groups = result_.at("salvage").at("groups");
+  ASSERT_EQ(groups.size(), 1U) << groups.dump(1);
+  EXPECT_EQ(groups[0].at("group"), "column:public.pgbench_accounts.abalance");
+  const std::int64_t conflicts = groups[0].at("conflicts");
+  EXPECT_GE(conflicts, 1);
+  auto restored = pg::Connection::Open({.conninfo = result_.at("url").get<std::string>(), .application_name = "test"});
+  const auto missing = [&] {
+    return restored
+        .Exec(
+            "SELECT (SELECT sum(delta) FROM public.pgbench_history) - (SELECT sum(abalance) FROM "
+            "public.pgbench_accounts)")
+        .Int(0, 0);
+  };
+  EXPECT_NE(missing(), 0) << "what was added to corrupted balances waits for a decision";
+  SWITCHBACK("restore", kRelease, "--decide", "column=delta");
+  EXPECT_EQ(result_.at("applied"), conflicts) << result_.dump(1);
+  EXPECT_EQ(result_.at("groups"), base::Json::array());
+  ExpectEqualSums(restored);
 }
 
 }  // namespace

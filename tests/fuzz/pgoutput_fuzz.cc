@@ -1,7 +1,8 @@
 // Feeds the decoder of pgoutput with messages that are almost right. It may refuse them with its own error, and nothing
 // else: no crash, no other exception, no byte read beside the message.
 //
-// pgoutput_fuzz CORPUS ITERATIONS: CORPUS has a message a line, in hexadecimal, as a real server sent it.
+// pgoutput_fuzz CORPUS ITERATIONS [SECONDS]: CORPUS has a message a line, in hexadecimal, as a real server sent it.
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -110,7 +111,7 @@ void Mutate(std::string& message, const std::string& other, Random& random) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc < 3) return 2;
   const std::vector<std::string> corpus = ReadCorpus(argv[1]);
   if (corpus.empty()) return 2;
   Random random(20261123);
@@ -122,14 +123,17 @@ int main(int argc, char** argv) {
     feed(message);
   }
   const long iterations = std::atol(argv[2]);
-  for (long i = 0; i < iterations; ++i) {
+  const auto until =
+      std::chrono::steady_clock::now() + std::chrono::seconds(argc > 3 ? std::atol(argv[3]) : 24L * 3600);
+  long done = 0;
+  for (; done < iterations && std::chrono::steady_clock::now() < until; ++done) {
     std::string message = corpus[Below(random, corpus.size())];
     for (std::size_t times = 1 + Below(random, 4); times > 0; --times) {
       Mutate(message, corpus[Below(random, corpus.size())], random);
     }
     feed(message);
   }
-  std::printf("%ld messages\n", iterations);
+  std::printf("%ld messages\n", done);
   return 0;
 }
 #endif

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <regex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -127,11 +128,10 @@ TEST_F(BadInputTest, ServersAndRolesThatRefuse) {
 
   project_.Connect().Exec("CREATE ROLE weak LOGIN PASSWORD 'Right1Secret'");
   const fs::path hba = project_.Connect().Exec("SHOW hba_file").Text(0, 0);
-  base::RunOrThrow({.argv = {"sed", "-i", "1i host all weak 127.0.0.1/32 scram-sha-256", hba.string()}, .cwd = "/"});
+  base::RunOrThrow({.argv = {"sed", "-i", "1i local all weak scram-sha-256", hba.string()}, .cwd = "/"});
   base::RunOrThrow({.argv = {"chmod", "a+r", hba.string()}, .cwd = "/"});
   project_.Connect().Exec("SELECT pg_reload_conf()");
-  const std::string wrong =
-      fmt::format("postgresql://weak:Wr0ngSecret@127.0.0.1:{}/postgres", project_.server().port());
+  const std::string wrong = std::regex_replace(project_.server().Url(), std::regex("postgres@"), "weak:Wr0ngSecret@");
   for (const char* option : {"--quiet", "--verbose", "--json"}) {
     base::Finished finished;
     // The server reads its rules again in its own time.
@@ -216,6 +216,7 @@ TEST_F(BadInputTest, OfTwoRunnersOneIsRefused) {
   base::Child first =
       base::Child::Start({.argv = {SB_PROGRAM, "run", "r"},
                           .env = {{"DATABASE_URL", project_.url()}, {"SWITCHBACK_FAILPOINT", "run.after_commit=stop"}},
+                          .inherit = base::Inherit::kAll,
                           .cwd = project_.path()},
                          project_.path() / "first.log");
   const auto begun = [&] {

@@ -8,7 +8,7 @@ namespace test {
 
 base::Finished Switchback(const std::filesystem::path& cwd, const std::vector<std::string>& words,
                           const std::map<std::string, std::string>& env) {
-  base::Command command{.argv = {SB_PROGRAM}, .cwd = cwd};
+  base::Command command{.argv = {SB_PROGRAM}, .inherit = base::Inherit::kAll, .cwd = cwd};
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   for (const char* name :
        {"DATABASE_URL", "SWITCHBACK_ENV", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER"}) {

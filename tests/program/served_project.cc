@@ -26,6 +26,10 @@ ServedProject::ServedProject(const std::string& database, fs::path repository,
   options.settings = {{"fsync", "off"}, {"autovacuum", "off"}};
   server_.emplace(sandbox::Server::Initialize(options));
   server_->Start();
+  // As it is from PostgreSQL 15 on.
+  for (const char* name : {"template1", "postgres"}) {
+    pg::Connection::Open({.conninfo = server_->Url(name)}).Exec("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+  }
   if (database_ != "postgres") ConnectTo("postgres").Exec("CREATE DATABASE " + pg::Ident(database_));
   base::MakeDirectories(project_, 0755);
   if (before_init) before_init(project_, *server_);

@@ -84,6 +84,42 @@ TEST_F(Standing, TheStreamOutlivesTheLastStepForTheLengthOfTheWindow) {
   EXPECT_THAT(Status(), Not(HasSubstr("stream:")));
 }
 
+// A checkpoint in the middle would hold the damage that a restore is to lead away from.
+TEST_F(Standing, NoCheckpointIsTakenWhileAStepStands) {
+  const auto file = project_.State("spoil") / "checkpoint.json";
+  const std::string before = base::ReadFile(file);
+  const base::Json refused = On({"checkpoint", "spoil"}, 10);
+  EXPECT_EQ(refused["error"]["code"], "SB3006");
+  EXPECT_THAT(refused["error"]["message"].get<std::string>(), HasSubstr("complete, 1 of 1 steps done"));
+  EXPECT_EQ(base::ReadFile(file), before);
+  EXPECT_EQ(Streams(), 2) << "the slot of the checkpoint in force stays";
+
+  On({"rollback", "spoil"}, 0);
+  On({"checkpoint", "spoil"}, 0);
+  EXPECT_NE(base::ReadFile(file), before);
+  EXPECT_EQ(Streams(), 2) << "the former slot is gone";
+  base::WriteFile(file, before);
+  EXPECT_THAT(project_.Say({"gate", "spoil", "--for", "expand"}).out,
+              HasSubstr("The checkpoint is not the one that the journal speaks of last."));
+}
+
+// One of the two holds the release's lease, whichever they are.
+TEST_F(Standing, ACheckpointAndARunBesideItExcludeEachOther) {
+  base::Child checkpoint = base::Child::Start(
+      {.argv = {SB_PROGRAM, "checkpoint", "other"},
+       .env = {{"DATABASE_URL", project_.url()}, {"SWITCHBACK_FAILPOINT", "checkpoint.slot_made=stop"}},
+       .cwd = project_.path()},
+      project_.path() / "stopped");
+  AwaitStop(checkpoint.pid());
+  for (const char* command : {"checkpoint", "run"}) {
+    const base::Json refused = On({command, "other"}, 20);
+    EXPECT_EQ(refused["error"]["code"], "SB3101") << refused.dump(2);
+  }
+  checkpoint.Signal(SIGCONT);
+  EXPECT_EQ(checkpoint.Wait(std::chrono::seconds(60)), 0) << base::ReadFile(project_.path() / "stopped");
+  On({"run", "other"}, 0);
+}
+
 TEST_F(Standing, PurgeEndsTheWindowOfAReleaseThatHasNothingToPurge) {
   EXPECT_EQ(Streams(), 2);
   On({"run", "spoil", "--until", "purge"}, 0);
@@ -108,6 +144,7 @@ TEST_F(Standing, ARestoreIsFollowedToTheEndOfItsCutOver) {
   base::Child cut_over =
       base::Child::Start({.argv = {SB_PROGRAM, "restore", "spoil", "--cut-over"},
                           .env = {{"DATABASE_URL", project_.url()}, {"SWITCHBACK_FAILPOINT", "fence.raised=stop"}},
+                          .inherit = base::Inherit::kAll,
                           .cwd = project_.path()},
                          project_.path() / "log");
   AwaitStop(cut_over.pid());
@@ -128,7 +165,7 @@ TEST_F(Standing, ARestoreIsFollowedToTheEndOfItsCutOver) {
   base::Json conflicts = base::ReadJsonFile(project_.State("spoil") / "conflicts.json");
   conflicts["conflicts"][0]["take"] = "application";
   base::WriteFile(file, conflicts.dump());
-  On({"restore", "spoil", "--apply-resolutions", file.string()}, 0);
+  On({"restore", "spoil", "--resolve", file.string()}, 0);
   status = On({"status", "spoil"}, 0);
   EXPECT_EQ(status["result"]["salvaged"]["as_restored"], 0);
   EXPECT_THAT(status["next"].get<std::string>(), testing::StartsWith("move the applications to "));

@@ -52,7 +52,10 @@ rollback_conditions:
   base::Child Begin(const std::vector<std::string>& options) {
     std::vector<std::string> words = {SB_PROGRAM, "watch", "wider", "--every", "100ms"};
     words.insert(words.end(), options.begin(), options.end());
-    return base::Child::Start({.argv = words, .env = {{"DATABASE_URL", project_.url()}}, .cwd = project_.path()},
+    return base::Child::Start({.argv = words,
+                               .env = {{"DATABASE_URL", project_.url()}},
+                               .inherit = base::Inherit::kAll,
+                               .cwd = project_.path()},
                               log());
   }
   [[nodiscard]] std::filesystem::path log() const { return project_.path() / "log"; }

@@ -91,7 +91,8 @@ class PgBackRestRig : public Rig {
             "repo1-retention-full=1\nrepo1-bundle=y\ncompress-type=none\n"
             "[shop]\npg1-path={1}\npg1-port={2}\npg1-socket-path={3}\npg1-user=the boss\n",
             folder_.string(), server.data().string(), server.port(), server.data().parent_path().string()));
-    Of("shop")->PrepareArchive();
+    auto connection = pg::Connection::Open({.conninfo = server.Url()});
+    Of("shop")->PrepareArchive(connection);
   }
   [[nodiscard]] std::unique_ptr<backup::BackupProvider> Of(const std::string& name) const override {
     return std::make_unique<backup::pgbackrest::PgBackRestProvider>(
@@ -136,7 +137,7 @@ class BarmanRig : public Rig {
                                "backup_method = postgres\narchiver = on\nretention_policy = REDUNDANCY 1\n",
                                account ? account->name : CallerName(), (folder_ / "barman").string(),
                                sandbox::FindBinaries().directory.string(), address));
-    Of("shop")->PrepareArchive();
+    Of("shop")->PrepareArchive(connection);
   }
   [[nodiscard]] std::unique_ptr<backup::BackupProvider> Of(const std::string& name) const override {
     return std::make_unique<backup::barman::BarmanProvider>(

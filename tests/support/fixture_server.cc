@@ -1,5 +1,7 @@
 #include "fixture_server.h"
 
+#include "pg/connection.h"
+
 namespace test {
 
 sandbox::Server StartFixtureServer(const sandbox::Workspace& workspace,
@@ -15,6 +17,10 @@ sandbox::Server StartFixtureServer(const sandbox::Workspace& workspace,
   for (const auto& [name, value] : more) options.settings[name] = value;
   auto server = sandbox::Server::Initialize(options);
   server.Start();
+  // As it is from PostgreSQL 15 on.
+  for (const char* database : {"template1", "postgres"}) {
+    pg::Connection::Open({.conninfo = server.Url(database)}).Exec("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+  }
   return server;
 }
 

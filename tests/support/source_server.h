@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "pg/connection.h"
 #include "sandbox/server.h"
 #include "sandbox/workspace.h"
 
@@ -24,6 +25,10 @@ inline sandbox::Server StartSource(const sandbox::Workspace& workspace,
   for (const auto& [name, value] : more) options.settings[name] = value;
   sandbox::Server made = sandbox::Server::Initialize(options);
   made.Start();
+  // As it is from PostgreSQL 15 on.
+  for (const char* database : {"template1", "postgres"}) {
+    pg::Connection::Open({.conninfo = made.Url(database)}).Exec("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+  }
   return made;
 }
 

@@ -4,12 +4,15 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <list>
 #include <stdexcept>
 #include <string_view>
+
+#include "pg/conninfo.h"
 
 namespace test {
 namespace {
@@ -80,7 +83,8 @@ void Relay(Pair& pair, bool from_client, std::atomic<TcpGate::Fault>& fault) {
 
 }  // namespace
 
-TcpGate::TcpGate(int server_port) : server_port_(server_port), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+TcpGate::TcpGate(const std::string& server_url) : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  TurnTo(server_url);
   auto address = Loopback(0);
   socklen_t size = sizeof(address);
   auto* generic = reinterpret_cast<sockaddr*>(&address);
@@ -98,10 +102,21 @@ TcpGate::~TcpGate() {
   Close(listener_);
 }
 
+void TcpGate::TurnTo(const std::string& server_url) {
+  auto where = pg::ParseConninfo(server_url);
+  const std::lock_guard<std::mutex> guard(mutex_);
+  socket_ = where["host"] + "/.s.PGSQL." + where["port"];
+}
+
 // A thread for each pair: a client that does not read must not hold up the others.
 void TcpGate::Pass(int client) {
-  Pair pair{client, ::socket(AF_INET, SOCK_STREAM, 0)};
-  const auto address = Loopback(server_port_);
+  Pair pair{client, ::socket(AF_UNIX, SOCK_STREAM, 0)};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    socket_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  }
   if (::connect(pair.server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) Close(pair.client);
   while (!stop_ && (pair.client >= 0 || pair.server >= 0)) {
     std::array<pollfd, 2> entries{{{pair.client, POLLIN, 0}, {pair.server, POLLIN, 0}}};

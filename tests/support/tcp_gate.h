@@ -1,12 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 #include <string>
 #include <thread>
 
 namespace test {
 
-// A relay on 127.0.0.1 in front of a server's TCP port that misbehaves once, at the first COMMIT after Arm().
+// A relay on 127.0.0.1 in front of a server's socket that misbehaves once, at the first COMMIT after Arm().
 class TcpGate {
  public:
   enum class Fault {
@@ -17,13 +18,13 @@ class TcpGate {
     kSwallowAnswer  // COMMIT arrives; the client waits on for an answer that never arrives
   };
 
-  explicit TcpGate(int server_port);
+  explicit TcpGate(const std::string& server_url);
   TcpGate(const TcpGate&) = delete;
   ~TcpGate();
 
   [[nodiscard]] int port() const { return port_; }
   // Connections from now on go to another server.
-  void TurnTo(int server_port) { server_port_ = server_port; }
+  void TurnTo(const std::string& server_url);
   void Arm(Fault fault) { fault_ = fault; }
   // True where the fault has not happened yet.
   [[nodiscard]] bool Armed() const { return fault_ != Fault::kNone; }
@@ -32,7 +33,8 @@ class TcpGate {
   void Serve();
   void Pass(int client);
 
-  std::atomic<int> server_port_;
+  std::mutex mutex_;
+  std::string socket_;  // of the server
   int listener_ = -1;
   int port_ = 0;
   std::atomic<Fault> fault_{Fault::kNone};

@@ -50,7 +50,7 @@ Places BarmanProvider::FindPlaces() const {
   return ReadPlaces(Output(finished, "show-server"), tool_.options().server);
 }
 
-void BarmanProvider::PrepareArchive() {
+void BarmanProvider::PrepareArchive(pg::Connection& /*source*/) {
   const base::Finished checked = tool_.Run("check");  // makes the folders; what else it finds may come right later
   const Places places = FindPlaces();
   std::error_code ignored;
@@ -106,6 +106,13 @@ void BarmanProvider::Keep(const Backup& backup) {
   if (finished.exit != 0) {
     base::Warn("barman does not keep {}, so its retention may remove it: {}", backup.id,
                Failure(base::Code::kBackupFailed, "keep", finished).detail());
+  }
+}
+
+void BarmanProvider::Release(const Backup& backup) {
+  const base::Finished finished = tool_.Run("keep", {"--release"}, {backup.id});
+  if (finished.exit != 0) {
+    base::Warn("barman still keeps {}: {}", backup.id, Failure(base::Code::kBackupFailed, "keep", finished).detail());
   }
 }
 
@@ -183,6 +190,7 @@ RecoveryJob BarmanProvider::JobFor(const Places& places, const Backup& backup, c
           .binaries = sandbox::FindBinaries(backup.server_major),
           .account = sandbox::ServerAccount(places.home),
           .restore_command = restore_command,
+          .pass = kEnvironment,
           .copy = [tool = tool_, flags, id = backup.id, deadline = request.deadline](const fs::path& data) {
             const base::Finished finished = tool.Run("recover", flags, {id, data.string()}, deadline);
             if (finished.exit != 0) throw Failure(base::Code::kRestoreFailed, "recover", finished);

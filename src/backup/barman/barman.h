@@ -19,7 +19,7 @@ class BarmanProvider : public BackupProvider {
   explicit BarmanProvider(Options options) : tool_(std::move(options)) {}
 
   [[nodiscard]] std::string Name() const override { return "barman"; }
-  void PrepareArchive() override;
+  void PrepareArchive(pg::Connection& source) override;
   // What `barman check` finds is among the problems.
   Readiness Check(pg::Connection& source) override;
   // Throws kRepositoryBusy too. A crash leaves a backup that Barman calls failed.
@@ -27,6 +27,7 @@ class BarmanProvider : public BackupProvider {
   std::vector<Backup> List() override;
   void Verify(const Backup& backup) override;
   void Keep(const Backup& backup) override;
+  void Release(const Backup& backup) override;
   void AwaitArchived(pg::Connection& source, const std::string& segment, std::chrono::milliseconds deadline) override;
   void CheckRestorable(const Point& point) override;
   std::unique_ptr<Restoration> StartRestore(const RestoreRequest& request) override;

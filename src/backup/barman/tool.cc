@@ -39,13 +39,15 @@ base::Finished Tool::Run(const std::string& command, const std::vector<std::stri
   words.push_back(options_.server);
   words.insert(words.end(), after.begin(), after.end());
   // The account may have no right to enter the directory that this process stands in.
-  return base::Run({.argv = words, .env = {{"LC_ALL", "C.UTF-8"}}, .cwd = "/", .deadline = deadline});
+  return base::Run(
+      {.argv = words, .env = {{"LC_ALL", "C.UTF-8"}}, .pass = kEnvironment, .cwd = "/", .deadline = deadline});
 }
 
 std::optional<std::string> Tool::Segment(const std::string& segment) const {
   std::vector<std::string> words = Words();
   words.insert(words.end(), {"get-wal", options_.server, segment});
-  base::Finished finished = base::Run({.argv = words, .env = {{"LC_ALL", "C.UTF-8"}}, .cwd = "/"});
+  base::Finished finished =
+      base::Run({.argv = words, .env = {{"LC_ALL", "C.UTF-8"}}, .pass = kEnvironment, .cwd = "/"});
   if (finished.exit != 0) return std::nullopt;
   return std::move(finished.out);
 }

@@ -10,6 +10,9 @@
 
 namespace backup::barman {
 
+// What its programs get of the environment: its own options, and the key to other hosts.
+inline const std::vector<std::string> kEnvironment = {"BARMAN_*", "SSH_AUTH_SOCK"};
+
 struct Options {
   std::string server;  // the section of Barman's configuration
   std::string config;  // path of barman.conf; empty: where Barman looks by itself

@@ -17,6 +17,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "sandbox/processes.h"
 #include "sandbox/server.h"
 
 namespace backup::local {
@@ -80,13 +81,48 @@ class Partial {
   bool completed_ = false;
 };
 
+// What wrote a backup may outlive the command that was killed: the part of pg_basebackup that receives WAL is a process
+// of its own.
 void RemoveLeftovers(const fs::path& backups) {
   for (const auto& entry : fs::directory_iterator(backups)) {
-    if (entry.path().filename().string().ends_with(kPartial)) fs::remove_all(entry.path());
+    if (!entry.path().filename().string().ends_with(kPartial)) continue;
+    sandbox::EndProcessesIn(entry.path());
+    std::error_code error;
+    fs::remove_all(entry.path(), error);
+    if (!error) continue;
+    throw base::Error(base::Code::kRepositoryBusy,
+                      "an interrupted backup is still being written to " + entry.path().string())
+        .Detail(error.message());
+  }
+}
+
+// Two servers in one folder would each find their names taken by the other's segments, and archive no more.
+void RequireOwn(const fs::path& repository, pg::Connection& source) {
+  const std::optional<std::string> owner = OwnerOf(repository);
+  const std::string identifier = ReadLine(source).system_identifier;
+  if (!owner || *owner == identifier) return;
+  throw base::Error(base::Code::kRepositoryOfAnother,
+                    fmt::format("{} holds the log of another server", repository.string()))
+      .Detail(fmt::format("it is of the system identifier {}, and this server is {}", *owner, identifier))
+      .Hint(
+          fmt::format("Name another one in switchback.yaml, best `repository: {}/{{system_identifier}}`, in which the "
+                      "server's identifier takes its place; then `switchback init --apply`.",
+                      repository.string()));
+}
+
+// An archive command that was cut off leaves its copy; none takes that long.
+void RemoveCopies(const fs::path& wal) {
+  const auto old = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(wal, ignored)) {
+    if (entry.path().filename().string().starts_with('.') && entry.last_write_time(ignored) < old) {
+      fs::remove(entry.path(), ignored);
+    }
   }
 }
 
 void CheckSource(const fs::path& repository, pg::Connection& source) {
+  RequireOwn(repository, source);
   RequireArchiving(source, ArchiveCommand(repository));
   const pg::Result tablespaces = source.Query(std::string(sql_text::kReadTablespaces));
   if (!tablespaces.IsNull(0, 0)) {
@@ -106,6 +142,7 @@ void CopyServer(pg::Connection& source, const sandbox::Binaries& binaries, const
                                  "--pgdata", data.string(), "--checkpoint=fast", "--wal-method=stream",
                                  "--manifest-checksums=CRC32C", "--label", "switchback " + id},
                         .env = {child.env.begin(), child.env.end()},
+                        .pass = {"PG*"},
                         .account = account,
                         .deadline = deadline};
   if (max_rate > 0) command.argv.push_back(fmt::format("--max-rate={}k", max_rate / 1024));
@@ -144,11 +181,22 @@ SegmentSource LocalProvider::Segments() {
   };
 }
 
-void LocalProvider::PrepareArchive() { PrepareRepository(repository_); }
+void LocalProvider::PrepareArchive(pg::Connection& source) {
+  RequireOwn(repository_, source);
+  PrepareRepository(repository_);
+}
 
 Readiness LocalProvider::Check(pg::Connection& source) {
+  RequireOwn(repository_, source);
   const std::string ours = ArchiveCommand(repository_);
-  return CheckArchiving(source, ours, [&](const std::string& command) { return command == ours; });
+  Readiness readiness = CheckArchiving(source, ours, [&](const std::string& command) { return Runs(command, ours); });
+  // An earlier form of our own command for the same folder: nobody else relies on it.
+  const std::string folder = ShellQuoteForServer(WalDirectory(repository_).string());
+  if (readiness.found && readiness.found->tool == FoundCommand::Tool::kSwitchback &&
+      readiness.found->command.find("f=" + folder + "/%f;") == 0) {
+    readiness.found.reset();
+  }
+  return readiness;
 }
 
 Backup LocalProvider::Take(pg::Connection& source, std::chrono::milliseconds deadline) {
@@ -159,6 +207,7 @@ Backup LocalProvider::Take(pg::Connection& source, std::chrono::milliseconds dea
   const std::optional<base::Account> account = sandbox::ServerAccount(repository_);
   const RepositoryLock lock(repository_);
   RemoveLeftovers(BackupsDirectory(repository_));
+  RemoveCopies(WalDirectory(repository_));
 
   const std::string id = NewId();
   Partial partial(BackupsDirectory(repository_), id, account);

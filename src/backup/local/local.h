@@ -18,7 +18,7 @@ class LocalProvider : public BackupProvider {
       : repository_(std::filesystem::absolute(repository)), max_rate_(max_rate) {}
 
   [[nodiscard]] std::string Name() const override { return "local"; }
-  void PrepareArchive() override;
+  void PrepareArchive(pg::Connection& source) override;
   Readiness Check(pg::Connection& source) override;
   // A crash leaves backups/ID.partial, which nobody reads and the next Take removes.
   Backup Take(pg::Connection& source, std::chrono::milliseconds deadline) override;

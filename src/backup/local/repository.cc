@@ -2,6 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <cstdint>
+#include <fstream>
+#include <string_view>
+
+#include "backup/found_command.h"
 #include "backup/programs.h"
 #include "base/file.h"
 
@@ -9,19 +14,86 @@ namespace backup::local {
 
 namespace fs = std::filesystem;
 
-// The source is synced first: its modification time must survive a power cut as it was when the copy was made.
+namespace {
+
+constexpr std::string_view kPlaceholder = "{system_identifier}";
+constexpr const char* kLines = "lines";
+
+// The folder that holds what all lines share.
+fs::path RootOf(const fs::path& repository) {
+  return repository.parent_path().filename() == kLines ? repository.parent_path().parent_path() : repository;
+}
+
+fs::path TimelinesDirectory(const fs::path& repository) { return RootOf(repository) / "timelines"; }
+
+// Of the long header that each segment begins with: magic, flags, timeline, address, length of the rest, and the system
+// identifier.
+std::optional<std::string> IdentifierIn(const fs::path& segment) {
+  constexpr std::streamoff kOffset = 24;
+  std::ifstream file(segment, std::ios::binary);
+  std::uint64_t identifier = 0;
+  file.seekg(kOffset);
+  file.read(reinterpret_cast<char*>(&identifier), sizeof identifier);
+  if (!file || identifier == 0) return std::nullopt;
+  return std::to_string(identifier);
+}
+
+std::optional<std::string> IdentifierOfBackup(const fs::path& backup) {
+  const auto text = base::ReadFileIfExists(backup / "backup.json");
+  if (!text) return std::nullopt;
+  return base::ParseJson(*text, (backup / "backup.json").string()).value("system_identifier", "");
+}
+
+}  // namespace
+
+fs::path RepositoryOf(const fs::path& configured, const Line& line) {
+  std::string path = configured.string();
+  for (std::size_t at = 0; (at = path.find(kPlaceholder, at)) != std::string::npos;) {
+    path.replace(at, kPlaceholder.size(), line.system_identifier);
+  }
+  return line.restored.empty() ? fs::path(path) : fs::path(path) / kLines / line.restored;
+}
+
+std::optional<std::string> OwnerOf(const fs::path& repository) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(BackupsDirectory(repository), none)) {
+    if (auto identifier = IdentifierOfBackup(entry.path())) return identifier;
+  }
+  for (const auto& entry : fs::directory_iterator(WalDirectory(repository), none)) {
+    if (!IsSegmentName(entry.path().filename().string())) continue;
+    if (auto identifier = IdentifierIn(entry.path())) return identifier;
+  }
+  return std::nullopt;
+}
+
+// A link takes no name that is taken; where the file system has no links, mv -n asks the kernel for the same.
 std::string ArchiveCommand(const fs::path& repository) {
   const std::string wal = ShellQuoteForServer(WalDirectory(repository).string());
   return fmt::format(
-      "f={0}/%f; t={0}/.%f.part; sync %p && cp --preserve=timestamps %p \"$t\" && sync \"$t\" && "
-      "{{ [ ! -e \"$f\" ] || {{ [ ! \"$t\" -nt \"$f\" ] && [ ! \"$t\" -ot \"$f\" ]; }} || "
-      "{{ echo \"switchback: the archive holds another file as $f\" >&2; false; }}; }} && "
-      "mv -f \"$t\" \"$f\" && sync {0}",
-      wal);
+      "f={0}/%f; t=$(mktemp {0}/.%f.XXXXXX) || exit 1; cp %p \"$t\" && sync \"$t\" && "
+      "{{ ln \"$t\" \"$f\" 2>/dev/null || {{ mv -n \"$t\" \"$f\" 2>/dev/null; [ ! -e \"$t\" ]; }} || "
+      "[ \"$(sha256sum <\"$t\")\" = \"$(sha256sum <\"$f\")\" ] || "
+      "{{ echo \"{1} as $f\" >&2; false; }}; }} && "
+      "sync \"$f\" {0}; r=$?; rm -f \"$t\"; exit $r",
+      wal, kArchiveRefusal);
 }
 
 std::string RestoreCommand(const fs::path& repository) {
-  return fmt::format("cp {}/%f \"%p\"", ShellQuoteForServer(WalDirectory(repository).string()));
+  return fmt::format("cp {}/%f \"%p\" 2>/dev/null || cp {}/%f \"%p\"",
+                     ShellQuoteForServer(WalDirectory(repository).string()),
+                     ShellQuoteForServer(TimelinesDirectory(repository).string()));
+}
+
+void KeepHistory(const fs::path& repository, const fs::path& data, const std::optional<base::Account>& account) {
+  fs::path newest;
+  for (const auto& entry : fs::directory_iterator(data / "pg_wal")) {
+    const fs::path& file = entry.path();
+    if (file.extension() == ".history" && file.filename() > newest.filename()) newest = file;
+  }
+  if (newest.empty()) return;
+  MakeDirectories(TimelinesDirectory(repository), account);
+  const fs::path kept = TimelinesDirectory(repository) / newest.filename();
+  base::WriteFile(kept, base::ReadFile(newest));
 }
 
 fs::path WalDirectory(const fs::path& repository) { return repository / "wal"; }

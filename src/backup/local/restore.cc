@@ -40,7 +40,11 @@ RecoveryJob JobFor(const fs::path& repository, const Backup& backup, const fs::p
           .binaries = sandbox::FindBinaries(backup.server_major),
           .account = account,
           .restore_command = RestoreCommand(repository),
-          .copy = [from, account](const fs::path& data) { CopyBackup(from, data, account); }};
+          .copy = [from, account](const fs::path& data) { CopyBackup(from, data, account); },
+          .tidy =
+              [repository, account, throwaway = request.throwaway](const fs::path& data) {
+                if (!throwaway) KeepHistory(repository, data, account);
+              }};
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ RecoveryJob JobFor(const Tool& tool, const Backup& backup, const RestoreRequest&
           // Not asynchronously: its spool and lock would be those of the source's archive-push.
           .restore_command =
               tool.SettingLine("archive-get", {"--pg1-path=" + data.string(), "--no-archive-async"}, "%f \"%p\""),
+          .pass = kEnvironment,
           .copy = [tool, backup, request, end](const fs::path& to) {
             std::vector<std::string> arguments = RestoreArguments(backup, request.point, to);
             arguments.insert(arguments.end(), end.begin(), end.end());
@@ -75,7 +76,7 @@ StanzaInfo PgBackRestProvider::Info() const {
 
 std::string PgBackRestProvider::ArchiveCommand() const { return tool_.SettingLine("archive-push", {}, "%p"); }
 
-void PgBackRestProvider::PrepareArchive() {
+void PgBackRestProvider::PrepareArchive(pg::Connection& /*source*/) {
   const base::Finished finished = tool_.Run("stanza-create");
   if (finished.exit != 0) throw Failure(base::Code::kRepositoryUnusable, "stanza-create", finished);
 }

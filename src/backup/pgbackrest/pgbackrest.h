@@ -19,7 +19,7 @@ class PgBackRestProvider : public BackupProvider {
 
   [[nodiscard]] std::string Name() const override { return "pgbackrest"; }
   // stanza-create: the server must run.
-  void PrepareArchive() override;
+  void PrepareArchive(pg::Connection& source) override;
   Readiness Check(pg::Connection& source) override;
   // An incremental backup, which is a full one where there is none to build on. The tool checks pages and keeps a
   // checksum of each file. Expires no other backup. Throws kRepositoryBusy too. A crash leaves a partial one, which the

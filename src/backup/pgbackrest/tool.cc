@@ -128,7 +128,8 @@ base::Finished Tool::Run(const std::string& command, const std::vector<std::stri
   std::vector<std::string> words = Words(command, {});
   // What archive-get and repo-ls are asked for stands behind the command's name.
   words.insert(words.end(), arguments.begin(), arguments.end());
-  return base::Run({.argv = words, .env = {{"LC_ALL", "C"}}, .account = account_, .deadline = deadline});
+  return base::Run(
+      {.argv = words, .env = {{"LC_ALL", "C"}}, .pass = kEnvironment, .account = account_, .deadline = deadline});
 }
 
 std::string Tool::SettingLine(const std::string& command, const std::vector<std::string>& arguments,

@@ -11,6 +11,9 @@
 
 namespace backup::pgbackrest {
 
+// What its programs get of the environment: its own options, and the key to hosts of repositories.
+inline const std::vector<std::string> kEnvironment = {"PGBACKREST_*", "SSH_AUTH_SOCK"};
+
 struct Options {
   std::string stanza;
   std::string config;  // path of pgbackrest.conf; empty: where pgBackRest looks by itself

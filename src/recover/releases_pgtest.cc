@@ -1,0 +1,278 @@
+// Several releases on one table, as they come in real projects: one after the other, one within the other, by turns.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "catalog/read.h"
+#include "plan/plan.h"
+#include "postgres_test.h"
+#include "recover/close.h"
+#include "recover/undo.h"
+#include "run/drift.h"
+#include "run/look.h"
+#include "run/others.h"
+#include "run/runner.h"
+
+namespace recover {
+namespace {
+
+using base::Code;
+using plan::Phase;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kTable =
+    "CREATE TABLE public.t (id int PRIMARY KEY, a text, b int, c int); INSERT INTO public.t SELECT g, 'a' || g, g, g "
+    "FROM "
+    "generate_series(1, 20) AS g";
+
+std::optional<base::Error> ErrorOf(const std::function<void()>& act) {
+  try {
+    act();
+    return std::nullopt;
+  } catch (const base::Error& error) {
+    return error;
+  }
+}
+
+class Releases : public test::PostgresTest {
+ protected:
+  struct One {
+    release::Release release;
+    plan::Plan plan;
+    std::unique_ptr<journal::Journal> journal;
+    std::filesystem::path state;
+  };
+
+  void SetUp() override {
+    PostgresTest::SetUp();
+    directory_ = std::filesystem::temp_directory_path() / fmt::format("switchback-releases-{}", ::getpid());
+    Anew();
+  }
+  void TearDown() override {
+    std::filesystem::remove_all(directory_);
+    PostgresTest::TearDown();
+  }
+
+  void Anew() {
+    Connect().Exec(
+        "SET client_min_messages = error; DROP SCHEMA IF EXISTS switchback, switchback_retired CASCADE; DROP TABLE IF "
+        "EXISTS public.t");
+    Connect().Exec(kTable);
+    std::filesystem::remove_all(directory_);
+  }
+
+  plan::Plan Compile(const release::Release& release) {
+    const plan::Needs needs = plan::NeedsOf(release);
+    pg::Connection connection = Connect();
+    plan::Plan plan =
+        plan::Compile(release, catalog::Read(connection, {needs.relations, needs.types, needs.statements}));
+    for (const plan::Blocker& blocker : plan.blockers) ADD_FAILURE() << blocker.object << ": " << blocker.reason;
+    return plan;
+  }
+
+  One Make(const std::string& name, const std::string& change) {
+    One one;
+    one.release.name = name;
+    one.release.change_path = "change.sql";
+    one.release.change_sql = change;
+    one.plan = Compile(one.release);
+    one.state = directory_ / name;
+    std::filesystem::create_directories(one.state);
+    one.journal = std::make_unique<journal::Journal>(journal::Journal::Open(one.state));
+    return one;
+  }
+
+  run::Session SessionOf(One& one) {
+    pg::ConnectOptions connect;
+    connect.conninfo = url();
+    run::Session session{connect, one.plan, *one.journal, "secret"};
+    session.rollback_window = std::chrono::hours(1);
+    return session;
+  }
+  void To(One& one, Phase phase) { run::RunTo(SessionOf(one), phase); }
+  void Back(One& one, Phase phase) { UndoTo(SessionOf(one), phase); }
+  void End(One& one, const std::vector<std::string>& decided = {}) {
+    auto connection = Connect();
+    Close(SessionOf(one), LookToClose(connection, one.plan, *one.journal, decided, 0), one.state, [] {});
+  }
+  std::string Ask(const std::string& sql) { return Connect().Exec(sql).Text(0, 0); }
+  std::string Columns() {
+    return Ask(
+        "SELECT string_agg(attname || CASE WHEN attnotnull THEN '!' ELSE '' END, ' ' ORDER BY attname) FROM "
+        "pg_attribute "
+        "WHERE attrelid = 'public.t'::regclass AND attnum > 0 AND NOT attisdropped AND attname !~ '^sbr_'");
+  }
+
+  std::filesystem::path directory_;
+};
+
+struct Act {
+  bool back = false;
+  Phase to = Phase::kStart;
+};
+using Script = std::vector<Act>;
+const Script kThrough = {{false, Phase::kMigrate}, {false, Phase::kContract}, {false, Phase::kPurge}};
+const Script kThereAndBack = {{false, Phase::kMigrate}, {false, Phase::kContract}, {true, Phase::kStart}};
+
+class Interleaved : public Releases {
+ protected:
+  // Every order of the acts of two releases that share the table alone: each act passes, nothing of the other is taken
+  // for a change beside it, and the end is what each by itself would have made.
+  void Every(const Script& first, const Script& second, const std::string& columns) {
+    std::vector<bool> turns(first.size(), false);
+    turns.resize(first.size() + second.size(), true);
+    do {
+      Anew();
+      One a = Make("20260101-a", "ALTER TABLE t RENAME COLUMN a TO name");
+      One b = Make("20260102-b", "ALTER TABLE t ALTER COLUMN b TYPE bigint; ALTER TABLE t ALTER COLUMN b SET NOT NULL");
+      std::string story;
+      std::size_t of_a = 0;
+      std::size_t of_b = 0;
+      for (const bool turn : turns) {
+        const Act& act = turn ? second[of_b++] : first[of_a++];
+        story += fmt::format(" {}:{}{}", turn ? "b" : "a", act.back ? "back to " : "", plan::Name(act.to));
+        const auto error = ErrorOf([&] { act.back ? Back(turn ? b : a, act.to) : To(turn ? b : a, act.to); });
+        ASSERT_FALSE(error) << story << "\n" << error->Text() << error->detail();
+        auto connection = Connect();
+        for (One* one : {&a, &b}) {
+          const run::Drift drift = run::FindDrift(connection, one->plan);
+          EXPECT_THAT(drift.forward, IsEmpty()) << story;
+          EXPECT_THAT(drift.notices, IsEmpty()) << story;
+          EXPECT_EQ(run::WhereItStands(connection, one->plan, *one->journal).state, journal::Position::State::kClean);
+        }
+      }
+      EXPECT_EQ(Columns(), columns) << story;
+      EXPECT_EQ(Ask("SELECT count(*) FROM public.t WHERE b = id"), "20") << story;
+    } while (std::next_permutation(turns.begin(), turns.end()) && !HasFatalFailure());
+  }
+};
+
+TEST_F(Interleaved, BothThrough) { Every(kThrough, kThrough, "b! c id! name"); }
+TEST_F(Interleaved, OneThroughAndOneBack) { Every(kThrough, kThereAndBack, "b c id! name"); }
+TEST_F(Interleaved, OneBackAndOneThrough) { Every(kThereAndBack, kThrough, "a b! c id!"); }
+TEST_F(Interleaved, BothBack) { Every(kThereAndBack, kThereAndBack, "a b c id!"); }
+
+TEST_F(Releases, TheSamePlanIsMadeWhateverStandsBesideIt) {
+  One a = Make("20260101-a", "ALTER TABLE t RENAME COLUMN a TO name");
+  One b = Make("20260102-b", "ALTER TABLE t ALTER COLUMN b SET NOT NULL");
+  To(a, Phase::kMigrate);
+  EXPECT_EQ(Compile(b.release).digest, b.plan.digest);
+  Connect().Exec("CREATE INDEX others ON public.t (c)");
+  EXPECT_EQ(Compile(b.release).digest, b.plan.digest);
+  Back(a, Phase::kStart);
+  EXPECT_EQ(Compile(a.release).digest, a.plan.digest) << "what the way back retired is no part of it";
+}
+
+TEST_F(Releases, OneThatWouldTakeAwayAnothersWayBackDoesNotBegin) {
+  One a = Make("20260101-a", "ALTER TABLE t RENAME COLUMN a TO name");
+  One b = Make("20260102-b", "ALTER TABLE t ALTER COLUMN a SET NOT NULL");
+  To(a, Phase::kMigrate);
+  const auto refused = ErrorOf([&] {
+    To(b, Phase::kExpand);
+    To(b, Phase::kContract);
+  });
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code(), Code::kOtherRelease);
+  EXPECT_THAT(refused->detail(), testing::AllOf(HasSubstr("20260101-a"), HasSubstr("public.t.a")));
+  Back(a, Phase::kStart);
+  To(b, Phase::kContract);
+  EXPECT_EQ(ErrorOf([&] { To(a, Phase::kMigrate); })->code(), Code::kOtherRelease) << "now it is the other way round";
+  Back(b, Phase::kStart);
+  To(a, Phase::kMigrate);
+}
+
+// What was begun last goes back first, where both have the same in hand in spite of the gate.
+TEST_F(Releases, TheLaterOneMovesFirst) {
+  One a = Make("20260101-a", "ALTER TABLE t ADD COLUMN note text");
+  To(a, Phase::kExpand);
+  Connect().Exec("UPDATE switchback.release SET claims = jsonb_set(claims, '{window_ms}', '0')");
+  One b = Make("20260102-b", "ALTER TABLE t ALTER COLUMN note SET DEFAULT 'x'");
+  To(b, Phase::kExpand);
+  const auto refused = ErrorOf([&] { Back(a, Phase::kStart); });
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code(), Code::kOtherRelease);
+  EXPECT_THAT(refused->detail(), HasSubstr("public.t.note"));
+  Back(b, Phase::kStart);
+  Back(a, Phase::kStart);
+}
+
+TEST_F(Releases, CloseDropsWhatTheWayBackRetiredAndTheSamePlanRunsNoMore) {
+  One a = Make("20260101-a",
+               "ALTER TABLE t RENAME COLUMN a TO name; CREATE TABLE u (id int PRIMARY KEY, t int REFERENCES "
+               "t (id)); ALTER TABLE t ADD COLUMN state text NOT NULL DEFAULT 'new'");
+  One b = Make("20260102-b", "ALTER TABLE t ALTER COLUMN b SET NOT NULL");
+  To(b, Phase::kContract);
+  To(a, Phase::kMigrate);
+  EXPECT_EQ(ErrorOf([&] { End(a); })->code(), Code::kOpenEnds);
+  Connect().Exec("INSERT INTO public.u VALUES (1, 1), (2, 2)");
+  Back(a, Phase::kStart);
+  Connect().Exec("UPDATE public.t SET a = 'later' WHERE id <= 3");
+  {
+    auto connection = Connect();
+    const Closing closing = LookToClose(connection, a.plan, *a.journal, {}, 0);
+    std::vector<std::string> texts;
+    for (const Closing::Left& left : closing.left) texts.push_back(Text(left));
+    EXPECT_EQ(closing.ended, "taken back");
+    EXPECT_THAT(texts, testing::UnorderedElementsAre("column public.t.name: 20 values, 3 of which nothing else has",
+                                                     "column public.t.state: 20 values, which nothing else has",
+                                                     "table public.u: 2 rows, which nothing else has"));
+  }
+  // A view of others on what is to go keeps it, by name.
+  const std::string retired =
+      Ask("SELECT attname FROM pg_attribute WHERE attrelid = 'public.t'::regclass AND attname ~ '^sbr_' AND NOT "
+          "attisdropped "
+          "ORDER BY attnum LIMIT 1");
+  Connect().Exec("CREATE VIEW public.hanging AS SELECT " + retired + " FROM public.t");
+  EXPECT_THAT(ErrorOf([&] { End(a); })->detail(), HasSubstr("hanging"));
+  Connect().Exec("DROP VIEW public.hanging");
+  End(a);
+  EXPECT_EQ(Columns(), "a b! c id!");
+  EXPECT_EQ(Ask("SELECT count(*) FROM pg_attribute WHERE attname ~ '^sbr_' AND NOT attisdropped"), "0");
+  EXPECT_EQ(Ask("SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('switchback_retired')"), "0");
+  EXPECT_EQ(Ask("SELECT ended FROM switchback.closed WHERE plan_digest = '" + a.plan.digest + "'"), "taken back");
+  {
+    auto connection = Connect();
+    EXPECT_THAT(run::FindDrift(connection, b.plan).notices, IsEmpty()) << "the other release knows of it";
+    // Another checkout sees it by the mirror.
+    const auto elsewhere = run::OpenJournal(connection, "20260101-a", directory_ / "elsewhere");
+    EXPECT_NE(journal::Closed(elsewhere.events()), nullptr);
+  }
+  EXPECT_EQ(ErrorOf([&] { To(a, Phase::kExpand); })->code(), Code::kReleaseClosed);
+  a.release.change_sql = "ALTER TABLE t RENAME COLUMN a TO full_name";
+  a.plan = Compile(a.release);
+  To(a, Phase::kPurge);
+  EXPECT_EQ(Columns(), "b! c full_name id!");
+  End(a);
+  EXPECT_EQ(Ask("SELECT string_agg(ended, ', ' ORDER BY ended) FROM switchback.closed"), "complete, taken back");
+  Back(b, Phase::kStart);
+  End(b);
+  EXPECT_EQ(Ask("SELECT count(*) FROM switchback.release"), "0");
+}
+
+TEST_F(Releases, CloseIsRefusedWhileRowsAreOpenAndSaysHowToLeaveThem) {
+  One a = Make("20260101-a", "UPDATE t SET c = c + 1 WHERE id <= 5");
+  To(a, Phase::kMigrate);
+  Connect().Exec("UPDATE public.t SET c = 100 WHERE id = 2");
+  Back(a, Phase::kStart);
+  const auto refused = ErrorOf([&] { End(a); });
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code(), Code::kOpenEnds);
+  EXPECT_THAT(refused->detail(), HasSubstr("--decide kept=application"));
+  End(a, {"kept"});
+  EXPECT_EQ(Ask("SELECT c FROM public.t WHERE id = 2"), "100");
+  EXPECT_EQ(Ask("SELECT count(*) FROM pg_class WHERE relnamespace = 'switchback'::regnamespace AND relname ~ '" +
+                a.plan.hex + "'"),
+            "0");
+}
+
+}  // namespace
+}  // namespace recover
