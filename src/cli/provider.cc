@@ -77,11 +77,11 @@ std::unique_ptr<backup::BackupProvider> ProviderIfAny(const release::Environment
   }
 }
 
-std::filesystem::path NewServerDirectory(const release::Environment& environment, const backup::Point& point) {
+std::filesystem::path NewServerDirectory(const release::Environment& environment) {
   std::string name = base::FormatTime(base::Now()).substr(0, 19);
   std::erase_if(name, [](char c) { return c == '-' || c == ':'; });
-  const std::string folder = OptionsOf(environment).at("restored").get<std::string>();
-  return backup::local::RepositoryOf(folder, {.system_identifier = point.system_identifier}) / (name + "Z");
+  // The servers' sockets lie here, and a socket's path ends at 107 bytes.
+  return std::filesystem::path(OptionsOf(environment).at("restored").get<std::string>()) / (name + "Z");
 }
 
 Restorable AskRestorable(const release::Environment& environment, const backup::Point& point) {

@@ -21,7 +21,7 @@ std::unique_ptr<backup::BackupProvider> ProviderIfAny(const release::Environment
 
 // Where a server restored to the point goes when nobody says: a new name below the place that switchback.yaml gives.
 // Throws kNoRepository.
-std::filesystem::path NewServerDirectory(const release::Environment& environment, const backup::Point& point);
+std::filesystem::path NewServerDirectory(const release::Environment& environment);
 
 // Whether a restore to the point could begin now. A checkpoint was restorable when it was taken; since then a backup
 // may have expired, or a file of the archive be gone.

@@ -330,7 +330,7 @@ Outcome RestoreBeside(const Invocation& invocation) {
   const recover::RestoreReport report =
       recover::Restore({.conninfo = OldServer(context),
                         .state = context.StateDirectory(),
-                        .directory = directory.empty() ? NewServerDirectory(context.project().environment, point)
+                        .directory = directory.empty() ? NewServerDirectory(context.project().environment)
                                                        : std::filesystem::absolute(directory).lexically_normal(),
                         .source_wal = invocation.Option("--source-wal"),
                         .tell = [](const std::string& text) { base::Info("{}", text); }},

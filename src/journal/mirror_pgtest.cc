@@ -120,9 +120,10 @@ TEST_F(Mirror, SaysWhichRightIsMissing) {
 TEST_F(Mirror, ItsSqlPrepares) {
   auto connection = Connect();
   InstallSchema(connection);
-  for (const auto sql : {sql_text::kSeal, sql_text::kMirrorLine, sql_text::kMirroredLines, sql_text::kMirroredCount,
-                         sql_text::kStoreTouched, sql_text::kLoadTouched, sql_text::kEnterRelease,
-                         sql_text::kSchemaInstalled, sql_text::kSchemaCurrent}) {
+  for (const auto sql :
+       {sql_text::kSeal, sql_text::kMirrorLine, sql_text::kMirroredLines, sql_text::kMirroredCount,
+        sql_text::kStoreTouched, sql_text::kLoadTouched, sql_text::kEnterRelease, sql_text::kSchemaInstalled,
+        sql_text::kSchemaCurrent, sql_text::kHoldTouched, sql_text::kReadEnding, sql_text::kReadReleases}) {
     connection.CheckPrepares(std::string(sql));
   }
 }

@@ -239,7 +239,7 @@ TEST_F(ConnectionTest, DeadAddressIsGivenUpForTheNextOne) {
   const ConnectOptions only_dead{.conninfo = "host=127.0.0.1 port=" + dead.port(), .connect_timeout = 300ms};
   EXPECT_EQ(Caught([&] { Connection::Open(only_dead); }).code(), Code::kUnreachable);
   auto both = options;
-  both["host"] = "127.0.0.1,127.0.0.1";
+  both["host"] = "127.0.0.1," + options.at("host");
   both["port"] = dead.port() + "," + options.at("port");
   auto connection = Connection::Open({.conninfo = FormatConninfo(both), .connect_timeout = 300ms});
   EXPECT_EQ(connection.Exec("SELECT current_database()").Text(0, 0), options.at("dbname"));

@@ -454,9 +454,9 @@ TEST_F(CompileTest, UnrelatedObjectsDoNotChangeTheDigest) {
   Setup("CREATE TABLE t (id int PRIMARY KEY, n int)");
   const std::string change = "ALTER TABLE t RENAME COLUMN n TO m";
   const std::string digest = Compiled(change).digest;
-  Setup("CREATE TABLE unrelated (n int); INSERT INTO t VALUES (1, 1); ANALYZE t");
+  Setup("CREATE TABLE unrelated (n int); INSERT INTO t VALUES (1, 1); ANALYZE t; ALTER TABLE t ADD COLUMN more int");
   EXPECT_EQ(Compiled(change).digest, digest);
-  Setup("ALTER TABLE t ADD COLUMN more int");
+  Setup("ALTER TABLE t ALTER COLUMN n SET NOT NULL");
   EXPECT_NE(Compiled(change).digest, digest);
 }
 

@@ -262,9 +262,10 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
     look.precondition = {NoRow(pair->table, "t." + pg::Ident(StageBeforeSwitch(*pair).new_physical) + " IS NULL"),
                          fmt::format("no row of {} has NULL in the new column", pair->table.Text())};
     look.reverse_title = "nothing to undo";
-    look.accesses = change.nulled_by == 0 ? Accesses{}
-                                          : Accesses{Reads(change.nulled_by, Aspect::kRows, pair->table,
-                                                           StageBeforeSwitch(*pair).new_physical)};
+    look.accesses =
+        change.nulled_by == 0
+            ? Accesses{}
+            : Accesses{Reads(change.nulled_by, Aspect::kRows, pair->table, StageBeforeSwitch(*pair).new_physical)};
   }
   if (old.default_expression && change.default_changed) {
     builder.Notice(Phase::kMigrate,

@@ -71,7 +71,7 @@ TEST_F(ReplicaIdentityTest, ThePlanSaysWhichColumnsWillNotBeEvidencedAndWhatFull
 
   Do("ALTER TABLE t REPLICA IDENTITY FULL");
   const Plan whole = Writing("t", {"a"});
-  EXPECT_NE(whole.digest, digest);
+  EXPECT_EQ(whole.digest, digest) << "no step needs another one";
   EXPECT_THAT(Texts(whole), ElementsAre(HasSubstr("migrate public.t: REPLICA IDENTITY FULL: each UPDATE and DELETE")));
 }
 

@@ -14,7 +14,8 @@ namespace plan {
 //   names that both have at that moment. A column that is only filled has them until contract.
 // - A way forward works from wherever a way back stopped, and comes to the same end.
 // - Each step leaves what it promises, and nothing is proven by a scan under ACCESS EXCLUSIVE.
-// `described`: the touched tables in full, as catalog::Describe has them. Pure; a plan for which it gives anything is a fault of the compiler.
+// `described`: the touched tables in full, as catalog::Describe has them. Pure; a plan for which it gives anything is a
+// fault of the compiler.
 std::vector<std::string> BrokenRules(const Plan& plan, const base::Json& described);
 
 }  // namespace plan

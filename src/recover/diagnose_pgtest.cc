@@ -201,8 +201,10 @@ TEST_F(DiagnoseTest, WhatCannotBeReadIsAProblemAndTheRestIsStillLookedAt) {
 TEST_F(DiagnoseTest, ItsSqlIsUnderstoodByTheServer) {
   auto connection = Connect();
   journal::InstallSchema(connection);
-  for (const auto sql : {sql_text::kUsersTables, sql_text::kColumnExists, sql_text::kBackfillProgress,
-                         sql_text::kInvalidIndexes, sql_text::kApplications, sql_text::kSchemaObjects}) {
+  for (const auto sql :
+       {sql_text::kUsersTables, sql_text::kColumnExists, sql_text::kBackfillProgress, sql_text::kInvalidIndexes,
+        sql_text::kApplications, sql_text::kSchemaObjects, sql_text::kCloseColumns, sql_text::kCloseConstraints,
+        sql_text::kCloseFunctions, sql_text::kCloseTables, sql_text::kCloseWrite, sql_text::kUnprovenConstraints}) {
     connection.CheckPrepares(std::string(sql));
   }
 }

@@ -191,5 +191,21 @@ TEST_F(WaysBack, RowsThatNoUpdatePassesAreNamed) {
   EXPECT_THROW(Application().Exec("UPDATE t SET n = NULL WHERE id = 7"), base::Error);
 }
 
+TEST_F(WaysBack, ATableThatComesBackIsWhatItsAuthorWroteOrTheStepFails) {
+  Compile(kUsers, "CREATE TABLE c (id int PRIMARY KEY, u int CONSTRAINT c_u REFERENCES users)");
+  const auto validated = [this] {
+    return Connect().Exec("SELECT convalidated FROM pg_constraint WHERE conname = 'c_u'").Bool(0, 0);
+  };
+  RunTo(plan::Phase::kExpand);
+  Application().Exec("INSERT INTO c VALUES (1, 3)");
+  Back();
+  Application().Exec("DELETE FROM users WHERE id = 3");
+  EXPECT_THROW(RunTo(plan::Phase::kExpand), base::Error);
+  EXPECT_FALSE(validated());
+  Application().Exec("DELETE FROM c");
+  RunTo(plan::Phase::kExpand);
+  EXPECT_TRUE(validated());
+}
+
 }  // namespace
 }  // namespace recover
