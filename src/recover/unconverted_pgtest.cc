@@ -61,7 +61,7 @@ TEST_F(UnconvertedTest, RowsThatWereCorrectedOrDeletedDoNotCount) {
   const Unconverted found = ReadUnconverted(*connection_, kRelease, &plan_);
   EXPECT_EQ(found.count, 2);
   EXPECT_EQ(found.up, 1);
-  EXPECT_THAT(Keys(&plan_), ElementsAre("up{\"I d\": 4}", "down{\"I d\": 5}"));
+  EXPECT_THAT(Keys(&plan_), ElementsAre("up{\"I d\":4}", "down{\"I d\":5}"));
   EXPECT_EQ(Keys(nullptr).size(), 5U);
 }
 
@@ -69,7 +69,7 @@ TEST_F(UnconvertedTest, ARowThatIsGoneCountsInNoDirection) {
   Note(4, "down");
   Note(5, "down");
   connection_->Exec("DELETE FROM public.\"us\"\"ers\" WHERE \"I d\" = 4");
-  EXPECT_THAT(Keys(&plan_), ElementsAre("up{\"I d\": 1}", "up{\"I d\": 2}", "up{\"I d\": 3}", "down{\"I d\": 5}"));
+  EXPECT_THAT(Keys(&plan_), ElementsAre("up{\"I d\":1}", "up{\"I d\":2}", "up{\"I d\":3}", "down{\"I d\":5}"));
 }
 
 // A note that is gone hides no row from those who are about to take its old value away.
@@ -87,7 +87,7 @@ TEST_F(UnconvertedTest, WhereTheOldNameIsGoneTheNewColumnSpeaks) {
   connection_->Exec(
       "ALTER TABLE public.\"us\"\"ers\" RENAME COLUMN age TO retired; DROP FUNCTION public.why(text); "
       "UPDATE public.\"us\"\"ers\" SET \"new age\" = 7 WHERE \"I d\" < 5");
-  EXPECT_THAT(Keys(&plan_), ElementsAre("up{\"I d\": 5}"));
+  EXPECT_THAT(Keys(&plan_), ElementsAre("up{\"I d\":5}"));
 }
 
 TEST_F(UnconvertedTest, ATableWithoutAKeyIsAskedAsAWhole) {

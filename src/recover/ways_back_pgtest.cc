@@ -119,10 +119,8 @@ TEST_F(WaysBack, ApplicationsAreNoVictimsOfADeadlock) {
 TEST_F(WaysBack, NorWhereTheRoleMayNotSetDeadlockTimeout) {
   const std::string role = "back's owner";
   Application().Exec(
-      fmt::format("CREATE ROLE {0} LOGIN; GRANT CREATE ON SCHEMA public TO {0}; DO $$ BEGIN EXECUTE format('GRANT "
-                  "CREATE ON DATABASE "
-                  "%I TO {0}', current_database()); END $$",
-                  pg::Ident(role)));
+      fmt::format("CREATE ROLE {0} LOGIN; GRANT CREATE ON SCHEMA public TO {0}; GRANT CREATE ON DATABASE {1} TO {0}",
+                  pg::Ident(role), pg::Ident(Application().Exec("SELECT current_database()").Text(0, 0))));
   Application().Exec(fmt::format("{}; ALTER TABLE users OWNER TO {}", kUsers, pg::Ident(role)));
   release_.change_sql = kTwoTables;
   {

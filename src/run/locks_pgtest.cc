@@ -188,7 +188,7 @@ TEST_F(Locks, CodeThatAnOwnerAddsMidwayIsSeenBeforeARowIsWritten) {
   };
   const auto error = Go(plan::Phase::kMigrate);
   ASSERT_TRUE(error);
-  EXPECT_THAT(error->detail(), HasSubstr("theirs.f() of trigger g"));
+  EXPECT_THAT(error->detail(), HasSubstr("trigger g"));
   EXPECT_EQ(Connect().Exec("SELECT count(*) FROM public.proof").Int(0, 0), 0);
   Connect().Exec(fmt::format("DROP OWNED BY {0} CASCADE; DROP ROLE {0}", role));
 }

@@ -235,7 +235,7 @@ TEST_F(Run, OnlyWhatAReleaseNeedsStopsItAndAWayBackNeedsLess) {
   EXPECT_EQ(ErrorOf([&] { Back(plan::Phase::kStart); })->code(), Code::kDrifted) << "what was written is in one column";
   connection.Exec("ALTER TABLE " + kTable + " ENABLE TRIGGER \"!sync\"");
   Back(plan::Phase::kStart);
-  connection.Exec("DROP INDEX in_the_way");
+  connection.Exec("DROP INDEX public.in_the_way");
   Forward(plan::Phase::kContract);
 }
 
