@@ -1,5 +1,7 @@
 #include "cli/provider.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -80,8 +82,10 @@ std::unique_ptr<backup::BackupProvider> ProviderIfAny(const release::Environment
 std::filesystem::path NewServerDirectory(const release::Environment& environment) {
   std::string name = base::FormatTime(base::Now()).substr(0, 19);
   std::erase_if(name, [](char c) { return c == '-' || c == ':'; });
-  // The servers' sockets lie here, and a socket's path ends at 107 bytes.
-  return std::filesystem::path(OptionsOf(environment).at("restored").get<std::string>()) / (name + "Z");
+  const std::filesystem::path folder = OptionsOf(environment).at("restored").get<std::string>();
+  std::filesystem::path directory = folder / (name + "Z");
+  for (int i = 2; std::filesystem::exists(directory); ++i) directory = folder / fmt::format("{}Z-{}", name, i);
+  return directory;
 }
 
 Restorable AskRestorable(const release::Environment& environment, const backup::Point& point) {

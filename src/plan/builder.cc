@@ -29,6 +29,13 @@ void Builder::For(int statement, Accesses accesses) {
   accesses_ = std::move(accesses);
 }
 
+void Builder::NameConstraint(const pg::QualifiedName& table, const std::string& name) {
+  for (Access& access : accesses_) {
+    if (access.mode == Mode::kWrite && access.resource == Resource{Aspect::kConstraint, table})
+      access.resource.part = name;
+  }
+}
+
 Step& Builder::Add(Phase phase, Rank rank, StepKind kind, std::string title, std::string why) {
   Step step;
   step.phase = phase;

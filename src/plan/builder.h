@@ -54,6 +54,8 @@ class Builder {
   // says so itself.
   void For(int statement, Accesses accesses);
   [[nodiscard]] int statement() const { return statement_; }
+  // Their constraint has no name in the author's words, and this one now.
+  void NameConstraint(const pg::QualifiedName& table, const std::string& name);
   Step& Add(Phase phase, Rank rank, StepKind kind, std::string title, std::string why);
   // Whether release.yaml accepts what the plan asks about, by the name that it has there.
   bool Accepted(const std::string& object);

@@ -49,6 +49,7 @@ std::optional<std::string> TakeName(Builder& builder, const pg::QualifiedName& t
                   action.at);
     return std::nullopt;
   }
+  builder.NameConstraint(table, name);
   return name;
 }
 

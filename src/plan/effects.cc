@@ -177,9 +177,11 @@ class Effects::Reader {
     if (action.kind == sql::Kind::kAddForeignKey) {
       const pg::QualifiedName referenced = Named(action.referenced);
       Add(Mode::kRead, Aspect::kName, referenced);
-      if (!action.referenced_columns.empty())
-        Columns(Mode::kRead, Aspect::kShape, referenced, action.referenced_columns, false);
-      Columns(Mode::kRead, Aspect::kRows, referenced, action.referenced_columns, false);
+      std::vector<std::string> columns = action.referenced_columns;
+      const auto known = effects_.catalog_.tables.find(referenced);
+      if (columns.empty() && known != effects_.catalog_.tables.end()) columns = known->second.KeyColumns();
+      if (!columns.empty()) Columns(Mode::kRead, Aspect::kShape, referenced, columns, false);
+      Columns(Mode::kRead, Aspect::kRows, referenced, columns, false);
       Add(Mode::kRead, Aspect::kKeys, referenced);
       if (action.acts) Add(Mode::kWrite, Aspect::kRules, referenced);
     } else if (action.kind != sql::Kind::kAddCheck) {

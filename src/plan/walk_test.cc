@@ -235,7 +235,8 @@ TEST(Walk, AProofThatIsLostOnTheWayBackIsFound) {
 
 TEST(Walk, AStepThatDoesNotLeaveWhatItPromisesIsFound) {
   Plan plan = CompiledOver(kGiven[0], Shop());
-  With(plan, "kept in step")->forward.pop_back();
+  std::erase_if(With(plan, "kept in step")->forward,
+                [](const Statement& s) { return s.sql.starts_with("CREATE TRIGGER"); });
   EXPECT_THAT(Broken(plan), Not(IsEmpty()));
 }
 

@@ -111,11 +111,12 @@ TEST_F(SalvageTest, CarriesOverWhatApplicationsWrote) {
 
   // Beside the conflicts, and without what the migration did, both servers are the same.
   source_.Exec(
-      "SET session_replication_role = replica; DELETE FROM public.customer WHERE id = 99;"
+      "BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM public.customer WHERE id = 99;"
       "UPDATE public.customer SET balance = 100 WHERE id <= 5;"
-      "DELETE FROM public.orders WHERE id = 15; RESET session_replication_role");
+      "DELETE FROM public.orders WHERE id = 15");
   source_.Exec("INSERT INTO public.orders (id, customer, total, code) VALUES (15, 15, 10, 'c15'), (16, 16, 10, 'c16')");
   EXPECT_EQ(with, Look(source_));
+  source_.Exec("ROLLBACK");
   EXPECT_EQ(restored.Query("SELECT nextval('public.orders_id_seq') > 21").Text(0, 0), "t");
 
   // A person decides.
@@ -252,7 +253,7 @@ TEST_P(IdentityTest, StagesRowsThatApplicationsTouched) {
 
   source_.Exec("UPDATE public.customer SET name = 'later' WHERE id = 2");
   const SalvageReport later = Salvage(url);
-  EXPECT_EQ(later.report.conflicts, 0);
+  EXPECT_EQ(later.report.conflicts, 0) << base::ReadFile(later.conflicts);
   EXPECT_EQ(later.report.Applied(), 6);
   EXPECT_EQ(staged(), "2 6");
   EXPECT_EQ(restored

@@ -31,6 +31,17 @@ long RateOf(const YamlValue& value) {
   return rate;
 }
 
+// In the repository; where that is one of several, below the folder of all of them: a restored server's socket lies
+// there, and the path of a socket is short.
+fs::path RestoredBy(const fs::path& repository) {
+  fs::path folder;
+  for (const fs::path& part : repository) {
+    if (part.string().find('{') != std::string::npos) break;
+    folder /= part;
+  }
+  return folder / "restored";
+}
+
 base::Json ReadLocal(const YamlValue& value, const fs::path& root) {
   const YamlMap map = value.Map({"provider", "repository", "restored", "max_rate"});
   base::Json options = base::Json::object();
@@ -39,7 +50,7 @@ base::Json ReadLocal(const YamlValue& value, const fs::path& root) {
   options["repository"] = PathFrom(root, *repository);
   const auto restored = map.Find("restored");
   options["restored"] =
-      restored ? PathFrom(root, *restored) : (fs::path(options["repository"].get<std::string>()) / "restored").string();
+      restored ? PathFrom(root, *restored) : RestoredBy(options["repository"].get<std::string>()).string();
   if (const auto rate = map.Find("max_rate")) options["max_rate"] = RateOf(*rate);
   return options;
 }

@@ -138,6 +138,8 @@ TEST_F(ProjectTest, ReadsTheKeysOfEachBackupTool) {
   read = backup("{provider: barman, server: shop, restored: r}");
   EXPECT_EQ(read.options, (base::Json{{"server", "shop"}, {"restored", (root_ / "r").string()}}));
   EXPECT_TRUE(backup("{provider: local}").options.empty());
+  EXPECT_EQ(backup("{provider: local, repository: \"b/{system_identifier}/x\"}").options["restored"],
+            (root_ / "b/restored").string());
   EXPECT_EQ(backup("{repository: b, max_rate: 20MB}").options["max_rate"], 20 << 20);
   EXPECT_EQ(Load("version: 1\nbackup: {repository: b}\n"
                  "environments: {a: {backup: {provider: barman, server: s, restored: r}}}\n")

@@ -206,6 +206,7 @@ Merge::Came Merge::UpdateColumn(const Change& change, std::size_t column) {
     taken = other_changed;
   }
   if (!changed) return taken ? Came::kTaken : Came::kNothing;
+  if (foreign_[column] && (*row_)[column] == cell.value) foreign_[column] = false;  // there is nothing to decide
   if (foreign_[column]) {
     std::optional<Added> added = AddedBy(change, column);
     of_columns_[column] = {

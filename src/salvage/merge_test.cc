@@ -103,6 +103,15 @@ TEST(MergeTest, AChangeOfACorruptedColumnIsAConflict) {
                                                       .added = Added{{"1000", "1006"}}}));
 }
 
+TEST(MergeTest, WhoWritesWhatIsRestoredLeavesNothingToDecide) {
+  Merge merge(R({"1", "10", "b"}), 3);
+  EXPECT_EQ(AddAll(merge, {OurUpdate({"1", "1000", "b"}), AppUpdate({"1", "1005", "b"}), AppUpdate({"1", "10", "b"})}),
+            "CA");
+  EXPECT_THAT(merge.Conflicts(), IsEmpty());
+  EXPECT_EQ(AddAll(merge, {AppUpdate({"1", "11", "b"})}), "A");
+  EXPECT_EQ(merge.row(), R({"1", "11", "b"}));
+}
+
 // What applications added to what they saw, whatever somebody else made of it in between.
 TEST(MergeTest, WhatWasAddedToACorruptedColumn) {
   Merge merge(R({"1", "340", "b"}), 3);

@@ -133,7 +133,7 @@ TEST_F(ProgramOnPostgresTest, PlanWritesTheLockFileAndSaysWhatChangedSince) {
   EXPECT_FALSE(connection.Exec("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'switchback')").Bool(0, 0));
 
   EXPECT_EQ(On({"plan", name})["result"]["plan"]["digest"], plan["digest"]);
-  connection.Exec("ALTER TABLE public.users ADD COLUMN extra int");
+  connection.Exec("ALTER TABLE public.users ALTER COLUMN name SET DEFAULT 'extra'");
   const base::Json replanned = On({"plan", name});
   EXPECT_NE(replanned["result"]["plan"]["digest"], plan["digest"]);
   EXPECT_NE(replanned["result"]["changes"].dump().find("extra"), std::string::npos) << replanned["result"]["changes"];
