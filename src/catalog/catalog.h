@@ -174,6 +174,7 @@ struct Catalog {
   int server_version = 0;  // 150020
   std::string database = {};
   std::string system_identifier = {};
+  std::string encoding = {};      // "UTF8"; of the database
   bool may_skip_triggers = true;  // the role may set session_replication_role; outside every digest
   std::string role = {};          // the connected one
   // Settings that a session of this role has in this database otherwise than this program's sessions, with the value

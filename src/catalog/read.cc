@@ -102,6 +102,7 @@ Catalog ReadWithin(pg::Connection& connection, const Request& request) {
   ForEachRow(connection, sql_text::kReadSetting, {}, [&](const Row& row) {
     catalog.database = row.Text("database");
     catalog.role = row.Text("role");
+    catalog.encoding = row.Text("encoding");
     catalog.system_identifier = row.Text("system_identifier");
     search_path = row.Text("search_path");
   });

@@ -450,6 +450,21 @@ TEST_F(CompileTest, ARoleThatMayNotSkipTriggersIsAskedAboutEachOfThem) {
   EXPECT_NE(plan.blockers[0].remedy.find("GRANT SET ON PARAMETER"), std::string::npos);
 }
 
+TEST_F(CompileTest, ADatabaseWithoutAnEncodingIsAskedAbout) {
+  Setup("CREATE TABLE t (id int PRIMARY KEY, n int)");
+  release_.change_sql = "ALTER TABLE t RENAME COLUMN n TO m";
+  const Needs needs = NeedsOf(release_);
+  pg::Connection connection = Connect();
+  catalog::Catalog seen = catalog::Read(connection, {needs.relations, needs.types, needs.statements, needs.functions});
+  EXPECT_EQ(seen.encoding, "UTF8");
+  seen.encoding = "SQL_ASCII";
+  const Plan plan = Compile(release_, seen);
+  ASSERT_EQ(plan.blockers.size(), 1U);
+  EXPECT_NE(plan.blockers[0].remedy.find("accept: [SQL_ASCII]"), std::string::npos);
+  release_.accepts = {"SQL_ASCII"};
+  EXPECT_TRUE(Compile(release_, seen).blockers.empty());
+}
+
 TEST_F(CompileTest, UnrelatedObjectsDoNotChangeTheDigest) {
   Setup("CREATE TABLE t (id int PRIMARY KEY, n int)");
   const std::string change = "ALTER TABLE t RENAME COLUMN n TO m";

@@ -253,6 +253,18 @@ void KeepToOneLine(Plan& plan) {
   }
 }
 
+// What applications write there is bytes of whatever encoding, and the stream gives only those that are UTF-8.
+void CheckEncoding(Builder& builder) {
+  if (builder.catalog().encoding != "SQL_ASCII" || builder.Accepted("SQL_ASCII")) return;
+  builder.Block(
+      fmt::format("the database {}", builder.catalog().database),
+      "it is in SQL_ASCII: rows with bytes that are no UTF-8 cannot be read out of the stream, so a restore "
+      "could not bring back what the applications wrote",
+      "move it into a database with an encoding; where all that is written is UTF-8, `accept: [SQL_ASCII]` in "
+      "release.yaml",
+      {});
+}
+
 }  // namespace
 
 Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
@@ -285,6 +297,7 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
     CompileAction(builder, action, changes, alone);
   }
   CheckAdditive(builder, changes);
+  CheckEncoding(builder);
   CheckReferences(builder, changes);
   if (actions.empty())
     builder.Block(release.change_path.string(), "it has no statement", "write the change as ordinary SQL", {});
