@@ -158,12 +158,12 @@ std::set<std::string> TypeRules::OtherClasses(std::uint32_t from, std::uint32_t 
   if (one.element != 0 && other.element != 0) return OtherClasses(one.element, other.element);
   std::set<std::string> methods;
   for (const auto* facts : {&one, &other}) {
-    for (const auto& [method, id] : facts->classes) {
+    for (const auto& entry : facts->classes) {
       const auto known = [&](const TypeFacts& of) {
-        const auto found = of.classes.find(method);
+        const auto found = of.classes.find(entry.first);
         return found == of.classes.end() ? 0 : found->second;
       };
-      if (known(one) != known(other)) methods.insert(method);
+      if (known(one) != known(other)) methods.insert(entry.first);
     }
   }
   return methods;

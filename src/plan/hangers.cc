@@ -7,27 +7,27 @@
 namespace plan {
 namespace {
 
-using Kind = catalog::Dependent::Kind;
+using DependentKind = catalog::Dependent::Kind;
 
-std::string KindText(Kind kind) {
+std::string KindText(DependentKind kind) {
   switch (kind) {
-    case Kind::kView:
+    case DependentKind::kView:
       return "view";
-    case Kind::kMaterializedView:
+    case DependentKind::kMaterializedView:
       return "materialized view";
-    case Kind::kRule:
+    case DependentKind::kRule:
       return "rule";
-    case Kind::kPolicy:
+    case DependentKind::kPolicy:
       return "policy";
-    case Kind::kGeneratedColumn:
+    case DependentKind::kGeneratedColumn:
       return "generated column";
-    case Kind::kPublication:
+    case DependentKind::kPublication:
       return "publication";
-    case Kind::kFunction:
+    case DependentKind::kFunction:
       return "function";
-    case Kind::kForeignKey:
+    case DependentKind::kForeignKey:
       return "foreign key";
-    case Kind::kStatistics:
+    case DependentKind::kStatistics:
       return "extended statistics";
   }
   return "";
@@ -118,22 +118,22 @@ class Checker {
   void Dependent(const catalog::Dependent& dependent) {
     const std::string object = fmt::format("{} {}", KindText(dependent.kind), dependent.name);
     switch (dependent.kind) {
-      case Kind::kFunction:
+      case DependentKind::kFunction:
         if (use_ == Use::kInPlace || replaces_(dependent.name)) return;
         Block(object,
               fmt::format("its {} the column {}, and would break when that is retired",
                           dependent.by_text ? "text names" : "body reads", column_),
               "let change.sql replace it (CREATE OR REPLACE FUNCTION) by one that serves both versions");
         return;
-      case Kind::kStatistics:
+      case DependentKind::kStatistics:
         if (use_ == Use::kDrop)
           builder_.Notice(Phase::kPurge, fmt::format("{} goes with the column {}", object, change_.Text()));
         return;
-      case Kind::kPublication:
+      case DependentKind::kPublication:
         if (use_ == Use::kInPlace) return;
         Block(object, fmt::format("its column list names {}", column_), "publish the whole table before");
         return;
-      case Kind::kForeignKey:
+      case DependentKind::kForeignKey:
         Block(object, fmt::format("it references {}", change_.Text()),
               "drop it before, and add it again after the release");
         return;
@@ -160,7 +160,7 @@ bool Names(const std::vector<std::string>& columns, const std::string& column) {
 std::vector<catalog::Dependent> RulesOn(const catalog::Table& table) {
   std::vector<catalog::Dependent> rules;
   for (const catalog::Dependent& dependent : table.dependents) {
-    if (dependent.kind == Kind::kRule && dependent.name.ends_with(" on " + table.name.Text()))
+    if (dependent.kind == DependentKind::kRule && dependent.name.ends_with(" on " + table.name.Text()))
       rules.push_back(dependent);
   }
   return rules;
