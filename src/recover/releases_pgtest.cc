@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -125,12 +126,16 @@ const Script kThereAndBack = {{false, Phase::kMigrate}, {false, Phase::kContract
 
 class Interleaved : public Releases {
  protected:
-  // Every order of the acts of two releases that share the table alone: each act passes, nothing of the other is taken
-  // for a change beside it, and the end is what each by itself would have made.
+  // Orders of the acts of two releases that share the table alone: each act passes, nothing of the other is taken for a
+  // change beside it, and the end is what each by itself would have made. Of twenty orders each script takes its third;
+  // SB_EVERY_ORDER=1 takes all.
   void Every(const Script& first, const Script& second, const std::string& columns) {
     std::vector<bool> turns(first.size(), false);
     turns.resize(first.size() + second.size(), true);
+    const bool all = std::getenv("SB_EVERY_ORDER") != nullptr;
+    int order = static_cast<int>(columns.size()) % 3;
     do {
+      if (!all && order++ % 3 != 0) continue;
       Anew();
       One a = Make("20260101-a", "ALTER TABLE t RENAME COLUMN a TO name");
       One b = Make("20260102-b", "ALTER TABLE t ALTER COLUMN b TYPE bigint; ALTER TABLE t ALTER COLUMN b SET NOT NULL");

@@ -34,7 +34,7 @@ class PairsTest : public ChangeTest, public testing::WithParamInterface<std::siz
 TEST_P(PairsTest, EndAsPlainSqlEndsThemOrAreRefused) {
   const char* wanted = std::getenv("SB_PAIRS");
   // A stride that has no common divisor with the number of statements walks through both of each pair.
-  const std::size_t stride = wanted != nullptr && std::string(wanted) == "all" ? 1 : 29;
+  const std::size_t stride = wanted != nullptr && std::string(wanted) == "all" ? 1 : 59;
   const std::size_t count = kStatements.size();
   Ground ground(url());
   std::map<Outcome::Kind, int> seen;
