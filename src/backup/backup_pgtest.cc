@@ -124,6 +124,7 @@ TEST_F(BackupTest, RestoresExactlyToTheNamedPoint) {
   EXPECT_EQ(Text(clone, "SELECT string_agg(id::text, ',' ORDER BY id) FROM public.t"), "1,2");
   EXPECT_EQ(Text(clone, "SHOW archive_mode"), "off");
   EXPECT_EQ(Text(clone, "SHOW fsync"), "on") << "a server that may be cut over to must be durable";
+  EXPECT_EQ(Text(clone, "SHOW recovery_init_sync_method"), base::CanSyncFileSystems() ? "syncfs" : "fsync");
   EXPECT_EQ(Text(clone, "SHOW max_connections"), "33");
   EXPECT_EQ(Text(*source_, "SELECT count(*) FROM public.t"), "4");
 

@@ -229,6 +229,8 @@ std::map<std::string, std::string> CopySettings(const RecoveryJob& job) {
       {"max_prepared_transactions", ControlData(control, "max_prepared_xacts setting")},
       {"max_locks_per_transaction", ControlData(control, "max_locks_per_xact setting")},
   };
+  // The copy is not on the disk yet: one sync of all of it, or one of each file.
+  if (base::CanSyncFileSystems()) settings["recovery_init_sync_method"] = "syncfs";
   if (job.request.throwaway) {
     for (const char* name : {"fsync", "full_page_writes", "synchronous_commit"}) settings[name] = "off";
   }

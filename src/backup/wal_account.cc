@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backup/sql_text.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "sandbox/workspace.h"
 
@@ -80,6 +81,20 @@ std::optional<base::Time> TimeOf(std::string_view text) {
   std::string form(text.substr(0, kLength));
   form[10] = 'T';
   return base::ParseTime(form + "Z");
+}
+
+Relation OfList(const base::Json& json) {
+  constexpr std::size_t kNamed = 5;
+  Relation relation{.oid = json.at(0), .filenode = json.at(1), .table = {}, .unlogged = json.at(2)};
+  if (json.size() == kNamed) relation.table = {json.at(3), json.at(4)};
+  return relation;
+}
+
+Relation OfObject(const base::Json& json) {
+  Relation relation{
+      .oid = json.at("oid"), .filenode = json.at("filenode"), .table = {}, .unlogged = json.at("unlogged")};
+  if (!json.at("table").is_null()) relation.table = {json.at("schema"), json.at("table")};
+  return relation;
 }
 
 // The segments that are to be read, in a folder of their own: pg_waldump reads one. Whatever their timeline, they are
@@ -184,22 +199,22 @@ std::vector<Relation> ReadRelations(pg::Connection& connection) {
 }
 
 base::Json ToJson(const std::vector<Relation>& relations) {
-  base::Json json = base::Json::array();
+  base::Json list = base::Json::array();
   for (const Relation& relation : relations) {
-    base::Json one = {{"oid", relation.oid}, {"filenode", relation.filenode}, {"unlogged", relation.unlogged}};
-    one["schema"] = relation.table ? base::Json(relation.table->schema) : base::Json();
-    one["table"] = relation.table ? base::Json(relation.table->name) : base::Json();
-    json.push_back(std::move(one));
+    list.push_back({relation.oid, relation.filenode, relation.unlogged});
+    if (relation.table) list.back().insert(list.back().end(), {relation.table->schema, relation.table->name});
   }
-  return json;
+  return list.dump();
 }
 
 std::vector<Relation> RelationsFromJson(const base::Json& json) {
+  const base::Json list = json.is_string() ? base::ParseJson(json.get_ref<const std::string&>(), "relations") : json;
   std::vector<Relation> relations;
-  for (const base::Json& one : json) {
-    Relation& relation = relations.emplace_back();
-    relation = {.oid = one.at("oid"), .filenode = one.at("filenode"), .table = {}, .unlogged = one.at("unlogged")};
-    if (!one.at("table").is_null()) relation.table = {one.at("schema"), one.at("table")};
+  try {
+    for (const base::Json& one : list) relations.push_back(one.is_object() ? OfObject(one) : OfList(one));
+  } catch (const base::Json::exception& error) {
+    throw base::Error(base::Code::kBadJson, "what the files of the log are called cannot be understood")
+        .Detail(error.what());
   }
   return relations;
 }

@@ -32,8 +32,10 @@ struct Relation {
 };
 // Of the connection's database.
 std::vector<Relation> ReadRelations(pg::Connection& connection);
+// One text, because there are as many as the database has tables: each command reads the file that has it, and few look
+// into it.
 base::Json ToJson(const std::vector<Relation>& relations);
-// Throws Json::exception.
+// Also of the list of objects that earlier programs wrote; null: none. Throws kBadJson.
 std::vector<Relation> RelationsFromJson(const base::Json& json);
 
 // Changes of rows, as they were logged.

@@ -131,14 +131,26 @@ TEST(WalAccount, AFormThatIsNotKnownIsNoEvidence) {
       1);
 }
 
-TEST(WalAccount, RelationsGoThroughJson) {
-  const std::vector<Relation> relations =
-      RelationsFromJson(ToJson({{.oid = 1, .filenode = 2, .table = kT, .unlogged = true}, {.oid = 3, .filenode = 4}}));
+void ExpectRelations(const base::Json& json) {
+  const std::vector<Relation> relations = RelationsFromJson(json);
   ASSERT_EQ(relations.size(), 2U);
+  EXPECT_EQ(relations[0].oid, 1U);
   EXPECT_EQ(relations[0].table, kT);
   EXPECT_TRUE(relations[0].unlogged);
   EXPECT_FALSE(relations[1].table);
   EXPECT_EQ(relations[1].filenode, 4U);
+}
+
+TEST(WalAccount, RelationsGoThroughJsonAsOneText) {
+  const base::Json json = ToJson({{.oid = 1, .filenode = 2, .table = kT, .unlogged = true}, {.oid = 3, .filenode = 4}});
+  EXPECT_TRUE(json.is_string());
+  ExpectRelations(json);
+  EXPECT_TRUE(RelationsFromJson(nullptr).empty());
+}
+
+TEST(WalAccount, RelationsThatAnEarlierProgramListedAreRead) {
+  ExpectRelations({{{"oid", 1}, {"filenode", 2}, {"unlogged", true}, {"schema", kT.schema}, {"table", kT.name}},
+                   {{"oid", 3}, {"filenode", 4}, {"unlogged", false}, {"schema", nullptr}, {"table", nullptr}}});
 }
 
 }  // namespace

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -165,6 +167,21 @@ void MakeDirectories(const fs::path& path, unsigned mode) {
   } else if (errno != EEXIST || !fs::is_directory(path)) {
     FailWrite(path, errno);
   }
+}
+
+bool CanSyncFileSystems() {
+  constexpr int kMajor = 5;
+  constexpr int kMinor = 8;
+  utsname kernel{};
+  int major = 0;
+  int minor = 0;
+  if (uname(&kernel) != 0 || std::sscanf(kernel.release, "%d.%d", &major, &minor) != 2) return false;
+  return major > kMajor || (major == kMajor && minor >= kMinor);
+}
+
+void SyncFileSystemOf(const fs::path& directory) {
+  const Descriptor descriptor(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!descriptor.Valid() || syncfs(descriptor.get()) != 0) FailWrite(directory, errno);
 }
 
 }  // namespace base

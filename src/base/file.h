@@ -46,4 +46,9 @@ void WriteFile(const std::filesystem::path& path, std::string_view content, unsi
 // Creates a directory and its parents where missing, with this mode for those it creates; throws kFileWrite.
 void MakeDirectories(const std::filesystem::path& path, unsigned mode = 0700);
 
+// One call for what would be a sync of each of many thousand files. Only kernels from 5.8 on tell when it failed.
+bool CanSyncFileSystems();
+// Takes all that was written to the file system of a directory to the disk; throws kFileWrite.
+void SyncFileSystemOf(const std::filesystem::path& directory);
+
 }  // namespace base

@@ -132,5 +132,11 @@ TEST_F(FileTest, APowerCutLeavesAllThatWasCommittedToAnAppendedFile) {
   }
 }
 
+TEST_F(FileTest, AFileSystemIsSyncedAsAWhole) {
+  WriteFile(path_, "some");
+  EXPECT_NO_THROW(SyncFileSystemOf(directory_));
+  EXPECT_THROW(SyncFileSystemOf(directory_ / "missing"), Error);
+}
+
 }  // namespace
 }  // namespace base

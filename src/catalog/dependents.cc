@@ -89,7 +89,7 @@ bool HasWord(std::string_view text, std::string_view name) {
   }
 }
 
-void ReadDependents(pg::Connection& connection, TablesByOid& tables) {
+void ReadDependents(pg::Connection& connection, TablesByOid& tables, bool bodies) {
   std::vector<std::uint32_t> oids;
   for (const auto& [oid, table] : tables) oids.push_back(oid);
   const pg::Params wanted{OidArray(oids)};
@@ -103,8 +103,10 @@ void ReadDependents(pg::Connection& connection, TablesByOid& tables) {
     Add(tables.at(row.Oid("table_oid")),
         {Kind::kPublication, row.Text("name"), row.Names("columns"), false, row.Text("definition")});
   });
-  ForEachRow(connection, sql_text::kReadFunctions, wanted,
-             [&](const Row& row) { AddByText(tables.at(row.Oid("table_oid")), row); });
+  if (bodies) {
+    ForEachRow(connection, sql_text::kReadFunctions, wanted,
+               [&](const Row& row) { AddByText(tables.at(row.Oid("table_oid")), row); });
+  }
   for (auto& [oid, table] : tables) {
     std::sort(table.dependents.begin(), table.dependents.end(),
               [](const auto& a, const auto& b) { return std::tie(a.kind, a.name) < std::tie(b.kind, b.name); });

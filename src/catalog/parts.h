@@ -22,8 +22,8 @@ using SizedTypes = std::map<std::string, SizedType>;
 // oid that is gone is left out.
 TablesByOid ReadTables(pg::Connection& connection, const std::vector<std::uint32_t>& oids, SizedTypes& column_types);
 
-// What hangs on the tables.
-void ReadDependents(pg::Connection& connection, TablesByOid& tables);
+// What hangs on the tables; with `bodies`, also functions that may name one.
+void ReadDependents(pg::Connection& connection, TablesByOid& tables, bool bodies);
 
 // True where `text` has `name` in it as a whole word, or in double quotes; letters of ASCII match in either case.
 bool HasWord(std::string_view text, std::string_view name);

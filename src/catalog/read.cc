@@ -113,15 +113,17 @@ Catalog ReadWithin(pg::Connection& connection, const Request& request) {
   SizedTypes column_types;
   const std::vector<std::uint32_t> oids = Resolve(connection, request, catalog);
   auto tables = ReadTables(connection, oids, column_types);
-  ReadDependents(connection, tables);
+  ReadDependents(connection, tables, request.bodies);
   for (auto& [oid, table] : tables) {
     for (const auto& index : table.indexes) catalog.indexes[{table.name.schema, index.name}] = table.name;
     catalog.tables[table.name] = std::move(table);
   }
-  ForEachRow(connection, sql_text::kReadTakenNames, {OidArray(oids)}, [&](const Row& row) {
-    (row.Bool("constraint") ? catalog.taken_constraints : catalog.taken_relations)
-        .insert({row.Text("schema"), row.Text("name")});
-  });
+  if (request.taken_names) {
+    ForEachRow(connection, sql_text::kReadTakenNames, {OidArray(oids)}, [&](const Row& row) {
+      (row.Bool("constraint") ? catalog.taken_constraints : catalog.taken_relations)
+          .insert({row.Text("schema"), row.Text("name")});
+    });
+  }
   ForEachRow(connection, sql_text::kReadRoutines, {TextArray(request.functions), OidArray(oids)}, [&](const Row& row) {
     catalog.routines[row.Text("name")].push_back({row.Bool("pure"), row.Text("definition")});
   });

@@ -15,6 +15,8 @@ struct Request {
   // SELECT, INSERT, UPDATE, DELETE: the server is asked whether it understands them. None is run.
   std::vector<std::string> statements = {};
   std::vector<std::string> functions = {};  // names that are called, without schema
+  bool taken_names = true;    // also all names in the schemas of the tables: for who makes something there
+  bool bodies = true;         // also functions whose body may name a table: the search takes tables times functions
   bool own_settings = false;  // also what the role's sessions have without this program's pins; one connection more
 };
 

@@ -6,7 +6,7 @@ WITH RECURSIVE wanted (oid) AS (
   SELECT part.oid
     FROM wanted
     JOIN pg_type t ON t.oid = wanted.oid
-    LEFT JOIN pg_type element ON element.typarray = t.oid
+    LEFT JOIN pg_type element ON element.oid = t.typelem AND element.typarray = t.oid
     CROSS JOIN LATERAL (VALUES (t.typbasetype), (element.oid)) AS part (oid)
    WHERE part.oid <> 0)
 SELECT t.oid, t.typtype AS kind, t.typcategory AS category, t.typbasetype AS base, t.typtypmod AS base_typmod,
@@ -28,7 +28,7 @@ SELECT t.oid, t.typtype AS kind, t.typcategory AS category, t.typbasetype AS bas
                  ORDER BY m.amname, o.opcintype <> t.oid, NOT read_as.typispreferred, o.oid) AS chosen) AS classes
   FROM wanted
   JOIN pg_type t ON t.oid = wanted.oid
-  LEFT JOIN pg_type element ON element.typarray = t.oid
+  LEFT JOIN pg_type element ON element.oid = t.typelem AND element.typarray = t.oid
   JOIN pg_namespace home ON home.oid = t.typnamespace
   LEFT JOIN LATERAL (
     SELECT n.nspname AS schema, op.oprname AS operator, o.opcintype AS read_as,

@@ -70,7 +70,7 @@ Json Body(const Checkpoint& checkpoint) {
                {"abilities_off", checkpoint.abilities_off},
                {"proof", ProofJson(checkpoint.proof)}};
   // A file of an earlier program has none, and its digest stays what it is.
-  if (!checkpoint.relations.empty()) body["relations"] = backup::ToJson(checkpoint.relations);
+  if (!checkpoint.relations.is_null()) body["relations"] = checkpoint.relations;
   return body;
 }
 
@@ -100,7 +100,7 @@ Checkpoint Read(const Json& json) {
   if (const Json& parking = json.at("parking"); !parking.is_null()) {
     checkpoint.parking = backup::Lsn::Parse(parking.get<std::string>());
   }
-  checkpoint.relations = backup::RelationsFromJson(json.value("relations", Json::array()));
+  checkpoint.relations = json.value("relations", Json());
   for (const Json& table : json.at("tables")) {
     checkpoint.tables.push_back({table.at("schema"), table.at("table")});
   }

@@ -43,11 +43,11 @@ struct Checkpoint {
   std::string backup_id;
   backup::Lsn scan_from;  // accounting reads the WAL from here: no transaction open at the point began earlier
   std::vector<std::string> publications;
-  std::string slot;                         // empty: none
-  std::optional<backup::Lsn> parking;       // see Cut: where the archive alone serves for a slot; nothing: it does not
-  std::vector<backup::Relation> relations;  // at the point: what the log's files are called
-  std::vector<pg::QualifiedName> tables;    // the plan's
-  base::Json touched;                       // catalog::Describe of them, just before the point
+  std::string slot;                       // empty: none
+  std::optional<backup::Lsn> parking;     // see Cut: where the archive alone serves for a slot; nothing: it does not
+  base::Json relations;                   // at the point, of backup::ToJson: what the log's files are called
+  std::vector<pg::QualifiedName> tables;  // the plan's
+  base::Json touched;                     // catalog::Describe of them, just before the point
   // Rows and hashes of the release's tables exactly at the point; nothing: not checked.
   std::optional<std::map<pg::QualifiedName, ContentHash>> content;
   std::vector<std::string> abilities_off;  // sentences: what this checkpoint cannot serve, and how to turn it on

@@ -154,8 +154,8 @@ class Taking {
     checkpoint.database = database_;
     checkpoint.database_oid = database_oid_;
     checkpoint.role = role_;
-    const catalog::Catalog catalog = catalog::Read(source_, {.relations = plan_.tables, .types = {}});
-    checkpoint.relations = backup::ReadRelations(source_);
+    const catalog::Catalog catalog = catalog::Read(source_, {.relations = plan_.tables, .taken_names = false});
+    checkpoint.relations = backup::ToJson(backup::ReadRelations(source_));
     checkpoint.tables = plan_.tables;
     checkpoint.touched = catalog::Describe(catalog, plan_.tables);
     checkpoint.time = base::Now();

@@ -30,7 +30,7 @@ base::Json ToJson(const Verification& verification) {
 Verification Verify(const std::string& restored_url, const Checkpoint& checkpoint) {
   pg::Connection restored = pg::Connection::Open({.conninfo = restored_url});
   Verification verification;
-  const catalog::Catalog found = catalog::Read(restored, {.relations = checkpoint.tables, .types = {}});
+  const catalog::Catalog found = catalog::Read(restored, {.relations = checkpoint.tables, .taken_names = false});
   verification.schema = catalog::Differences(checkpoint.touched, catalog::Describe(found, checkpoint.tables));
   if (!checkpoint.content) return verification;
   verification.contents_checked = true;

@@ -16,8 +16,11 @@ StoredTables ReadStored(pg::Connection& connection, const std::vector<std::strin
     Stored table{.name = {rows.Text(i, 1), rows.Text(i, 2)},
                  .root = {rows.Text(i, 3), rows.Text(i, 4)},
                  .filenode = rows.Int(i, 5),
-                 .key = base::ParseJson(rows.Text(i, 9), "the server's answer").get<std::set<std::string>>(),
+                 .key = {},
                  .uncovered = ""};
+    if (const auto key = rows.Optional(i, 9)) {
+      table.key = base::ParseJson(*key, "the server's answer").get<std::set<std::string>>();
+    }
     const std::string name = table.name.Text();
     if (rows.Bool(i, 6)) {
       table.uncovered = fmt::format("{} is unlogged: nothing of it is in the stream", name);
@@ -67,7 +70,9 @@ std::map<pg::QualifiedName, pg::QualifiedName> RootsOf(const StoredTables& table
 
 std::map<std::int64_t, std::set<std::string>> KeysOf(const StoredTables& tables) {
   std::map<std::int64_t, std::set<std::string>> keys;
-  for (const auto& [oid, table] : tables) keys.emplace(oid, table.key);
+  for (const auto& [oid, table] : tables) {
+    if (!table.key.empty()) keys.emplace(oid, table.key);
+  }
   return keys;
 }
 

@@ -17,7 +17,7 @@ struct Stored {
   pg::QualifiedName name;
   pg::QualifiedName root;     // of a partition; else the table itself
   std::int64_t filenode = 0;  // another one after a rewrite or a TRUNCATE
-  std::set<std::string> key;  // columns of its primary key
+  std::set<std::string> key;  // columns of its primary key, where rows are kept whole (replica identity full)
   std::string uncovered;      // why the stream does not show all of it, a sentence without a full stop; empty: it does
 };
 using StoredTables = std::map<std::int64_t, Stored>;
@@ -40,7 +40,7 @@ std::vector<pg::QualifiedName> Rewritten(const StoredTables& before, const Store
 // By name: of partitions the root.
 std::map<pg::QualifiedName, pg::QualifiedName> RootsOf(const StoredTables& tables);
 
-// Columns of primary keys, by OID.
+// Columns of primary keys where rows are kept whole, by OID.
 std::map<std::int64_t, std::set<std::string>> KeysOf(const StoredTables& tables);
 
 }  // namespace proof

@@ -87,7 +87,7 @@ sandbox::Binaries BinariesFor(const LogRequest& request) {
 
 // The names of the point first: they are the restored server's.
 std::vector<backup::Relation> Relations(const LogRequest& request) {
-  std::vector<backup::Relation> relations = request.checkpoint.relations;
+  std::vector<backup::Relation> relations = backup::RelationsFromJson(request.checkpoint.relations);
   if (request.server == nullptr) return relations;
   const std::vector<backup::Relation> now = backup::ReadRelations(*request.server);
   relations.insert(relations.end(), now.begin(), now.end());

@@ -67,7 +67,8 @@ std::vector<std::string> Unrepeated(const SchemaOf& restored, const SchemaOf& ol
   if (begun) releases.insert(plan.tables.begin(), plan.tables.end());
   const std::vector<pg::QualifiedName> tables = Names(restored.tables, old_server.tables, releases);
   const auto describe = [&](pg::Connection& server) {
-    return catalog::Describe(catalog::Read(server, {.relations = tables}), tables);
+    return catalog::Describe(catalog::Read(server, {.relations = tables, .taken_names = false, .bodies = false}),
+                             tables);
   };
   std::vector<std::string> sentences = catalog::Differences(describe(restored.server), describe(old_server.server));
   // Nobody knows what a statement of the release's that was not understood made.

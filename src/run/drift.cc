@@ -26,13 +26,13 @@ void AddHidden(const catalog::Catalog& catalog, const plan::Plan& plan, Drift& d
 }  // namespace
 
 base::Json DescribeTouched(pg::Connection& connection, const plan::Plan& plan) {
-  return catalog::Describe(catalog::Read(connection, {.relations = plan.tables, .types = {}}), plan.tables);
+  return catalog::Describe(catalog::Read(connection, {.relations = plan.tables, .taken_names = false}), plan.tables);
 }
 
 Drift FindDrift(pg::Connection& connection, const plan::Plan& plan, bool begun) {
   std::optional<base::Json> left;
   if (begun && journal::SchemaInstalled(connection)) left = journal::LoadTouched(connection, plan.release);
-  const catalog::Catalog found = catalog::Read(connection, {.relations = plan.tables, .types = {}});
+  const catalog::Catalog found = catalog::Read(connection, {.relations = plan.tables, .taken_names = false});
   const base::Json before = left ? *left : plan.touched;
   const base::Json now = catalog::Describe(found, plan.tables);
   const auto differences = [&](plan::Need need) {

@@ -64,8 +64,14 @@ bool IsTransient(const base::Error& error) {
   return error.code() == base::Code::kLockTimeout || error.code() == base::Code::kDeadlock;
 }
 
-// Does a statement about one table in a transaction of its own, which never holds the lock of one table while it waits
-// for another's: applications take theirs in any order.
+// What is done to the tables that nobody has locked is one statement, however many they are.
+void AllAtOnce(pg::Connection& server, std::string_view statement) {
+  base::Failpoint(base::FailpointId::kFenceBeforeTable);
+  server.Exec(std::string(statement));
+}
+
+// Does a statement about one table that others have locked in a transaction of its own, which never holds the lock of
+// one table while it waits for another's: applications take theirs in any order.
 class Turns {
  public:
   Turns(pg::Connection& server, const Patience& patience) : server_(server), patience_(patience) {}
@@ -118,6 +124,8 @@ bool Wanting(const std::vector<Fenceable>& tables) {
 std::vector<Fenceable> MakeTriggers(pg::Connection& server, Turns& turns) {
   std::vector<Fenceable> tables = ReadFence(server);
   for (; Wanting(tables); tables = ReadFence(server)) {
+    AllAtOnce(server, sql_text::kFenceFree);
+    tables = ReadFence(server);
     for (const Fenceable& table : tables) {
       if (!table.Wanting()) continue;
       turns.Take(table.name, fmt::format("CREATE OR REPLACE TRIGGER switchback_fence BEFORE INSERT OR UPDATE OR DELETE "
@@ -175,15 +183,19 @@ FenceNow LookAtFence(pg::Connection& server) {
 }
 
 std::int64_t LiftFence(pg::Connection& old_server, const Patience& patience) {
-  std::int64_t lifted = 0;
+  const auto fenced = [&] {
+    std::vector<Fenceable> tables = ReadFence(old_server);
+    std::erase_if(tables, [](const Fenceable& table) { return !table.has_trigger; });
+    return tables;
+  };
+  const auto tables = static_cast<std::int64_t>(fenced().size());
+  if (tables > 0) AllAtOnce(old_server, sql_text::kOpenFree);
   Turns turns(old_server, patience);
-  for (const Fenceable& table : ReadFence(old_server)) {
-    if (!table.has_trigger) continue;
+  for (const Fenceable& table : fenced()) {
     turns.Take(table.name, "DROP TRIGGER switchback_fence ON " + table.name.Sql());
-    ++lifted;
   }
   old_server.Exec("DROP FUNCTION IF EXISTS switchback.fence()");
-  return lifted;
+  return tables;
 }
 
 base::Json ToJson(const Fence& fence) {

@@ -19,9 +19,10 @@
 // and so do the reader of the slot, the journal in schema switchback, and sequences.
 //
 // The lock under which a trigger is made is not given while a transaction that has written to the table is open. So
-// when the last one is made, what is committed is all there will be. Tables take their turns; an application's
-// transaction that meets both a fenced table and one that is not yet is refused as a whole. Sessions are not ended,
-// unless they stand in the way and it was asked for.
+// when the last one is made, what is committed is all there will be. Tables that nobody has locked are fenced first, by
+// one statement for all of them; the others take their turns. An application's transaction that meets both a fenced
+// table and one that is not yet is refused as a whole. Sessions are not ended, unless they stand in the way and it was
+// asked for.
 namespace salvage {
 
 // How long a lock is waited for, holding up others, and how often; and whether who stands in the way is ended.

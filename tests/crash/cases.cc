@@ -85,7 +85,6 @@ const std::vector<Place>& Places() {
       {"restore.verified", Scene::kRestore, 1, false, true},
       {"restore.recorded", Scene::kRestore},
       {"fence.before_table", Scene::kCutOver, 1, true},
-      {"fence.before_table", Scene::kCutOver, 2},
       {"fence.raised", Scene::kCutOver},
       {"salvage.before_staged", Scene::kCutOver},
       {"salvage.staged", Scene::kCutOver},
