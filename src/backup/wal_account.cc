@@ -240,8 +240,7 @@ base::Json ToJson(const WalAccount& account) {
           {"ended", account.ended}};
 }
 
-WalCounter::WalCounter(std::uint32_t database, Lsn from, TagReader whose,
-                       const std::vector<Relation>& relations)
+WalCounter::WalCounter(std::uint32_t database, Lsn from, TagReader whose, const std::vector<Relation>& relations)
     : database_(database), from_(from), whose_(std::move(whose)) {
   account_.through = from;
   for (const Relation& relation : relations) {

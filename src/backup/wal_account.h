@@ -78,8 +78,7 @@ class WalCounter {
   // `database`: OID of the database whose transactions count. Commits count from `from` on, with what they wrote before
   // it, as far as it was added. `whose` judges the content of a message with the prefix `switchback`; only a
   // transactional one at the top level of its transaction counts. Of two relations with one file the first names it.
-  WalCounter(std::uint32_t database, Lsn from, TagReader whose,
-             const std::vector<Relation>& relations = {});
+  WalCounter(std::uint32_t database, Lsn from, TagReader whose, const std::vector<Relation>& relations = {});
   void Add(const WalRecord& record);
   [[nodiscard]] const WalAccount& account() const { return account_; }
 

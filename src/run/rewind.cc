@@ -17,8 +17,8 @@ bool IsOfTheDatabase(const std::string& kind) {
   return kind == "opened" || kind == "checkpoint" || kind == "intent" || kind == "outcome" || kind == "closed";
 }
 
-// How the server left the timeline, or one that it was on after that, for a restore; empty: it was promoted only, or was
-// never on it. Only a promotion has no target.
+// How the server left the timeline, or one that it was on after that, for a restore; empty: it was promoted only, or
+// was never on it. Only a promotion has no target.
 std::string RestoreBehind(const std::string& history, std::int64_t timeline) {
   std::istringstream lines(history);
   bool behind = false;
@@ -84,11 +84,11 @@ void SeeRewind(pg::Connection& connection, journal::Journal& journal, std::size_
   }
   const std::int64_t before = TimelineOf(journal, *known);
   if (before == here.timeline) return;
-  std::string why = "it is the server that was left";
+  std::string why;
   if (rewound == nullptr || !IsBackOn(journal, *rewound, here.timeline)) {
-    why = behind ? RestoreBehind(History(connection, here.timeline), before) : "";
+    if (behind) why = RestoreBehind(History(connection, here.timeline), before);
+    if (why.empty()) return;
   }
-  if (why.empty()) return;
   journal.Find("rewound", {{"lines", mirrored},
                            {"before", before},
                            {"now", here.timeline},

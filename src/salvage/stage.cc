@@ -415,11 +415,9 @@ base::Json ToJson(const Account& account) {
     releases.push_back(
         {{"release", name}, {"transactions", release.transactions}, {"tables", TablesJson(release.tables)}});
   }
-  return {{"through", account.through.Text()}, {"applications", account.applications},
-          {"own", account.migrations},         {"unverified", account.unverified},
-          {"first", TimeJson(account.first)},  {"last", TimeJson(account.last)},
-          {"changes", account.Changes()},      {"tables", TablesJson(account.tables)},
-          {"releases", releases}};
+  return {{"through", account.through.Text()}, {"applications", account.applications}, {"own", account.migrations},
+          {"unverified", account.unverified},  {"first", TimeJson(account.first)},     {"last", TimeJson(account.last)},
+          {"changes", account.Changes()},      {"tables", TablesJson(account.tables)}, {"releases", releases}};
 }
 
 Account AccountFromJson(const base::Json& json) {
