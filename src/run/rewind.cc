@@ -56,6 +56,7 @@ std::int64_t TimelineOf(const journal::Journal& journal, const journal::Event& o
 }
 
 std::string History(pg::Connection& connection, std::int64_t timeline) {
+  if (timeline == 1) return "";
   try {
     return connection.Query(std::string(sql_text::kTimelineHistory), {std::to_string(timeline)}).Text(0, 0);
   } catch (const base::Error& error) {

@@ -21,7 +21,7 @@ void SeeRewind(pg::Connection& connection, journal::Journal& journal, std::size_
 
 // The timeline that the release was on last, since it was `opened` or `rewound`.
 std::int64_t TimelineOf(const journal::Journal& journal, const journal::Event& opened);
-// The history file of the server's timeline. Throws kOtherInputs where it cannot be read.
+// The history file of the server's timeline; the first one has none. Throws kOtherInputs where it cannot be read.
 std::string History(pg::Connection& connection, std::int64_t timeline);
 
 }  // namespace run

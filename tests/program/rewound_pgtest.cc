@@ -64,6 +64,7 @@ class RewoundTest : public testing::Test {
     const std::string restart = std::regex_replace(stop_, std::regex("(^|[^a-z])stop "), "$1restart ");
     ASSERT_EQ(base::Run({.argv = {"sh", "-c", restart + " -w -l /dev/null"}, .cwd = "/"}).exit, 0) << restart;
   }
+  std::string StatusOfNew() { return project_.Say({"status", "tag"}, {{"DATABASE_URL", new_url_}}).out; }
   // Lines of the kind in the journal.
   std::size_t Lines(const std::string& release, const std::string& kind) {
     const std::string text = base::ReadFile(project_.State(release) / "journal.jsonl");
@@ -114,7 +115,15 @@ TEST_F(RewoundTest, ARestoreGoesBackOverAReleaseThatBeganSince) {
     EXPECT_THAT(OnNew({"gate", release}, 12)["result"]["checks"].dump(),
                 HasSubstr("The journal knows of no checkpoint"));
   }
+  EXPECT_THAT(StatusOfNew(), HasSubstr("archives nothing: `switchback init --apply`, restart it, then `switchback "
+                                       "checkpoint tag --prove`"));
+  EXPECT_FALSE(std::filesystem::exists(project_.repository() / "lines"));
   ArchiveFromNew();
+  EXPECT_THAT(StatusOfNew(), AllOf(HasSubstr("no backup of it is proven yet"), Not(HasSubstr("archives nothing"))));
+  OnNew({"checkpoint", "tag", "--prove"}, 0);
+  EXPECT_THAT(StatusOfNew(), Not(HasSubstr("this server was restored,")));
+  EXPECT_TRUE(On({"status", "tag"}, 0)["result"]["restored_line"].is_null());
+  EXPECT_TRUE(std::filesystem::exists(project_.repository() / "lines")) << "a repository of its own";
   OnNew({"run", "tag"}, 0);
   EXPECT_EQ(Lines("tag", "rewound"), 1U);
   EXPECT_EQ(AskNew("SELECT count(*) FROM public.notes WHERE note = 'of the release'"), "5");
