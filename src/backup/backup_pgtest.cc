@@ -504,7 +504,7 @@ TEST_F(BackupTest, CountsTheTransactionsThatARestoreLeavesBehind) {
   request.from = point.lsn;
   request.database = static_cast<std::uint32_t>(
       std::stoul(Text(*source_, "SELECT oid FROM pg_database WHERE datname = current_database()")));
-  request.is_ours = [](const std::string& tag) { return tag == "ours"; };
+  request.whose = [](const std::string& tag) { return tag == "ours" ? std::optional<std::string>("") : std::nullopt; };
   const WalAccount account = AccountFor(request).value();
   EXPECT_EQ(account.applications, 11);
   EXPECT_EQ(account.own, 1);

@@ -175,6 +175,19 @@ base::Json OptionalTime(const std::optional<base::Time>& time) {
   return time ? base::Json(base::FormatTime(*time)) : base::Json(nullptr);
 }
 
+base::Json TablesJson(const std::map<pg::QualifiedName, WalTable>& tables) {
+  base::Json json = base::Json::array();
+  for (const auto& [name, table] : tables) {
+    json.push_back({{"schema", name.schema},
+                    {"table", name.name},
+                    {"inserted", table.inserted},
+                    {"updated", table.updated},
+                    {"deleted", table.deleted},
+                    {"truncated", table.truncated}});
+  }
+  return json;
+}
+
 }  // namespace
 
 void WalTable::Add(const WalTable& other) {
@@ -220,30 +233,30 @@ std::vector<Relation> RelationsFromJson(const base::Json& json) {
 }
 
 base::Json ToJson(const WalAccount& account) {
-  base::Json tables = base::Json::array();
-  for (const auto& [name, table] : account.tables) {
-    tables.push_back({{"schema", name.schema},
-                      {"table", name.name},
-                      {"inserted", table.inserted},
-                      {"updated", table.updated},
-                      {"deleted", table.deleted},
-                      {"truncated", table.truncated}});
+  base::Json releases = base::Json::array();
+  std::int64_t of_releases = 0;
+  for (const auto& [name, release] : account.releases) {
+    of_releases += release.transactions;
+    releases.push_back({{"release", name},
+                        {"transactions", release.transactions},
+                        {"tables", TablesJson(release.tables)},
+                        {"unnamed", release.unnamed}});
   }
   return {{"applications", account.applications},
           {"own", account.own},
           {"others", account.others},
-          {"total", account.applications + account.own + account.others},
+          {"total", account.applications + account.own + account.others + of_releases},
           {"first", OptionalTime(account.first)},
           {"last", OptionalTime(account.last)},
-          {"tables", tables},
+          {"tables", TablesJson(account.tables)},
+          {"releases", releases},
           {"unnamed", account.unnamed},
           {"through_lsn", account.through.Text()},
           {"ended", account.ended}};
 }
 
-WalCounter::WalCounter(std::uint32_t database, Lsn from, std::function<bool(const std::string&)> is_ours,
-                       const std::vector<Relation>& relations)
-    : database_(database), from_(from), is_ours_(std::move(is_ours)) {
+WalCounter::WalCounter(std::uint32_t database, Lsn from, TagReader whose, const std::vector<Relation>& relations)
+    : database_(database), from_(from), whose_(std::move(whose)) {
   account_.through = from;
   for (const Relation& relation : relations) {
     files_.emplace(relation.filenode, relation.table);
@@ -291,7 +304,9 @@ void WalCounter::Message(const WalRecord& record) {
   constexpr std::string_view kBytes = "bytes): ";
   const std::size_t bytes = record.description.find(kBytes);
   if (!record.description.starts_with(kOurs) || bytes == std::string_view::npos) return;
-  if (is_ours_(FromHexBytes(record.description.substr(bytes + kBytes.size())))) open_[record.xid].tagged = true;
+  if (auto release = whose_(FromHexBytes(record.description.substr(bytes + kBytes.size())))) {
+    open_[record.xid].release = std::move(release);
+  }
 }
 
 // "COMMIT <time>; subxacts: 741 742; ...", "ABORT <time>; ...", or with "_PREPARED <xid>: " after the verb, where the
@@ -325,8 +340,13 @@ void WalCounter::End(const WalRecord& record) {
     });
   }
   if (!commit || top == 0 || record.lsn < from_) return;
-  if (seen.tagged) {
+  if (seen.release == "") {
     ++account_.own;
+  } else if (seen.release) {
+    WalRelease& release = account_.releases[*seen.release];
+    ++release.transactions;
+    Tell(seen.files, files_, release.tables, release.unnamed);
+    Tell(seen.tables, tables_, release.tables, release.unnamed);
   } else if (!seen.rows) {
     ++account_.others;
   } else {
@@ -335,18 +355,19 @@ void WalCounter::End(const WalRecord& record) {
     if (!at) ++account_.unread;
     if (!account_.first) account_.first = at;
     account_.last = at;
-    Tell(seen.files, files_);
-    Tell(seen.tables, tables_);
+    Tell(seen.files, files_, account_.tables, account_.unnamed);
+    Tell(seen.tables, tables_, account_.tables, account_.unnamed);
   }
 }
 
-void WalCounter::Tell(const std::map<std::uint32_t, WalTable>& written, const Names& names) {
+void WalCounter::Tell(const std::map<std::uint32_t, WalTable>& written, const Names& names,
+                      std::map<pg::QualifiedName, WalTable>& tables, std::int64_t& unnamed) {
   for (const auto& [number, changes] : written) {
     const auto name = names.find(number);
     if (name != names.end() && name->second) {
-      account_.tables[*name->second].Add(changes);
+      tables[*name->second].Add(changes);
     } else {
-      account_.unnamed += changes.inserted + changes.updated + changes.deleted + changes.truncated;
+      unnamed += changes.inserted + changes.updated + changes.deleted + changes.truncated;
     }
   }
 }
@@ -354,7 +375,7 @@ void WalCounter::Tell(const std::map<std::uint32_t, WalTable>& written, const Na
 std::optional<WalAccount> AccountFor(const AccountRequest& request) {
   const Gathered gathered(request);
   if (gathered.segments() == 0) return std::nullopt;
-  WalCounter counter(request.database, request.from, request.is_ours, request.relations);
+  WalCounter counter(request.database, request.from, request.whose, request.relations);
   const std::string complaint = ReadWal(request.binaries,
                                         {.directory = gathered.path(),
                                          .timeline = request.timeline,

@@ -48,6 +48,13 @@ struct WalTable {
   void Add(const WalTable& other);
 };
 
+// Of another release than the one that is restored.
+struct WalRelease {
+  std::int64_t transactions = 0;
+  std::map<pg::QualifiedName, WalTable> tables = {};
+  std::int64_t unnamed = 0;
+};
+
 struct WalAccount {
   std::int64_t applications = 0;    // committed transactions that wrote rows of this database's tables
   std::int64_t own = 0;             // the release's: they carry its tag
@@ -55,6 +62,7 @@ struct WalAccount {
   std::optional<base::Time> first;  // commit of the applications' first and last
   std::optional<base::Time> last;
   std::map<pg::QualifiedName, WalTable> tables;  // what the applications' transactions did; partitions by their own
+  std::map<std::string, WalRelease> releases;    // that go back too, by their names
   std::int64_t unnamed = 0;  // changes in files that no known relation has: of tables rewritten or dropped since
   Lsn through;               // the last record that was read
   std::int64_t unread = 0;   // records of a form that is not known: then nothing of it holds
@@ -63,21 +71,23 @@ struct WalAccount {
 };
 base::Json ToJson(const WalAccount& account);
 
+// Whose a tag is: nothing: it does not verify; empty: the release's own; else the name of another release.
+using TagReader = std::function<std::optional<std::string>(const std::string& tag)>;
+
 // Counts record by record. A transaction counts when it commits, subtransactions with their top.
 class WalCounter {
  public:
   // `database`: OID of the database whose transactions count. Commits count from `from` on, with what they wrote before
-  // it, as far as it was added. `is_ours` judges the content of a message with the prefix `switchback`; only a
+  // it, as far as it was added. `whose` judges the content of a message with the prefix `switchback`; only a
   // transactional one at the top level of its transaction counts. Of two relations with one file the first names it.
-  WalCounter(std::uint32_t database, Lsn from, std::function<bool(const std::string& tag)> is_ours,
-             const std::vector<Relation>& relations = {});
+  WalCounter(std::uint32_t database, Lsn from, TagReader whose, const std::vector<Relation>& relations = {});
   void Add(const WalRecord& record);
   [[nodiscard]] const WalAccount& account() const { return account_; }
 
  private:
   struct Seen {
     bool rows = false;
-    bool tagged = false;
+    std::optional<std::string> release = {};  // as TagReader says
     std::map<std::uint32_t, WalTable> files = {};
     std::map<std::uint32_t, WalTable> tables = {};  // by OID
   };
@@ -87,11 +97,12 @@ class WalCounter {
   void Truncate(const WalRecord& record);
   void Message(const WalRecord& record);
   void End(const WalRecord& record);
-  void Tell(const std::map<std::uint32_t, WalTable>& written, const Names& names);
+  static void Tell(const std::map<std::uint32_t, WalTable>& written, const Names& names,
+                   std::map<pg::QualifiedName, WalTable>& tables, std::int64_t& unnamed);
 
   std::uint32_t database_;
   Lsn from_;
-  std::function<bool(const std::string&)> is_ours_;
+  TagReader whose_;
   Names files_;
   Names tables_;
   std::unordered_map<std::uint32_t, Seen> open_;
@@ -111,7 +122,7 @@ struct AccountRequest {
   Lsn to;                           // 0: as far as there is WAL
   std::uint64_t segments_most = 0;  // no more are read; 0: all
   std::uint32_t database = 0;
-  std::function<bool(const std::string& tag)> is_ours;
+  TagReader whose;
   std::vector<Relation> relations = {};
 };
 // Nothing where the archive has not even the first segment. Throws what fetching one throws.

@@ -59,9 +59,11 @@ rmgr: Transaction len (rec/tot):     34/    34, tx:        735, lsn: 0/0153B980,
 const pg::QualifiedName kT{"public", "t"};
 const pg::QualifiedName kU{"public", "u"};
 
-WalAccount Count(const std::string& lines, const std::vector<Relation>& relations, const char* from = "0/1000000") {
-  WalCounter counter(
-      5, Lsn::Parse(from), [](const std::string& tag) { return tag == "ours"; }, relations);
+// `whose`: the tag "ours" is.
+WalAccount Count(const std::string& lines, const std::vector<Relation>& relations, const char* from = "0/1000000",
+                 const std::string& whose = "") {
+  const auto read = [&](const std::string& tag) { return tag == "ours" ? std::optional(whose) : std::nullopt; };
+  WalCounter counter(5, Lsn::Parse(from), read, relations);
   std::istringstream stream(lines);
   for (std::string line; std::getline(stream, line);) {
     WalRecord record;
@@ -90,6 +92,15 @@ TEST(WalAccount, CountsRowsByTableInTheWordsOfEachMajor) {
     EXPECT_EQ(base::FormatTime(*account.first), "2026-11-23T09:43:42.886727Z");
     EXPECT_EQ(base::FormatTime(*account.last), "2026-11-23T09:43:42.984136Z");
   }
+}
+
+TEST(WalAccount, AnotherReleasesRowsAreNoApplications) {
+  const WalAccount account = Count(kOf15, kAtThePoint, "0/1000000", "another");
+  EXPECT_EQ(account.applications, 7);
+  EXPECT_EQ(account.own, 0);
+  EXPECT_EQ(account.releases.at("another").transactions, 1);
+  EXPECT_EQ(account.releases.at("another").tables.at(kT).inserted, 2);
+  EXPECT_EQ(Text(account.tables.at(kT)), "1 2 1 1");
 }
 
 // The names of the point come first, those of today name what is new.

@@ -180,7 +180,8 @@ void Replace(const std::filesystem::path& state, const Checkpoint& checkpoint, c
 }
 
 std::string RecordedDigest(const journal::Journal& journal) {
-  const auto& events = journal.events();
+  const journal::Counting counting(journal.events());
+  const std::span<const journal::Event> events = counting.events();
   const auto last = std::find_if(events.rbegin(), events.rend(), [](const journal::Event& event) {
     return event.kind == "checkpoint" || event.kind == "proven";
   });

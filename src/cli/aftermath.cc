@@ -69,7 +69,8 @@ std::string ShowAftermath(const Aftermath& aftermath, const salvage::FenceNow& f
     text += fmt::format("\n  carried over: {}; {}", base::FormatTime(*aftermath.salvaged), ShowConflicts(aftermath));
   }
   if (aftermath.cut_over) {
-    text += fmt::format("\n  cut over: {}, to {}", base::FormatTime(aftermath.cut_over->at), aftermath.cut_over->url);
+    text += fmt::format("\n  cut over: {}, to {}; `switchback status` there says what it lacks",
+                        base::FormatTime(aftermath.cut_over->at), aftermath.cut_over->url);
   }
   return fence.tables > 0 ? text + ShowFence(aftermath, fence) : text;
 }

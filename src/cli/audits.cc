@@ -33,7 +33,8 @@ Json AboutUnverified(const Json& table, const std::string& plan) {
 void EachAudit(const journal::Journal& journal,
                const std::function<void(const journal::Event& event, const std::string& plan)>& take) {
   std::string plan;
-  for (const journal::Event& event : journal.events()) {
+  const journal::Counting counting(journal.events());
+  for (const journal::Event& event : counting.events()) {
     if (event.kind == "opened") plan = event.body.value("plan", "");
     if (event.kind == "audited") take(event, plan);
   }
@@ -105,7 +106,8 @@ std::string UnverifiedText(const Json& unverified) {
 Audits ReadAudits(const journal::Journal& journal) {
   Audits audits;
   const std::set<Json> standing = Standing(journal);
-  for (const journal::Event& event : journal.events()) {
+  const journal::Counting counting(journal.events());
+  for (const journal::Event& event : counting.events()) {
     if (event.kind == "checkpoint") {
       audits.not_evidenced.clear();
       audits.lost.clear();

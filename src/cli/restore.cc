@@ -36,6 +36,19 @@ std::string UnnamedText(std::int64_t unnamed) {
   return unnamed == 0 ? "" : fmt::format("\n  {} changes in tables that were rewritten or dropped since", unnamed);
 }
 
+// Other releases, as TableText the tables.
+template <typename Releases>
+std::string ReleasesText(const Releases& releases) {
+  std::string text;
+  for (const auto& [name, release] : releases) {
+    text += fmt::format("\n  goes back too: release {}, {} transactions, which are not carried over", name,
+                        release.transactions);
+    for (const auto& [table, counts] : release.tables) text += "\n    of it" + TableText(table, counts).substr(2);
+    text += fmt::format("\n    on the new server it is rewound: `switchback status {}` says there what is next", name);
+  }
+  return text;
+}
+
 // What a restored server does not do until somebody says that it is the new one.
 std::string LeftOutText(const std::filesystem::path& directory) {
   std::string text =
@@ -63,7 +76,7 @@ std::string Show(const recover::RestoreReport& report) {
     text += fmt::format("\n  left behind: {} transactions of applications, {} of the release",
                         report.left_behind->applications, report.left_behind->own);
     for (const auto& [name, table] : report.left_behind->tables) text += TableText(name, table);
-    text += UnnamedText(report.left_behind->unnamed);
+    text += UnnamedText(report.left_behind->unnamed) + ReleasesText(report.left_behind->releases);
   } else {
     text += "\n  left behind: not counted";
   }
@@ -105,7 +118,7 @@ std::string Show(const recover::Loss& loss) {
                 "a restore to the checkpoint would leave behind {} transactions of applications\n  from {} to {}",
                 account.applications, base::FormatTime(*account.first), base::FormatTime(*account.last));
   for (const auto& [name, table] : account.tables) text += TableText(name, table);
-  text += UnnamedText(loss.unnamed);
+  text += UnnamedText(loss.unnamed) + ReleasesText(account.releases);
   if (account.unverified > 0) {
     text += fmt::format("\n  {} of them have a tag that does not verify, and count as the applications'",
                         account.unverified);
@@ -140,6 +153,7 @@ std::string Show(const recover::SalvageReport& salvaged, const std::string& rele
       text += fmt::format("\n  {}.{}: the restored table has no such column", name.Text(), column);
     }
   }
+  text += ReleasesText(report.account.releases);
   if (report.decided > 0) text += fmt::format("\n  {} conflicts decided as was said before", report.decided);
   text += ShowGroups(report.groups, release, salvaged.conflicts.string());
   if (report.orphans > 0)

@@ -30,7 +30,9 @@ Outcome RunPhases(const Invocation& invocation) {
   const journal::Event* closed = journal::Closed(work.journal().events());
   // What was closed has another plan by now, and its checkpoint ended with it.
   const bool ended = closed != nullptr && (taken == nullptr || taken->seq < closed->seq);
-  if ((none || ended) && journal::NothingDone(work.journal().events())) TakeCheckpoint(context, work, {});
+  // Nor has one of a server that was restored since another to go back to.
+  const bool rewound = !work.Position().rewound.empty();
+  if ((none || ended || rewound) && journal::NothingDone(work.journal().events())) TakeCheckpoint(context, work, {});
   return Forward(invocation, context, work, phase, false, phase >= plan::Phase::kMigrate);
 }
 

@@ -16,6 +16,15 @@ std::optional<plan::Phase> NextPhase(const plan::Plan& plan, const journal::Posi
   return plan.steps[from].phase;
 }
 
+std::string NextOfRewound(const release::Release& release, const journal::Position& position) {
+  if (position.done > 0) {
+    return fmt::format("switchback run {0} goes on from there, switchback rollback {0} goes back", release.name);
+  }
+  return fmt::format(
+      "switchback checkpoint {0}, then switchback run {0}, which begins at the start again; or switchback close {0}",
+      release.name);
+}
+
 }  // namespace
 
 std::string ShowPosition(const plan::Plan& plan, const journal::Position& position) {
@@ -25,6 +34,10 @@ std::string ShowPosition(const plan::Plan& plan, const journal::Position& positi
   if (position.state == State::kInterrupted && position.in_flight) {
     return fmt::format("stopped at step {} ({}), {}; {}", plan.steps[*position.in_flight].id, Name(position.direction),
                        position.failed ? "which failed" : "which was begun and did not end", Steps(plan, position));
+  }
+  if (!position.rewound.empty()) {
+    return fmt::format("rewound, because the server was restored ({}): {}", position.rewound,
+                       position.done == 0 ? "at the start, nothing done" : Steps(plan, position));
   }
   if (position.done == 0 && !position.half) return "at the start, nothing done";
   if (position.done == plan.steps.size() && !position.half) return fmt::format("complete, {}", Steps(plan, position));
@@ -44,7 +57,9 @@ base::Json PositionFacts(const plan::Plan& plan, const journal::Position& positi
                       {"direction", nullptr},
                       {"failed", position.failed},
                       {"problem", position.problem.empty() ? base::Json(nullptr) : base::Json(position.problem)}};
-  facts["state"] = position.state == State::kClean         ? "clean"
+  facts["rewound"] = position.rewound.empty() ? base::Json() : base::Json(position.rewound);
+  facts["state"] = !position.rewound.empty()               ? "rewound"
+                   : position.state == State::kClean       ? "clean"
                    : position.state == State::kInterrupted ? "interrupted"
                    : position.state == State::kConcluded   ? "concluded"
                                                            : "drifted";
@@ -74,6 +89,7 @@ std::string NextCommand(const release::Release& release, const plan::Plan& plan,
   if (position.state == State::kInterrupted) {
     return fmt::format("switchback run {0} goes on, switchback rollback {0} goes back", release.name);
   }
+  if (!position.rewound.empty()) return NextOfRewound(release, position);
   const std::optional<plan::Phase> next = NextPhase(plan, position);
   if (!next) {
     const journal::Event* built = journal.Last("evidence");

@@ -10,6 +10,7 @@
 #include "cli/context.h"
 #include "cli/plan_file.h"
 #include "cli/provider.h"
+#include "cli/restored_line.h"
 #include "cli/sql_text.h"
 #include "cli/standing.h"
 #include "cli/stream_term.h"
@@ -246,6 +247,9 @@ Outcome One(Context& context) {
   if (LoadPlan(release)) connection = context.Connect();
   Standing standing = Look(context.project(), release, connection ? &*connection : nullptr);
   AddCheckpointState(context, context.StateDirectory(), standing);
+  const auto line = connection ? LookAtLine(*connection, context.project()) : std::nullopt;
+  standing.facts["restored_line"] = LineFacts(line);
+  standing.detail += ShowLine(line, release.name);
   const std::string title = release.title.empty() ? "" : fmt::format(": {}", release.title);
   return {.result = standing.facts,
           .text = fmt::format("{}{}\n  stands: {}{}", release.name, title, standing.line, standing.detail),
@@ -278,6 +282,9 @@ Outcome All(Context& context) {
     outcome.result["releases"].push_back(facts);
     outcome.text += fmt::format("{}{}: {}", outcome.text.empty() ? "" : "\n", directory.filename().string(), line);
   }
+  const auto line = connection ? LookAtLine(*connection, context.project()) : std::nullopt;
+  outcome.result["restored_line"] = LineFacts(line);
+  outcome.text += ShowLine(line, "RELEASE");
   if (directories.empty()) {
     outcome.text = "there is no release yet";
     outcome.next = "switchback new NAME";

@@ -11,8 +11,10 @@
 #include "cli/sql_text.h"
 #include "cli/standing.h"
 #include "cli/window.h"
+#include "journal/mirror.h"
 #include "run/identity.h"
 #include "run/look.h"
+#include "run/rewind.h"
 #include "salvage/fence.h"
 #include "stream/spool.h"
 
@@ -38,12 +40,13 @@ struct Ground {
 };
 
 void DropIfOver(const Ground& ground, const std::filesystem::path& directory, const std::filesystem::path& state) {
-  const auto journal = journal::Journal::Open(state);
+  auto journal = journal::Journal::Open(state);
   if (!BeganHere(journal, ground.here)) return;
   const release::Release release = release::LoadRelease(directory);
   const std::optional<plan::Plan> plan = LoadPlan(release);
   std::error_code ignored;
   if (!plan || (ground.streams.count(plan->hex) == 0 && !std::filesystem::exists(state / "stream", ignored))) return;
+  run::SeeRewind(ground.connection, journal, journal::MirroredLines(ground.connection, release.name).size());
   if (!TermOf(release, *plan, journal, run::WhereItStands(ground.connection, *plan, journal)).over) return;
   DropStreamAt(ground.connection, plan->hex, state);
   base::Info("the stream of {} is dropped: its rollback window is over", release.name);

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -44,6 +45,8 @@ constexpr std::pair<std::string_view, base::Json::value_t> kMembers[] = {
     {"not_evidenced", base::Json::value_t::array},
     {"url", base::Json::value_t::string},
     {"text", base::Json::value_t::string},
+    {"lines", base::Json::value_t::number_integer},
+    {"why", base::Json::value_t::string},
     {"facts", base::Json::value_t::object},
     {"verdict", base::Json::value_t::null},  // an object, or the digest of one
 };
@@ -94,5 +97,25 @@ Event FromLine(const std::string& line) {
 }
 
 std::string HashOf(const Event& event) { return base::Sha256Hex(base::Canonical(Unhashed(event))); }
+
+std::vector<bool> Counts(std::span<const Event> events) {
+  std::vector<bool> counts(events.size(), true);
+  for (std::size_t i = events.size(); i-- > 0;) {
+    if (events[i].kind != "rewound") continue;
+    const std::int64_t lines = events[i].body.value("lines", std::int64_t{0});
+    const std::size_t kept = std::min(i, static_cast<std::size_t>(std::max<std::int64_t>(0, lines)));
+    for (; i > kept; --i) counts[i - 1] = false;
+  }
+  return counts;
+}
+
+Counting::Counting(std::span<const Event> events) : events_(events) {
+  const std::vector<bool> counts = Counts(events);
+  if (std::ranges::find(counts, false) == counts.end()) return;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (counts[i]) kept_.push_back(events[i]);
+  }
+  events_ = kept_;
+}
 
 }  // namespace journal

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,5 +41,21 @@ struct ChainCheck {
 };
 // Pure. `expected_count` and `expected_head`: what a package or the mirror says there was; 0 and empty: not known.
 ChainCheck CheckChain(const std::string& text, std::int64_t expected_count = 0, const std::string& expected_head = {});
+
+// Which events count for where a release stands. `rewound` {lines} takes back what stands between it and the first so
+// many lines: the server was restored, and what it does not know of did not happen on it. Pure.
+std::vector<bool> Counts(std::span<const Event> events);
+// Those that count, copied only where others do not.
+class Counting {
+ public:
+  explicit Counting(std::span<const Event> events);
+  Counting(const Counting&) = delete;
+  Counting& operator=(const Counting&) = delete;
+  [[nodiscard]] std::span<const Event> events() const { return events_; }
+
+ private:
+  std::vector<Event> kept_;
+  std::span<const Event> events_;
+};
 
 }  // namespace journal

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -26,7 +27,7 @@ namespace {
 
 bool IsRunners(const std::string& kind) {
   return kind == "opened" || kind == "lease" || kind == "intent" || kind == "outcome" || kind == "failed" ||
-         kind == "rebuilt" || kind == "timeline";
+         kind == "rebuilt" || kind == "timeline" || kind == "rewound";
 }
 
 class FileLock {
@@ -101,10 +102,7 @@ void Journal::CutTornTail() {
   torn_tail_ = false;
 }
 
-const Event& Journal::Append(std::string_view kind, base::Json body) {
-  const FileLock lock(path_);
-  if (std::filesystem::file_size(path_) != seen_bytes_) ReadOn();
-  CutTornTail();
+Event Journal::Next(std::string_view kind, base::Json body) const {
   Event event;
   event.seq = static_cast<std::int64_t>(events_.size()) + 1;
   // What is hashed is what can be read back: microseconds, not the clock's own.
@@ -113,6 +111,32 @@ const Event& Journal::Append(std::string_view kind, base::Json body) {
   event.body = std::move(body);
   event.prev = events_.empty() ? kNoHash : events_.back().hash;
   event.hash = HashOf(event);
+  return event;
+}
+
+void Journal::Find(std::string_view kind, base::Json body) {
+  events_.push_back(Next(kind, std::move(body)));
+  found_ = true;
+}
+
+std::int64_t Journal::Written() const { return static_cast<std::int64_t>(events_.size()) - (found_ ? 1 : 0); }
+
+const Event& Journal::Append(std::string_view kind, base::Json body) {
+  const FileLock lock(path_);
+  std::optional<Event> found;
+  if (found_) {
+    found = std::move(events_.back());
+    events_.pop_back();
+    found_ = false;
+  }
+  if (std::filesystem::file_size(path_) != seen_bytes_) ReadOn();
+  CutTornTail();
+  if (found) Write(Next(found->kind, std::move(found->body)));
+  Write(Next(kind, std::move(body)));
+  return events_.back();
+}
+
+void Journal::Write(Event event) {
   const std::string line = ToLine(event) + "\n";
   try {
     auto writer = base::FileWriter::Append(path_);
@@ -129,12 +153,12 @@ const Event& Journal::Append(std::string_view kind, base::Json body) {
   seen_bytes_ = whole_bytes_;
   events_.push_back(std::move(event));
   base::Failpoint(base::FailpointId::kJournalAfterSync);
-  return events_.back();
 }
 
 const Event* Journal::Last(std::string_view kind) const {
-  for (auto event = events_.rbegin(); event != events_.rend(); ++event) {
-    if (event->kind == kind) return &*event;
+  const std::vector<bool> counts = Counts(events_);
+  for (std::size_t i = events_.size(); i-- > 0;) {
+    if (events_[i].kind == kind && counts[i]) return &events_[i];
   }
   return nullptr;
 }

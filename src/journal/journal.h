@@ -31,7 +31,12 @@ class Journal {
   // first; where a runner wrote, throws kJournalBusy: who appends does not know any more where the release stands.
   // Throws kFileWrite.
   const Event& Append(std::string_view kind, base::Json body);
-  // The last event of this kind; null: none.
+  // What a look at the database found: it counts at once, and is written before the next line that is. A look alone
+  // writes nothing.
+  void Find(std::string_view kind, base::Json body);
+  // How many of the events are in the file.
+  [[nodiscard]] std::int64_t Written() const;
+  // The last event of this kind that counts (journal::Counts); null: none.
   [[nodiscard]] const Event* Last(std::string_view kind) const;
 
  private:
@@ -40,7 +45,10 @@ class Journal {
   bool torn_tail_ = false;
   std::uintmax_t whole_bytes_ = 0;  // without the torn tail
   std::uintmax_t seen_bytes_ = 0;   // with it
+  bool found_ = false;              // the last event is one that was found, and is not written
 
+  [[nodiscard]] Event Next(std::string_view kind, base::Json body) const;
+  void Write(Event event);
   void ReadOn();
   void CutTornTail();
 };

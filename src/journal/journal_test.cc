@@ -167,6 +167,20 @@ TEST_F(JournalFile, IsRebuiltFromItsMirrorOnly) {
   EXPECT_THROW(Journal::Rebuild(directory_, lines), base::Error);
 }
 
+TEST_F(JournalFile, WhatALookFoundCountsAtOnceAndIsWrittenWithTheNextLine) {
+  Journal journal = Journal::Open(directory_);
+  journal.Find("rewound", {{"lines", 3}});
+  EXPECT_EQ(journal.Last("note")->seq, 3);
+  EXPECT_EQ(journal.Written(), 5);
+  EXPECT_EQ(base::ReadFile(path()), text_);
+  Journal::Open(directory_).Append("note", {{"text", "of another process"}});
+  EXPECT_EQ(journal.Append("note", {{"text", "after"}}).seq, 8);
+  const Journal again = Journal::Open(directory_);
+  ASSERT_EQ(again.events().size(), 8U);
+  EXPECT_EQ(again.events()[6].kind, "rewound");
+  EXPECT_EQ(again.events()[7].hash, journal.events()[7].hash);
+}
+
 TEST_F(JournalFile, TheMirrorMustBeAPrefix) {
   const Journal journal = Journal::Open(directory_);
   auto lines = Lines();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "catalog/rows.h"
@@ -63,7 +65,7 @@ bool SchemaCurrent(pg::Connection& connection) { return connection.Exec(Sql(sql_
 void MirrorLines(pg::Connection& connection, const std::string& release, const Journal& journal, std::int64_t through) {
   const auto have = connection.Query(Sql(sql_text::kMirroredCount), {release}).Int(0, 0);
   for (const Event& event : journal.events()) {
-    if (event.seq <= have || event.seq > through) continue;
+    if (event.seq <= have || event.seq > std::min(through, journal.Written())) continue;
     connection.Query(Sql(sql_text::kMirrorLine), {release, std::to_string(event.seq), ToLine(event)});
   }
   base::Failpoint(base::FailpointId::kJournalMirrored);

@@ -20,6 +20,7 @@ struct Told {
   std::optional<std::size_t> half;
   std::optional<std::size_t> last_done;
   std::optional<std::size_t> last_undone;
+  std::string rewound;
 };
 
 std::size_t IndexOf(const plan::Plan& plan, const std::string& id) {
@@ -42,8 +43,20 @@ bool OfAnotherPlan(const plan::Plan& plan, std::span<const Event> events) {
   return with != opened->body.end() && *with != plan.digest && NothingDone(events);
 }
 
-Told Read(const plan::Plan& plan, std::span<const Event> events) {
+// Until the release goes on, on the server as it is.
+std::string Rewound(std::span<const Event> events) {
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if (event->kind == "checkpoint" || event->kind == "intent" || event->kind == "closed") return "";
+    if (event->kind == "rewound") return event->body.value("why", "");
+  }
+  return "";
+}
+
+Told Read(const plan::Plan& plan, std::span<const Event> all) {
+  const Counting counting(all);
+  const std::span<const Event> events = counting.events();
   Told told;
+  told.rewound = Rewound(events);
   if (OfAnotherPlan(plan, events)) return told;
   const auto opened = std::find_if(events.rbegin(), events.rend(),
                                    [](const Event& event) { return event.kind == "opened" || event.kind == "closed"; });
@@ -160,7 +173,8 @@ bool InOneTransaction(const plan::Step& step, Direction direction) {
 bool NothingDone(std::span<const Event> events) {
   std::set<std::string> done;
   bool open = false;
-  for (const Event& event : events) {
+  const Counting counting(events);
+  for (const Event& event : counting.events()) {
     if (event.kind == "closed") {
       done.clear();
       open = false;
@@ -180,9 +194,11 @@ bool NothingDone(std::span<const Event> events) {
 }
 
 const Event* Closed(std::span<const Event> events) {
-  for (auto event = events.rbegin(); event != events.rend(); ++event) {
-    if (event->kind == "closed") return &*event;
-    if (event->kind == "opened") return nullptr;
+  const std::vector<bool> counts = Counts(events);
+  for (std::size_t i = events.size(); i-- > 0;) {
+    if (!counts[i]) continue;
+    if (events[i].kind == "closed") return &events[i];
+    if (events[i].kind == "opened") return nullptr;
   }
   return nullptr;
 }
@@ -203,6 +219,7 @@ Position Derive(const plan::Plan& plan, std::span<const Event> events, const Fou
   position.intent = told.in_flight ? told.intent : 0;
   position.failed = told.failed;
   position.half = told.half;
+  position.rewound = told.rewound;
   if (!told.in_flight) {
     FrontierHolds(position, plan, told, found);
   } else if (plan.steps[*told.in_flight].kind == plan::StepKind::kBackfill ||

@@ -43,6 +43,7 @@ struct Position {
   std::optional<std::size_t> half;  // a step that may be half done, because one of its ways is no single transaction
   std::string problem;              // kDrifted: a sentence
   bool failed = false;              // the last thing that happened to `in_flight` was a failure that is on record
+  std::string rewound;  // why what was done is not: how the server was restored; empty: it was not, or it went on since
 
   // Where a way forward begins, and one past where a way back begins: a half done step takes part in both.
   [[nodiscard]] std::size_t ForwardFrom() const { return half.value_or(done); }

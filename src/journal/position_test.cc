@@ -258,6 +258,37 @@ TEST(Position, KnowsItsBoundary) {
   EXPECT_EQ(at(4).Boundary(plan), plan::Phase::kContract);
 }
 
+TEST(Position, WhatWasRewoundDoesNotCount) {
+  const plan::Plan plan = SmallPlan();
+  World world{.plan = &plan, .effects = std::vector(4, Effect::kOff), .events = {}, .mirrored = {}};
+  for (const std::size_t step : {0U, 1U, 2U}) world.Run(step, Direction::kForward, End::kWell);
+  const auto rewind = [&](std::int64_t lines) {
+    Event event;
+    event.seq = static_cast<std::int64_t>(world.events.size()) + 1;
+    event.kind = "rewound";
+    event.body = {{"lines", lines}, {"why", "at restore point"}};
+    world.events.push_back(event);
+  };
+  Found found;
+  found.mirrored_intents = world.mirrored;
+  const auto derive = [&] { return Derive(plan, world.events, found); };
+  rewind(2);
+  EXPECT_EQ(derive().done, 1U);
+  EXPECT_EQ(derive().rewound, "at restore point");
+  EXPECT_FALSE(NothingDone(world.events));
+  rewind(0);
+  EXPECT_EQ(derive().done, 0U);
+  EXPECT_TRUE(NothingDone(world.events));
+  EXPECT_EQ(QuestionsFor(plan, world.events).last_done, std::nullopt);
+  rewind(4);
+  EXPECT_EQ(derive().done, 2U) << "back where the lines before the others count";
+  world.Run(2, Direction::kForward, End::kWell);
+  EXPECT_EQ(derive().done, 3U);
+  EXPECT_EQ(derive().rewound, "");
+  rewind(3);
+  EXPECT_EQ(derive().in_flight, 1U) << "an intent whose outcome was not known there yet";
+}
+
 TEST(Position, RefusesAnotherPlansJournalButNotAnEarlierOpening) {
   plan::Plan plan = SmallPlan();
   World world{.plan = &plan, .effects = std::vector(4, Effect::kOff), .events = {}, .mirrored = {}};

@@ -214,6 +214,7 @@ Audit AuditFootprint(stream::Reader& reader, const AuditRequest& request) {
       case stream::Whose::kUnverified:
         AddUnverified(*transaction, request, audit.unverified);
         [[fallthrough]];
+      case stream::Whose::kRelease:
       case stream::Whose::kApplication:
         ++audit.applications;
     }

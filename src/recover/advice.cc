@@ -92,6 +92,12 @@ Actions Advise(const Diagnosis& found, const Case& subject) {
         {"", "Take back the change that was made beside switchback; until then the release goes no further."});
   }
   AddTrouble(actions, found);
+  if (found.rewound && !SomethingDone(found)) {
+    actions.push_back({fmt::format("switchback checkpoint {}", found.release),
+                       fmt::format("A new one, on this server; then `switchback run {0}` begins at the start again. Or "
+                                   "`switchback close {0}` ends the release.",
+                                   found.release)});
+  }
   if (found.unconverted.count > 0) {
     actions.push_back(
         {"", fmt::format("Correct the {} rows that could not be converted, or their transform: the way back "

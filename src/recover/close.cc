@@ -90,7 +90,8 @@ void FindLeft(pg::Connection& connection, const plan::Plan& plan, Closing& closi
 // Rows that ways back left alone since the release was opened last.
 std::int64_t RowsKept(const journal::Journal& journal) {
   std::int64_t rows = 0;
-  for (const journal::Event& event : journal.events()) {
+  const journal::Counting counting(journal.events());
+  for (const journal::Event& event : counting.events()) {
     if (event.kind == "opened" || event.kind == "closed") rows = 0;
     if (event.kind == "kept") rows += static_cast<std::int64_t>(event.body.value("rows", base::Json::array()).size());
   }

@@ -108,6 +108,10 @@ class Examiner {
     found_.boundary = position_->Boundary(plan);
     found_.standing = fmt::format("{} of {} steps are done; the last complete phase is {}.", position_->done,
                                   plan.steps.size(), plan::Name(*found_.boundary));
+    found_.rewound = !position_->rewound.empty();
+    if (found_.rewound) {
+      found_.standing += fmt::format(" What it did since is gone: the server was restored ({}).", position_->rewound);
+    }
     FindTrouble(plan);
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
       found_.steps.push_back({plan.steps[i].id, plan.steps[i].title, StateOf(plan, i)});

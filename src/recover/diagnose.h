@@ -44,6 +44,7 @@ struct Diagnosis {
   std::vector<std::string> problems;  // what could not be found out, and why
 
   std::string standing;  // a sentence
+  bool rewound = false;  // the server was restored to before what the release did
   std::optional<plan::Phase> boundary;
 
   // The step that did not end well; nothing: none.

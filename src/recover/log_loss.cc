@@ -6,8 +6,8 @@
 
 #include "backup/programs.h"
 #include "base/error.h"
-#include "journal/tag.h"
 #include "sandbox/server.h"
+#include "stream/reader.h"
 
 namespace recover {
 namespace {
@@ -127,8 +127,10 @@ LogCount Count(const LogRequest& request) {
   account.to = reach.to;
   account.segments_most = request.segments_most;
   account.database = checkpoint.database_oid;
-  account.is_ours = [secret = journal::RunSecret(request.state)](const std::string& tag) {
-    return journal::ReadTag(secret, tag).has_value();
+  account.whose = [secrets = stream::SecretsOf(request.state)](const std::string& tag) -> std::optional<std::string> {
+    const std::optional<stream::Known> known = stream::ReadTag(secrets, tag);
+    if (!known) return std::nullopt;
+    return known->own ? std::string() : known->tag.release;
   };
   account.relations = Relations(request);
   LogCount count{.account = backup::AccountFor(account), .unlogged = Unlogged(account.relations)};
@@ -146,15 +148,24 @@ LogCount Count(const LogRequest& request) {
   return count;
 }
 
+std::map<pg::QualifiedName, salvage::TableAccount> TablesOf(const std::map<pg::QualifiedName, backup::WalTable>& log) {
+  std::map<pg::QualifiedName, salvage::TableAccount> tables;
+  for (const auto& [name, table] : log) {
+    tables[name] = {
+        .inserted = table.inserted, .updated = table.updated, .deleted = table.deleted, .truncated = table.truncated};
+  }
+  return tables;
+}
+
 salvage::Account AccountOf(const backup::WalAccount& log) {
   salvage::Account account{.through = log.through,
                            .applications = log.applications,
                            .migrations = log.own,
                            .first = log.first,
                            .last = log.last};
-  for (const auto& [name, table] : log.tables) {
-    account.tables[name] = {
-        .inserted = table.inserted, .updated = table.updated, .deleted = table.deleted, .truncated = table.truncated};
+  account.tables = TablesOf(log.tables);
+  for (const auto& [name, release] : log.releases) {
+    account.releases[name] = {.transactions = release.transactions, .tables = TablesOf(release.tables)};
   }
   return account;
 }

@@ -9,6 +9,7 @@
 #include "journal/position.h"
 #include "pg/transaction.h"
 #include "run/own.h"
+#include "run/rewind.h"
 #include "run/sql_text.h"
 
 namespace run {
@@ -18,24 +19,6 @@ void CheckSame(const std::string& what, const std::string& began, const std::str
   if (began == now) return;
   throw base::Error(base::Code::kOtherInputs, fmt::format("the release began with another {}", what))
       .Detail(fmt::format("it began with {}, and meets {}", began, now));
-}
-
-// The one that the release was on last.
-std::int64_t TimelineOf(const journal::Journal& journal, const journal::Event& opened) {
-  const journal::Event* moved = journal.Last("timeline");
-  return moved != nullptr && moved->seq > opened.seq ? moved->body.at("now") : opened.body.at("timeline");
-}
-
-std::string History(pg::Connection& connection, std::int64_t timeline) {
-  try {
-    return connection.Query(std::string(sql_text::kTimelineHistory), {std::to_string(timeline)}).Text(0, 0);
-  } catch (const base::Error& error) {
-    throw base::Error(base::Code::kOtherInputs,
-                      fmt::format("the server is on timeline {}, and its history cannot be read", timeline))
-        .Detail(error.message())
-        .Hint(
-            "After a failover: GRANT EXECUTE ON FUNCTION pg_read_file(text) to the role, then run the command again.");
-  }
 }
 
 // A server that was promoted goes on with the release only where its history holds all that was done of it.
@@ -79,6 +62,7 @@ Identity ReadIdentity(pg::Connection& connection) {
 
 void EnterRelease(pg::Connection& connection, const Session& session) {
   journal::InstallSchema(connection);
+  SeeRewind(connection, session.journal, journal::MirroredLines(connection, session.plan.release).size());
   const Identity identity = ReadIdentity(connection);
   const plan::Plan& plan = session.plan;
   if (const std::optional<journal::Ending> ending = journal::ReadEnding(connection, plan.release, plan.digest)) {

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "journal/mirror.h"
 #include "pg/transaction.h"
+#include "run/rewind.h"
 #include "run/search_path.h"
 
 namespace run {
@@ -39,6 +40,7 @@ journal::Journal OpenJournal(pg::Connection& connection, const std::string& rele
   auto journal = journal::Journal::Open(directory);
   if (journal.events().empty() && !mirrored.empty()) return journal::Journal::Rebuild(directory, mirrored);
   journal::CheckMirrorIsPrefix(journal, mirrored);
+  SeeRewind(connection, journal, mirrored.size());
   return journal;
 }
 

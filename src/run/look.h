@@ -16,7 +16,8 @@ namespace run {
 bool Holds(pg::Connection& connection, const plan::Condition& condition, const std::string& search_path);
 
 // Opens the journal of a release; where the file is gone and the database has its mirror, the file is rebuilt from it,
-// said aloud. Throws kJournalForked where the mirror is no prefix of the file.
+// said aloud. What a restored server does not know of counts no more (SeeRewind). Throws kJournalForked where the
+// mirror is no prefix of the file.
 journal::Journal OpenJournal(pg::Connection& connection, const std::string& release,
                              const std::filesystem::path& directory);
 

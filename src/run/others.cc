@@ -46,7 +46,9 @@ bool Stands(const base::Json& claims, std::span<const journal::Event> events) {
 
 }  // namespace
 
-std::vector<Other> FindOthers(pg::Connection& connection, const plan::Plan& plan, std::span<const journal::Event> own) {
+std::vector<Other> FindOthers(pg::Connection& connection, const plan::Plan& plan, std::span<const journal::Event> all) {
+  const journal::Counting counted(all);
+  const std::span<const journal::Event> own = counted.events();
   std::vector<Other> others;
   if (!journal::SchemaCurrent(connection)) return others;
   const std::optional<base::Time> begun = journal::NothingDone(own) ? std::nullopt : BegunAt(own);
@@ -54,9 +56,11 @@ std::vector<Other> FindOthers(pg::Connection& connection, const plan::Plan& plan
     Other other{.release = release, .stands = "", .shares = {}, .later = false};
     other.shares = plan::Shared(plan.claims, plan::ClaimsFromJson(claims.value("tables", base::Json::array())));
     if (other.shares.empty()) continue;
-    std::vector<journal::Event> events;
+    std::vector<journal::Event> mirrored;
     for (const std::string& line : journal::MirroredLines(connection, release))
-      events.push_back(journal::FromLine(line));
+      mirrored.push_back(journal::FromLine(line));
+    const journal::Counting counting(mirrored);
+    const std::span<const journal::Event> events = counting.events();
     if (!Stands(claims, events)) continue;
     const std::optional<base::Time> its = BegunAt(events);
     other.later = begun && its && *its > *begun;

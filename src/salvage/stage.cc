@@ -21,6 +21,16 @@ using stream::Whose;
 
 constexpr std::int64_t kTellEvery = 100'000;
 
+void Count(const stream::Transaction& transaction, std::map<pg::QualifiedName, TableAccount>& tables) {
+  for (const stream::Transaction::Table& table : transaction.tables) {
+    TableAccount& counted = tables[table.name];
+    counted.inserted += table.writes.inserted;
+    counted.updated += table.writes.updated;
+    counted.deleted += table.writes.deleted;
+    counted.truncated += table.writes.truncated ? 1 : 0;
+  }
+}
+
 // Calls `take` with each transaction behind `from`, and counts it.
 template <typename Take>
 void EachSince(stream::Reader& reader, pg::Lsn from, Account& account, Take take,
@@ -30,20 +40,19 @@ void EachSince(stream::Reader& reader, pg::Lsn from, Account& account, Take take
     const std::optional<stream::Transaction> transaction = reader.Next();
     if (!transaction) return;
     if (transaction->commit < from) continue;
-    const bool application = transaction->whose != Whose::kMigration;
+    const bool application = transaction->whose == Whose::kApplication || transaction->whose == Whose::kUnverified;
     if (transaction->whose == Whose::kUnverified) ++account.unverified;
-    if (!application) ++account.migrations;
+    if (transaction->whose == Whose::kMigration) ++account.migrations;
+    if (transaction->whose == Whose::kRelease) {
+      ReleaseAccount& release = account.releases[transaction->tag.release];
+      ++release.transactions;
+      Count(*transaction, release.tables);
+    }
     if (application && transaction->changes > 0) {
       ++account.applications;
       if (!account.first) account.first = transaction->time;
       account.last = transaction->time;
-      for (const stream::Transaction::Table& table : transaction->tables) {
-        TableAccount& counted = account.tables[table.name];
-        counted.inserted += table.writes.inserted;
-        counted.updated += table.writes.updated;
-        counted.deleted += table.writes.deleted;
-        counted.truncated += table.writes.truncated ? 1 : 0;
-      }
+      Count(*transaction, account.tables);
     }
     take(*transaction, application);
   }
@@ -299,6 +308,35 @@ base::Json TimeJson(const std::optional<base::Time>& time) {
   return time ? base::Json(base::FormatTime(*time)) : base::Json();
 }
 
+base::Json TablesJson(const std::map<pg::QualifiedName, TableAccount>& tables) {
+  base::Json json = base::Json::array();
+  for (const auto& [name, table] : tables) {
+    json.push_back({{"table", base::Json::array({name.schema, name.name})},
+                    {"inserted", table.inserted},
+                    {"updated", table.updated},
+                    {"deleted", table.deleted},
+                    {"truncated", table.truncated},
+                    {"skipped", table.skipped},
+                    {"columns_left", table.columns}});
+  }
+  return json;
+}
+
+std::map<pg::QualifiedName, TableAccount> TablesFrom(const base::Json& json) {
+  std::map<pg::QualifiedName, TableAccount> tables;
+  for (const base::Json& entry : json) {
+    const base::Json& name = entry.at("table");
+    TableAccount& table = tables[{name.at(0).get<std::string>(), name.at(1).get<std::string>()}];
+    table.inserted = entry.at("inserted");
+    table.updated = entry.at("updated");
+    table.deleted = entry.at("deleted");
+    table.truncated = entry.at("truncated");
+    table.skipped = entry.at("skipped").get<std::map<std::string, std::int64_t>>();
+    table.columns = entry.at("columns_left").get<std::set<std::string>>();
+  }
+  return tables;
+}
+
 std::optional<base::Time> TimeFrom(const base::Json& json) {
   if (json.is_null()) return std::nullopt;
   return base::ParseTime(json.get<std::string>());
@@ -372,20 +410,14 @@ Account Stage(pg::Connection& restored, const StageRequest& request) {
 }
 
 base::Json ToJson(const Account& account) {
-  base::Json tables = base::Json::array();
-  for (const auto& [name, table] : account.tables) {
-    tables.push_back({{"table", base::Json::array({name.schema, name.name})},
-                      {"inserted", table.inserted},
-                      {"updated", table.updated},
-                      {"deleted", table.deleted},
-                      {"truncated", table.truncated},
-                      {"skipped", table.skipped},
-                      {"columns_left", table.columns}});
+  base::Json releases = base::Json::array();
+  for (const auto& [name, release] : account.releases) {
+    releases.push_back(
+        {{"release", name}, {"transactions", release.transactions}, {"tables", TablesJson(release.tables)}});
   }
-  return {{"through", account.through.Text()}, {"applications", account.applications},
-          {"own", account.migrations},         {"unverified", account.unverified},
-          {"first", TimeJson(account.first)},  {"last", TimeJson(account.last)},
-          {"changes", account.Changes()},      {"tables", tables}};
+  return {{"through", account.through.Text()}, {"applications", account.applications}, {"own", account.migrations},
+          {"unverified", account.unverified},  {"first", TimeJson(account.first)},     {"last", TimeJson(account.last)},
+          {"changes", account.Changes()},      {"tables", TablesJson(account.tables)}, {"releases", releases}};
 }
 
 Account AccountFromJson(const base::Json& json) {
@@ -396,15 +428,10 @@ Account AccountFromJson(const base::Json& json) {
   account.unverified = json.at("unverified");
   account.first = TimeFrom(json.at("first"));
   account.last = TimeFrom(json.at("last"));
-  for (const base::Json& entry : json.at("tables")) {
-    const base::Json& name = entry.at("table");
-    TableAccount& table = account.tables[{name.at(0).get<std::string>(), name.at(1).get<std::string>()}];
-    table.inserted = entry.at("inserted");
-    table.updated = entry.at("updated");
-    table.deleted = entry.at("deleted");
-    table.truncated = entry.at("truncated");
-    table.skipped = entry.at("skipped").get<std::map<std::string, std::int64_t>>();
-    table.columns = entry.at("columns_left").get<std::set<std::string>>();
+  account.tables = TablesFrom(json.at("tables"));
+  for (const base::Json& entry : json.value("releases", base::Json::array())) {
+    account.releases[entry.at("release")] = {.transactions = entry.at("transactions"),
+                                             .tables = TablesFrom(entry.at("tables"))};
   }
   return account;
 }

@@ -29,6 +29,12 @@ struct TableAccount {
   [[nodiscard]] std::int64_t Skipped() const;
 };
 
+// What another release did, which goes back with this one: nothing of it is carried over.
+struct ReleaseAccount {
+  std::int64_t transactions = 0;
+  std::map<pg::QualifiedName, TableAccount> tables = {};
+};
+
 // What applications did since a point of the log, as the stream tells.
 struct Account {
   pg::Lsn through = {};  // all that committed before it is counted
@@ -38,6 +44,7 @@ struct Account {
   std::optional<base::Time> first = {};
   std::optional<base::Time> last = {};
   std::map<pg::QualifiedName, TableAccount> tables = {};  // by their names at that time; partitions by their own
+  std::map<std::string, ReleaseAccount> releases = {};    // others than this one, by their names
 
   [[nodiscard]] std::int64_t Changes() const;
 };

@@ -30,6 +30,14 @@ Secrets SecretsOf(const std::filesystem::path& state) {
   return secrets;
 }
 
+std::optional<Known> ReadTag(const Secrets& secrets, std::string_view text) {
+  if (std::optional<journal::Tag> tag = journal::ReadTag(secrets.own, text)) return Known{*std::move(tag), true};
+  for (const std::string& secret : secrets.others) {
+    if (std::optional<journal::Tag> tag = journal::ReadTag(secret, text)) return Known{*std::move(tag), false};
+  }
+  return std::nullopt;
+}
+
 Reader::Reader(const std::filesystem::path& state, const std::string& slot, Secrets secrets)
     : directory_(SpoolDirectory(state, slot)), secrets_(std::move(secrets)), place_(ReadPlace(directory_)) {
   Rewind();
@@ -70,17 +78,13 @@ std::optional<Transaction> Reader::Next() {
 // A tag counts where nothing stands before it. One that is late, or was read off the log and used again, does not.
 void Reader::Judge(Entry& entry, Transaction& transaction) {
   if (entry.marks == 0) return;
-  if (std::optional<journal::Tag> tag = journal::ReadTag(secrets_.own, entry.mark.content)) {
+  if (std::optional<Known> known = ReadTag(secrets_, entry.mark.content)) {
     const bool fresh = seen_.insert(std::hash<std::string>()(entry.mark.content)).second;
     if (entry.mark.first && fresh) {
-      transaction.whose = Whose::kMigration;
-      transaction.tag = *std::move(tag);
+      transaction.whose = known->own ? Whose::kMigration : Whose::kRelease;
+      transaction.tag = std::move(known->tag);
       return;
     }
-  } else if (std::any_of(secrets_.others.begin(), secrets_.others.end(), [&](const std::string& secret) {
-               return journal::ReadTag(secret, entry.mark.content).has_value();
-             })) {
-    return;
   }
   transaction.whose = Whose::kUnverified;
   transaction.message = std::move(entry.mark.content);

@@ -23,6 +23,7 @@ namespace stream {
 enum class Whose {
   kMigration,    // its first message is a tag of this release, seen once only
   kApplication,  // it has no tag; an origin changes nothing about that
+  kRelease,      // its first message is a tag of another release, seen once only
   // An application's, which has a message like a tag that does not verify, stands late, or was seen before. Any role
   // can emit one, by mistake too, and nothing tells why.
   kUnverified,
@@ -35,7 +36,7 @@ struct Transaction {
   std::uint32_t xid = 0;
   std::string origin;
   Whose whose = Whose::kApplication;
-  journal::Tag tag;     // kMigration
+  journal::Tag tag;     // kMigration, kRelease
   std::string message;  // kUnverified: what does not verify, its first kMarkKept bytes, which may be any
   struct Table {
     pg::QualifiedName name;
@@ -58,12 +59,17 @@ struct Change {
   Row row;  // kInsert, kUpdate
 };
 
-// Secrets of the releases whose tags are known: this one's, and those of others that run on the same database, whose
-// transactions are applications' to this one.
+// Secrets of the releases whose tags are known: this one's, and those of others that run on the same database.
 struct Secrets {
   std::string own;
   std::vector<std::string> others = {};
 };
+// What a tag says that one of these secrets made.
+struct Known {
+  journal::Tag tag;
+  bool own = false;
+};
+std::optional<Known> ReadTag(const Secrets& secrets, std::string_view text);
 // Of the release with this state directory, and of those beside it. Throws what journal::RunSecret throws.
 Secrets SecretsOf(const std::filesystem::path& state);
 

@@ -98,16 +98,18 @@ TEST_F(SpoolTest, TellsWhoseATransactionIs) {
   };
   const std::string own = tag(kSecret, "migrate.1");
   const std::string used = tag(kSecret, "expand.1");
+  const std::string neighbours = tag("of a neighbour", "expand.1");
   {
     auto spool = Spool::Open(state_, kSlot);
     AddOne(spool, 1, used);
     AddOne(spool, 2);
     AddOne(spool, 3, tag("a guess", "expand.1"));
     AddOne(spool, 4, used);
-    AddOne(spool, 5, tag("of a neighbour", "expand.1"));
-    Entry late{.offset = spool.End(), .commit = {6}, .marks = 1, .mark = {false, own}};
+    AddOne(spool, 5, neighbours);
+    AddOne(spool, 6, neighbours);
+    Entry late{.offset = spool.End(), .commit = {7}, .marks = 1, .mark = {false, own}};
     spool.Close(late);
-    spool.MakeSafe({7});
+    spool.MakeSafe({8});
   }
   Reader reader(state_, kSlot, {.own = kSecret, .others = {"of a neighbour"}});
   std::vector<Whose> whose;
@@ -127,7 +129,7 @@ TEST_F(SpoolTest, TellsWhoseATransactionIs) {
     whose.push_back(transaction->whose);
   }
   EXPECT_THAT(whose, ElementsAre(Whose::kMigration, Whose::kApplication, Whose::kUnverified, Whose::kUnverified,
-                                 Whose::kApplication, Whose::kUnverified));
+                                 Whose::kRelease, Whose::kUnverified, Whose::kUnverified));
 }
 
 // The slot is told of what MakeSafe returned for, and never sends it again: so it must be there after a power cut.
