@@ -88,11 +88,11 @@ std::optional<backup::Lsn> LogSnapshots(pg::Connection& source, std::uint64_t se
 std::unique_ptr<pg::Transaction> LockTables(pg::Connection& locker, const CutRequest& request) {
   std::string list;
   for (const pg::QualifiedName& table : request.hashed) list += (list.empty() ? "" : ", ") + table.Sql();
-  locker.SetLockTimeout(request.lock_timeout);
   std::unique_ptr<pg::Transaction> transaction;
-  pg::RetryForLocks(locker, request.lock_retries, "the SHARE lock on " + list, [&] {
+  pg::RetryForLocks(locker, request.locks, "the SHARE lock on " + list, [&](std::chrono::milliseconds lock_timeout) {
     auto attempt = std::make_unique<pg::Transaction>(locker);
-    locker.Exec("LOCK TABLE " + list + " IN SHARE MODE");
+    pg::SetLockTimeout(locker, lock_timeout);
+    pg::LockTables(locker, list + " IN SHARE MODE", lock_timeout);
     transaction = std::move(attempt);
   });
   return transaction;

@@ -9,6 +9,7 @@
 #include "backup/provider.h"
 #include "checkpoint/content_hash.h"
 #include "pg/connection.h"
+#include "pg/lock_watch.h"
 #include "pg/quote.h"
 
 namespace checkpoint {
@@ -16,8 +17,7 @@ namespace checkpoint {
 struct CutRequest {
   std::string name;                       // of the restore point, unique, at most 63 bytes
   std::vector<pg::QualifiedName> hashed;  // tables whose content is hashed exactly at the cut; empty: no lock is taken
-  std::chrono::milliseconds lock_timeout{0};
-  int lock_retries = 0;
+  pg::LockPatience locks = {};
   bool decodable = false;  // wanted: Cut::parking
 };
 

@@ -123,14 +123,16 @@ void Stream::Publish() {
   }
   const std::string with_key = WithKey(request_.hex);
   const std::string without_key = WithoutKey(request_.hex);
-  pg::RetryForLocks(connection_, request_.lock_retries, "the locks of the publications", [&] {
-    pg::Transaction transaction(connection_);
-    std::vector<std::string> made;
-    if (Publish(with_key, keyed, "insert, update, delete, truncate")) made.push_back(with_key);
-    if (Publish(without_key, keyless, "insert")) made.push_back(without_key);
-    transaction.Commit();
-    publications_ = made;
-  });
+  pg::RetryForLocks(connection_, request_.locks, "the locks of the publications",
+                    [&](std::chrono::milliseconds lock_timeout) {
+                      pg::Transaction transaction(connection_);
+                      pg::SetLockTimeout(connection_, lock_timeout);
+                      std::vector<std::string> made;
+                      if (Publish(with_key, keyed, "insert, update, delete, truncate")) made.push_back(with_key);
+                      if (Publish(without_key, keyless, "insert")) made.push_back(without_key);
+                      transaction.Commit();
+                      publications_ = made;
+                    });
 }
 
 // False: there is nothing to publish.

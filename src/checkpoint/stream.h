@@ -8,6 +8,7 @@
 
 #include "backup/wal.h"
 #include "pg/connection.h"
+#include "pg/lock_watch.h"
 
 namespace checkpoint {
 
@@ -15,7 +16,7 @@ struct StreamRequest {
   std::string hex;    // of the release
   std::string stamp;  // digits: what tells this slot from those of other checkpoints of the release
   std::int64_t slot_bytes_max = 0;
-  int lock_retries = 10;  // of the publications
+  pg::LockPatience locks = {};  // of the publications
   std::chrono::milliseconds slot_deadline{0};
 };
 

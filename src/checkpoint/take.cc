@@ -45,7 +45,13 @@ class Taking {
       : plan_(plan),
         options_(options),
         provider_(provider),
-        source_(pg::Connection::Open({.conninfo = options.conninfo, .lock_timeout = options.policy.lock_timeout})) {}
+        source_(pg::Connection::Open({.conninfo = options.conninfo,
+                                      .lock_timeout = options.policy.lock_timeout,
+                                      .lock_budget = options.lock_budget})) {}
+
+  [[nodiscard]] pg::LockPatience Locks() const {
+    return {.lock_timeout = options_.policy.lock_timeout, .retries = options_.policy.lock_retries};
+  }
 
   Checkpoint Run(journal::Journal& journal) {
     ReadServer();
@@ -57,7 +63,7 @@ class Taking {
     Stream stream(source_, {.hex = plan_.hex,
                             .stamp = Stamp(base::Now()),
                             .slot_bytes_max = options_.policy.slot_max_bytes,
-                            .lock_retries = options_.policy.lock_retries,
+                            .locks = Locks(),
                             .slot_deadline = options_.slot_deadline});
     base::Failpoint(base::FailpointId::kCheckpointSlotMade);
     Checkpoint checkpoint = CutAt(stream);
@@ -161,8 +167,7 @@ class Taking {
     checkpoint.time = base::Now();
     Cut cut = MakeCut(source_, {.name = fmt::format("sb_{}_{}", plan_.hex, Stamp(checkpoint.time)),
                                 .hashed = options_.content_hash ? TablesToHash() : std::vector<pg::QualifiedName>{},
-                                .lock_timeout = options_.policy.lock_timeout,
-                                .lock_retries = options_.policy.lock_retries,
+                                .locks = Locks(),
                                 .decodable = !stream.publications().empty()});
     base::Failpoint(base::FailpointId::kCheckpointPointMade);
     provider_.AwaitArchived(source_, cut.segment, options_.archive_deadline);

@@ -3,11 +3,13 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "backup/provider.h"
 #include "checkpoint/checkpoint.h"
 #include "journal/journal.h"
+#include "pg/connection.h"
 #include "plan/plan.h"
 #include "release/project.h"
 
@@ -19,6 +21,7 @@ struct Options {
   std::string line = {};        // backup::Line::restored of that server
   std::filesystem::path state;  // of this release in this environment
   release::Policy policy;
+  std::shared_ptr<pg::LockBudget> lock_budget = nullptr;  // as in pg::ConnectOptions
   bool content_hash = false;  // cut exactly and keep counts and hashes of the release's tables
   bool prove = false;         // restore it into a temporary server, compare, measure, remove
   std::chrono::milliseconds backup_deadline = std::chrono::hours(6);

@@ -85,6 +85,7 @@ checkpoint::Checkpoint TakeCheckpoint(Context& context, Work& work, const Checkp
                            .line = line.restored,
                            .state = work.state(),
                            .policy = environment.policy,
+                           .lock_budget = connect.lock_budget,
                            .content_hash = wishes.content_hash,
                            .prove = wishes.prove,
                            .alone =

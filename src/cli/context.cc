@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/redact.h"
 #include "catalog/trust.h"
+#include "pg/lock_budget.h"
 
 namespace cli {
 namespace {
@@ -105,6 +106,8 @@ std::filesystem::path Context::StateDirectory() {
 
 pg::ConnectOptions Context::Database() {
   pg::ConnectOptions options = ChooseDatabase(invocation_, &project().environment);
+  if (!lock_budget_) lock_budget_ = std::make_shared<pg::LockBudget>(project().environment.policy.lock_budget);
+  options.lock_budget = lock_budget_;
   for (const release::Trusted& trusted : project().environment.trust) options.trusts.push_back(trusted.role);
   if (!invocation_.Argument("RELEASE").empty()) {
     for (const release::Trusted& trusted : release().trust) options.trusts.push_back(trusted.role);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,6 +41,7 @@ class Context {
   std::filesystem::path start_;
   std::optional<release::Project> project_;
   std::optional<release::Release> release_;
+  std::shared_ptr<pg::LockBudget> lock_budget_;  // of all that the command does
 };
 
 // Those below releases/ of the project, by their names.

@@ -36,6 +36,7 @@ policy:
 #  checkpoint_max_age: {checkpoint_hours}h   # at the gate of expand
 #  lock_timeout: {lock_seconds}s         # of every step that takes a lock
 #  lock_retries: {retries}         # with growing pauses, before a step gives up
+#  lock_budget: {budget_seconds}s          # that applications wait behind such attempts at most, in any 60 s
 #  index_lock_timeout: {index_minutes}m  # of concurrent index builds, which wait for the transactions of others
 #  slot_max_bytes: {slot_gb}GB      # WAL that the checkpoint's slot may hold back before the server drops it
 #  row_values: withheld     # values and keys of rows in messages, journal and evidence; shown: as they are
@@ -64,6 +65,7 @@ std::string ProjectYaml(const std::string& repository) {
                      fmt::arg("backup_gb", policy.backup_max_wal >> 30),
                      fmt::arg("checkpoint_hours", duration_cast<hours>(policy.checkpoint_max_age).count()),
                      fmt::arg("lock_seconds", duration_cast<seconds>(policy.lock_timeout).count()),
+                     fmt::arg("budget_seconds", duration_cast<seconds>(policy.lock_budget).count()),
                      fmt::arg("lag_seconds", duration_cast<seconds>(*throttle.replica_lag).count()),
                      fmt::arg("disk_gb", *throttle.free_disk >> 30), fmt::arg("waiters", *throttle.lock_waiters),
                      fmt::arg("retries", policy.lock_retries),

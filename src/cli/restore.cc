@@ -207,7 +207,8 @@ recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& pla
           .tell = [](const std::string& text) { base::Info("{}", text); },
           .provider = provider,
           .source_wal = source_wal.empty() ? std::filesystem::path() : std::filesystem::absolute(source_wal),
-          .trusts = std::move(trusts)};
+          .trusts = std::move(trusts),
+          .lock_budget = context.Database().lock_budget};
 }
 
 Outcome ShowLoss(Context& context) {
@@ -219,7 +220,7 @@ Outcome ShowLoss(Context& context) {
 
 salvage::Patience PatienceOf(Context& context) {
   const release::Policy& policy = context.project().environment.policy;
-  salvage::Patience patience{.lock_timeout = policy.lock_timeout, .retries = policy.lock_retries};
+  salvage::Patience patience{{.lock_timeout = policy.lock_timeout, .retries = policy.lock_retries}};
   if (const std::string after = context.invocation().Option(TerminateOption().name); !after.empty()) {
     patience.end_after = base::ParseDuration(after);
   }
@@ -227,7 +228,7 @@ salvage::Patience PatienceOf(Context& context) {
 }
 
 Outcome LiftFence(Context& context, journal::Journal& journal) {
-  const std::int64_t tables = recover::LiftFence(context.Database().conninfo, PatienceOf(context), journal);
+  const std::int64_t tables = recover::LiftFence(context.Database(), PatienceOf(context), journal);
   return {.result = {{"tables", tables}},
           .text = tables == 0 ? std::string("no fence stood: applications could write already")
                               : fmt::format("applications can write to {} tables of the old server again", tables)};

@@ -11,6 +11,8 @@
 
 namespace pg {
 
+class LockBudget;
+
 // Where a database is and how to talk to it. `conninfo` is a URI or key=value string, may be empty (PG* variables,
 // service file, .pgpass then decide). It may hold a password (from the environment): it is never printed; see Redacted.
 struct ConnectOptions {
@@ -19,6 +21,11 @@ struct ConnectOptions {
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds statement_timeout{0};  // server side; 0 = none. The client gives up 5 s after it.
   std::chrono::milliseconds lock_timeout{0};       // server side; 0 = none
+  // Server side, of transactions that write: a process that is frozen (stopped, on a machine asleep) keeps its locks no
+  // longer than this. See Transaction.
+  std::chrono::milliseconds idle_in_transaction{5'000};
+  // Of the process: what attempts to get locks may wait; see RetryForLocks. None: each has one of its own.
+  std::shared_ptr<LockBudget> lock_budget = nullptr;
   // Roles whose code a person accepted to run with the rights of this session; see catalog/trust.h. Here, because it
   // goes wherever one connects.
   std::vector<std::string> trusts = {};

@@ -20,6 +20,8 @@ struct Mapping {
   Code code;
 };
 
+constexpr std::string_view kIdleInTransaction = "25P03";
+
 // The first that fits counts.
 constexpr std::array kMappings = {
     Mapping{"55P03", Code::kLockTimeout},      // lock_not_available
@@ -31,9 +33,10 @@ constexpr std::array kMappings = {
     Mapping{"57P01", Code::kConnectionLost},   // admin_shutdown
     Mapping{"57P02", Code::kConnectionLost},   // crash_shutdown
     Mapping{"57P05", Code::kConnectionLost},   // idle_session_timeout
-    Mapping{"25P03", Code::kConnectionLost},   // idle_in_transaction_session_timeout
-    Mapping{"25P04", Code::kConnectionLost},   // transaction_timeout
-    Mapping{"28", Code::kAuthentication},     Mapping{"08", Code::kConnectionLost},
+    Mapping{kIdleInTransaction, Code::kConnectionLost},
+    Mapping{"25P04", Code::kConnectionLost},  // transaction_timeout
+    Mapping{"28", Code::kAuthentication},
+    Mapping{"08", Code::kConnectionLost},
 };
 
 std::string_view Summary(Code code) {
@@ -197,7 +200,11 @@ std::string Details(const PGresult* result, const std::string& sqlstate, const s
 base::Error StatementError(const PGresult* result, const std::string& statement) {
   const std::string sqlstate = Field(result, PG_DIAG_SQLSTATE);
   const Code code = CodeOf(sqlstate);
-  return base::Error(code, fmt::format("{}: {}", Summary(code), Primary(result, sqlstate)))
+  const std::string_view summary =
+      sqlstate == kIdleInTransaction
+          ? "the server ended the session: this process was stopped, or its machine asleep, in a transaction"
+          : Summary(code);
+  return base::Error(code, fmt::format("{}: {}", summary, Primary(result, sqlstate)))
       .Detail(Details(result, sqlstate, statement))
       .Sqlstate(sqlstate)
       .Statement(statement);

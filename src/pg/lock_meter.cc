@@ -54,6 +54,11 @@ std::string LockMeter::NameOf(const std::string& oid) {
   }
 }
 
+std::chrono::milliseconds LockMeter::Left() const {
+  if (watch_ == nullptr) return room_;
+  return std::max(room_ - watch_->Waited(), std::chrono::milliseconds(0));
+}
+
 void LockMeter::Sample(Connection& connection) {
   const auto rows = connection.Query(std::string(sql_text::kHeldLocks));
   for (int i = 0; i < rows.rows(); ++i) {

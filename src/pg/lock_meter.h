@@ -16,6 +16,11 @@ namespace pg {
 class LockMeter {
  public:
   explicit LockMeter(ConnectOptions options) : options_(std::move(options)) {}
+  // `watch`, which outlives it, sees a transaction that may wait for `room` altogether.
+  LockMeter(ConnectOptions options, LockWatch& watch, std::chrono::milliseconds room)
+      : options_(std::move(options)), watch_(&watch), room_(room) {}
+  // How much longer it may wait for locks.
+  [[nodiscard]] std::chrono::milliseconds Left() const;
   // Before a statement: what it locks is held from now on at the longest.
   void Mark() { mark_ = std::chrono::steady_clock::now(); }
   // After it.
@@ -34,6 +39,8 @@ class LockMeter {
   std::string NameOf(const std::string& oid);
 
   ConnectOptions options_;
+  LockWatch* watch_ = nullptr;
+  std::chrono::milliseconds room_ = std::chrono::milliseconds::max();
   std::optional<Connection> other_;
   std::chrono::steady_clock::time_point mark_ = std::chrono::steady_clock::now();
   std::map<std::string, Held> held_;

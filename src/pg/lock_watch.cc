@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/redact.h"
 #include "base/time.h"
@@ -31,6 +32,11 @@ milliseconds Every(LockWatch::Of of) {
       break;
   }
   return milliseconds(1000);
+}
+
+// Of a setting; 0 would be no limit.
+milliseconds InRange(milliseconds timeout) {
+  return std::clamp<milliseconds>(timeout, milliseconds(1), std::chrono::hours(24));
 }
 
 base::Json TextOrNull(const Result& rows, int row, int column) {
@@ -103,6 +109,13 @@ WaitsNow LockWatch::Now() {
   return now_;
 }
 
+milliseconds LockWatch::Waited() {
+  const std::scoped_lock lock(mutex_);
+  const Clock::duration unseen = may_wait_ ? Clock::now() - seen_ : Clock::duration(0);
+  const bool brief = blind_ && unseen < Every(Of::kTransaction);
+  return std::chrono::ceil<milliseconds>(waited_ + (brief ? Clock::duration(0) : unseen));
+}
+
 void LockWatch::Look(Connection& connection, const std::string& process, milliseconds since) {
   const auto waiting = connection.Query(std::string(sql_text::kWaitingLocks), {process});
   const bool ask = waiting.rows() > 0 && Clock::now() - looked_ >= kBlockersEvery;
@@ -115,6 +128,12 @@ void LockWatch::Look(Connection& connection, const std::string& process, millise
   }
 
   const std::scoped_lock lock(mutex_);
+  const auto now = Clock::now();
+  const bool waits = waiting.rows() > 0;
+  if (waits || (may_wait_ && !blind_)) waited_ += now - seen_;
+  may_wait_ = waits;
+  blind_ = false;
+  seen_ = now;
   for (int i = 0; i < waiting.rows(); ++i) waits_.by_relation[waiting.Text(i, 0)] += since;
   if (ask) looked_ = Clock::now();
   if (ask && !blockers.empty()) waits_.blockers = now_.blockers = blockers;
@@ -145,6 +164,8 @@ void LockWatch::Watch(const std::stop_token& stop, ConnectOptions options, int p
     }
   } catch (const base::Error& error) {
     base::Debug("locks are not watched: {}", error.message());
+    const std::scoped_lock lock(mutex_);
+    may_wait_ = blind_ = true;
   }
 }
 
@@ -207,24 +228,64 @@ std::vector<Obstacle> Obstacles(Connection& connection, const std::vector<Qualif
   return found;
 }
 
-void RetryForLocks(Connection& connection, int retries, const std::string& wanted,
-                   const std::function<void()>& attempt) {
+void RetryForLocks(Connection& connection, const LockPatience& patience, const std::string& wanted,
+                   const std::function<void(milliseconds lock_timeout)>& attempt) {
+  const auto own = connection.options().lock_budget;
+  const auto budget = own ? own : std::make_shared<LockBudget>();
+  Waits waits;
+  const auto give_up = [&](base::Code code, int attempts) {
+    return base::Error(code,
+                       fmt::format("{} could not be had in {} attempt{}", wanted, attempts, attempts == 1 ? "" : "s"))
+        .Detail(waits.blockers.empty() ? "no blocker was seen" : BlockersText(waits.blockers));
+  };
   for (int number = 1;; ++number) {
+    if (!patience.waits_for_room && budget->Until(patience.lock_timeout, Clock::now()).count() > 0) {
+      throw give_up(base::Code::kLockTimeout, number - 1);
+    }
+    const milliseconds room = AwaitRoom(
+        *budget, patience.lock_timeout,
+        [&](milliseconds wait) { base::Info("{}: {}", wanted, NoRoomText(*budget, wait, waits.blockers)); },
+        base::StopIfInterrupted);
     LockWatch watch(connection.options(), connection.BackendPid());
     try {
-      attempt();
+      attempt(std::min(patience.lock_timeout, room));
+      budget->Spend(watch.Waited(), Clock::now());
       return;
     } catch (const base::Error& error) {
+      budget->Spend(watch.Waited(), Clock::now());
       if (error.code() != base::Code::kLockTimeout && error.code() != base::Code::kDeadlock) throw;
-      const Waits waits = watch.Finish();
-      if (number > retries) {
-        throw base::Error(error.code(),
-                          fmt::format("{} could not be had in {} attempt{}", wanted, number, number == 1 ? "" : "s"))
-            .Detail(waits.blockers.empty() ? "no blocker was seen" : BlockersText(waits.blockers));
-      }
+      waits = watch.Finish();
+      if (number > patience.retries) throw give_up(error.code(), number);
     }
     std::this_thread::sleep_for(RetryPause(number));
   }
+}
+
+void SetLockTimeout(Connection& connection, milliseconds timeout) {
+  connection.Exec(fmt::format("SET LOCAL lock_timeout = {}", InRange(timeout).count()));
+}
+
+void LockTables(Connection& connection, const std::string& what, milliseconds altogether) {
+  const auto limit = [&](milliseconds timeout) {
+    connection.Exec(fmt::format("SET LOCAL statement_timeout = {}", timeout.count()));
+  };
+  limit(InRange(altogether));
+  try {
+    connection.Exec("LOCK TABLE " + what);
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kDeadline) throw;
+    throw base::Error(base::Code::kLockTimeout, error.message()).Detail(error.detail()).Sqlstate(error.sqlstate());
+  }
+  limit(connection.options().statement_timeout);
+}
+
+std::string NoRoomText(const LockBudget& budget, milliseconds wait, const base::Json& blockers) {
+  const std::string who = BlockersText(blockers);
+  return fmt::format(
+      "its attempts have waited for locks, with applications behind them, as long as they may in {} ({}), so the next "
+      "one is in {}{}{}",
+      base::FormatDuration(budget.window()), base::FormatDuration(budget.allowed()), base::FormatDuration(wait),
+      who.empty() ? "" : "; in the way:\n", who);
 }
 
 milliseconds RetryPause(int attempt) {

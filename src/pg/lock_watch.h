@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "pg/connection.h"
+#include "pg/lock_budget.h"
 #include "pg/quote.h"
 
 namespace pg {
@@ -50,6 +51,9 @@ class LockWatch {
   Waits Finish();
   // Threads: safe from any.
   [[nodiscard]] WaitsNow Now();
+  // How long it has waited altogether: what is not seen counts, but for waits between two looks, and 20 ms at the
+  // beginning. Threads: safe from any.
+  [[nodiscard]] std::chrono::milliseconds Waited();
 
  private:
   void Watch(const std::stop_token& stop, ConnectOptions options, int pid);
@@ -60,6 +64,10 @@ class LockWatch {
   Waits waits_;
   WaitsNow now_;
   std::chrono::steady_clock::time_point looked_;
+  std::chrono::steady_clock::time_point seen_ = std::chrono::steady_clock::now();  // how it was, last
+  bool blind_ = true;                                                              // nothing was seen yet, or no more
+  bool may_wait_ = true;                                                           // since seen_
+  std::chrono::steady_clock::duration waited_{0};                                  // until then
   std::jthread thread_;
 };
 
@@ -84,11 +92,29 @@ struct Obstacle {
 };
 std::vector<Obstacle> Obstacles(Connection& connection, const std::vector<QualifiedName>& tables);
 
+// How long one lock is waited for, holding up others, and how often.
+struct LockPatience {
+  std::chrono::milliseconds lock_timeout{2'000};
+  int retries = 10;
+  bool waits_for_room = true;  // false: gives up where the budget has none, for worse than a wait would come of it
+};
+
 // Runs `attempt` again while it ends in kLockTimeout or kDeadlock, `retries` times at most; nothing of it may be left
-// when it throws, so that nobody queues behind it between two attempts. Gives up with the last error's code, what was
+// when it throws, so that nobody queues behind it between two attempts. It is given how long it may wait for a lock,
+// and sets that for its transaction. Where the budget of the connection's options has no room, the next attempt waits
+// for it, which is told with who holds the lock; kInterrupted ends that. Gives up with the last error's code, what was
 // wanted ("the tables to lock"), and who stands in the way.
-void RetryForLocks(Connection& connection, int retries, const std::string& wanted,
-                   const std::function<void()>& attempt);
+void RetryForLocks(Connection& connection, const LockPatience& patience, const std::string& wanted,
+                   const std::function<void(std::chrono::milliseconds lock_timeout)>& attempt);
+
+// Inside a transaction, and for the rest of it. At least 1 ms, for 0 would be no limit.
+void SetLockTimeout(Connection& connection, std::chrono::milliseconds timeout);
+// LOCK TABLE `what` ("a, b IN SHARE MODE") inside a transaction: each within the transaction's lock_timeout, all (a
+// table's partitions, too) within `altogether`. Throws kLockTimeout.
+void LockTables(Connection& connection, const std::string& what, std::chrono::milliseconds altogether);
+
+// What is told before a wait for room in a budget: why, how long at least, who is in the way.
+std::string NoRoomText(const LockBudget& budget, std::chrono::milliseconds wait, const base::Json& blockers);
 
 // Between two attempts to get a lock, with jitter: 100 ms and more, 5 s at most.
 std::chrono::milliseconds RetryPause(int attempt);

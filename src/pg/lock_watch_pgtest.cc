@@ -52,12 +52,12 @@ TEST_F(LockWatchTest, GivesUpWithTheBlockersName) {
   auto blocker = Connect("blocker");
   blocker.Exec("BEGIN; LOCK TABLE public.t");
   auto waiter = Connect("waiter");
-  waiter.SetLockTimeout(milliseconds(400));
   int attempts = 0;
   try {
-    RetryForLocks(waiter, 1, "the table", [&] {
+    RetryForLocks(waiter, {.lock_timeout = milliseconds(400), .retries = 1}, "the table", [&](milliseconds timeout) {
       ++attempts;
       const Transaction transaction(waiter);
+      SetLockTimeout(waiter, timeout);
       waiter.Exec("LOCK TABLE public.t IN SHARE MODE");
     });
     FAIL() << "it got the lock";
@@ -66,6 +66,51 @@ TEST_F(LockWatchTest, GivesUpWithTheBlockersName) {
     EXPECT_NE(error.detail().find("(blocker, user postgres, idle in transaction"), std::string::npos) << error.detail();
   }
   EXPECT_EQ(attempts, 2);
+}
+
+// What this session asks for in vain is seen by another: the sum of its waits in the window is what the budget allows.
+TEST_F(LockWatchTest, AttemptsWaitNoLongerThanTheBudgetAllows) {
+  Connect().Exec("CREATE TABLE public.t (i int)");
+  auto blocker = Connect("blocker");
+  blocker.Exec("BEGIN; SELECT * FROM public.t");
+  const auto budget = std::make_shared<LockBudget>(milliseconds(450), milliseconds(60'000));
+  auto waiter = Connection::Open({.conninfo = url(), .lock_budget = budget});
+  milliseconds given{0};
+  const auto attempt = [&](milliseconds timeout) {
+    given += timeout;
+    const Transaction transaction(waiter);
+    SetLockTimeout(waiter, timeout);
+    waiter.Exec("LOCK TABLE public.t");
+  };
+  const LockPatience patience{.lock_timeout = milliseconds(200), .retries = 50, .waits_for_room = false};
+  EXPECT_THROW(RetryForLocks(waiter, patience, "the table", attempt), base::Error);
+  EXPECT_GT(given, milliseconds(0));
+  EXPECT_LE(given, milliseconds(450));
+  EXPECT_GT(budget->Until(patience.lock_timeout, LockBudget::Clock::now()), milliseconds(0));
+  blocker.Exec("COMMIT");
+  // Another wait of the same process, for whatever, has no room either.
+  const milliseconds before = given;
+  EXPECT_THROW(RetryForLocks(waiter, patience, "the table", attempt), base::Error);
+  EXPECT_EQ(given, before);
+}
+
+TEST_F(LockWatchTest, TheLocksOfATreeAreHadWithinOneTime) {
+  Connect().Exec(
+      "CREATE TABLE public.tree (i int) PARTITION BY LIST (i); CREATE TABLE public.a PARTITION OF public.tree FOR "
+      "VALUES "
+      "IN (1)");
+  auto blocker = Connect("blocker");
+  blocker.Exec("BEGIN; SELECT * FROM ONLY public.a");
+  auto waiter = Connect("waiter");
+  const Transaction transaction(waiter);
+  SetLockTimeout(waiter, std::chrono::seconds(30));
+  try {
+    LockTables(waiter, "public.tree IN ACCESS EXCLUSIVE MODE", milliseconds(100));
+    FAIL() << "it got the locks";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Code::kLockTimeout);
+  }
+  blocker.Exec("COMMIT");
 }
 
 TEST_F(LockWatchTest, EachSqlFileIsPrepared) {

@@ -49,9 +49,14 @@ Fate Ask(const ConnectOptions& options, const std::string& transaction_id, const
 
 Transaction::Transaction(Connection& connection, Isolation isolation, bool read_only) : connection_(connection) {
   if (connection_.InTransaction()) throw base::Error(Code::kInternal, "a transaction began inside another one");
-  connection_.Exec(fmt::format("BEGIN ISOLATION LEVEL {} {}",
-                               isolation == Isolation::kRepeatableRead ? "REPEATABLE READ" : "READ COMMITTED",
-                               read_only ? "READ ONLY" : "READ WRITE"));
+  std::string begin = fmt::format("BEGIN ISOLATION LEVEL {} {}",
+                                  isolation == Isolation::kRepeatableRead ? "REPEATABLE READ" : "READ COMMITTED",
+                                  read_only ? "READ ONLY" : "READ WRITE");
+  if (!read_only) {
+    begin += fmt::format("; SET LOCAL idle_in_transaction_session_timeout = {}",
+                         connection_.options().idle_in_transaction.count());
+  }
+  connection_.Exec(begin);
 }
 
 Transaction::~Transaction() {

@@ -6,7 +6,10 @@
 
 namespace pg {
 
-// BEGIN in the constructor; ROLLBACK in the destructor unless Commit() was called.
+// BEGIN in the constructor; ROLLBACK in the destructor unless Commit() was called. One that may write is ended by the
+// server, with its session, once it has been idle for longer than the options' idle_in_transaction: a process that was
+// frozen finds kConnectionLost when it wakes, and nothing changed. So every lock beyond ROW EXCLUSIVE on a table of
+// applications is taken in a Transaction, but for what is in no transaction at all.
 //
 // Commit() that loses its connection remembers the transaction id, connects anew and asks pg_xact_status, for up to
 // three times the connect_timeout: committed returns (the connection stays broken, for its session is gone), aborted

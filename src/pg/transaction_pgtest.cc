@@ -42,6 +42,22 @@ class TransactionTest : public test::PostgresTest {
 };
 
 // Behind a gate, over TCP.
+TEST_F(TransactionTest, OneThatIsIdleForTooLongIsEndedByTheServer) {
+  auto connection = Connection::Open({.conninfo = url(), .idle_in_transaction = 100ms});
+  Transaction transaction(connection);
+  connection.Exec("LOCK TABLE public.t");
+  // It is not there any more, and neither is its lock.
+  Connect().Exec("SET lock_timeout = '60s'; SELECT * FROM public.t");
+  try {
+    transaction.Commit();
+    FAIL() << "it was not ended";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), Code::kConnectionLost);
+    EXPECT_EQ(error.sqlstate(), "25P03");
+    EXPECT_NE(error.message().find("this process was stopped"), std::string::npos) << error.message();
+  }
+}
+
 class CommitInDoubtTest : public TransactionTest {
  protected:
   void SetUp() override {

@@ -195,8 +195,10 @@ class Closer {
 
   template <typename Work>
   void InTransaction(const std::string& what, const Work& work) {
-    pg::RetryForLocks(connection_, session_.limits.lock_retries, what, [&] {
+    const pg::LockPatience patience{session_.limits.lock_timeout, session_.limits.lock_retries};
+    pg::RetryForLocks(connection_, patience, what, [&](std::chrono::milliseconds lock_timeout) {
       pg::Transaction transaction(connection_);
+      pg::SetLockTimeout(connection_, lock_timeout);
       run::MarkAsOwn(connection_, session_.tag_secret, {.release = session_.plan.release});
       lease_.Hold(connection_);
       work();

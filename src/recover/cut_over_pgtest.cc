@@ -82,7 +82,7 @@ TEST_F(CutOverTest, LosesNoTransactionUnderLoad) {
   auto idle = pg::Connection::Open({.conninfo = url_, .application_name = "shop"});
   idle.Exec("BEGIN; INSERT INTO public.keyless VALUES ('never committed')");
   journal::Journal journal = journal::Journal::Open(state_);
-  salvage::Patience patience{.lock_timeout = std::chrono::milliseconds(300), .retries = 0};
+  salvage::Patience patience{{.lock_timeout = std::chrono::milliseconds(300), .retries = 0}};
   try {
     CutOver(Options(), patience, url, journal);
     ADD_FAILURE();
@@ -131,8 +131,8 @@ TEST_F(CutOverTest, LosesNoTransactionUnderLoad) {
 
   // Once more, with nothing to do; then lifted, and what is written then is carried over as well.
   EXPECT_EQ(CutOver(Options(), patience, url, journal).salvaged.report.Applied(), 2 * acknowledged + 2);
-  EXPECT_EQ(LiftFence(url_, patience, journal), 7);
-  EXPECT_EQ(LiftFence(url_, patience, journal), 0);
+  EXPECT_EQ(LiftFence({.conninfo = url_}, patience, journal), 7);
+  EXPECT_EQ(LiftFence({.conninfo = url_}, patience, journal), 0);
   source_.Exec(
       "UPDATE public.customer SET balance = 0 WHERE id <= 10; UPDATE public.customer SET name = 'again' WHERE id > 18;"
       "DELETE FROM public.orders WHERE id = 1000; UPDATE public.orders SET id = 7000000, code = 'moved' WHERE id = "

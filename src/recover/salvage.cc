@@ -44,7 +44,7 @@ std::string DrainSlot(const SalvageOptions& options, Source& source) {
   constexpr const char* kSilent = "the old server does not answer";
   if (!options.conninfo) return kSilent;
   try {
-    source.server = pg::Connection::Open({.conninfo = *options.conninfo});
+    source.server = pg::Connection::Open({.conninfo = *options.conninfo, .lock_budget = options.lock_budget});
   } catch (const base::Error& error) {
     if (error.code() != base::Code::kUnreachable) throw;
     return kSilent;
@@ -209,7 +209,8 @@ SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std
   done.restored = restored;
   done.note = source.note;
   done.old_server_answered = source.server.has_value();
-  pg::Connection server = pg::Connection::Open({.conninfo = restored, .trusts = TrustsThere(options, source)});
+  pg::Connection server = pg::Connection::Open(
+      {.conninfo = restored, .idle_in_transaction = salvage::kIdle, .trusts = TrustsThere(options, source)});
   RequireTrustIn(server);
   const proof::Seen before = proof::See(server, source.checkpoint.publications);
   const proof::Seen& now = source.seen ? *source.seen : before;
@@ -315,8 +316,10 @@ CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& pa
   return done;
 }
 
-std::int64_t LiftFence(const std::string& conninfo, const salvage::Patience& patience, journal::Journal& journal) {
-  pg::Connection server = pg::Connection::Open({.conninfo = conninfo});
+std::int64_t LiftFence(const pg::ConnectOptions& old_server, const salvage::Patience& patience,
+                       journal::Journal& journal) {
+  pg::Connection server =
+      pg::Connection::Open({.conninfo = old_server.conninfo, .lock_budget = old_server.lock_budget});
   return Lift(server, patience, journal);
 }
 

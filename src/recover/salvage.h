@@ -27,6 +27,7 @@ struct SalvageOptions {
   backup::BackupProvider* provider = nullptr;  // to read the archive where the slot serves not; null: there is none
   std::filesystem::path source_wal = {};       // as in RestoreOptions
   std::vector<std::string> trusts = {};        // as in pg::ConnectOptions
+  std::shared_ptr<pg::LockBudget> lock_budget = nullptr;  // likewise
 };
 
 // What a loss account comes from, the best first: the stream off the checkpoint's slot or from the archive, the stream
@@ -92,7 +93,8 @@ CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& pa
 
 // Opens the old server to its applications again, and writes `fence_lifted` into the journal. Gives how many tables
 // were fenced; 0: no fence stood.
-std::int64_t LiftFence(const std::string& conninfo, const salvage::Patience& patience, journal::Journal& journal);
+std::int64_t LiftFence(const pg::ConnectOptions& old_server, const salvage::Patience& patience,
+                       journal::Journal& journal);
 
 // Applies what a person decided (salvage::Decide), and writes `resolved` into the journal. Killed in between, the next
 // call writes what was applied before.

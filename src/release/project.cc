@@ -97,7 +97,7 @@ void ReadBackup(const YamlValue& value, const fs::path& root, Backup& backup) {
 
 void ReadPolicy(const YamlValue& value, Policy& policy) {
   const YamlMap map = value.Map({"backup_max_age", "backup_max_wal", "checkpoint_max_age", "lock_timeout",
-                                 "lock_retries", "index_lock_timeout", "slot_max_bytes", "row_values"});
+                                 "lock_retries", "lock_budget", "index_lock_timeout", "slot_max_bytes", "row_values"});
   if (const auto age = map.Find("backup_max_age")) policy.backup_max_age = age->Duration();
   if (const auto bytes = map.Find("backup_max_wal")) policy.backup_max_wal = bytes->Bytes();
   if (const auto age = map.Find("checkpoint_max_age")) policy.checkpoint_max_age = age->Duration();
@@ -105,6 +105,12 @@ void ReadPolicy(const YamlValue& value, Policy& policy) {
     policy.lock_timeout = timeout->Duration();
     // 0 switches PostgreSQL's lock_timeout off: a step would queue, and all that come after it behind it.
     if (policy.lock_timeout.count() <= 0) timeout->Fail(fmt::format("{} must be above 0", timeout->path()));
+  }
+  if (const auto budget = map.Find("lock_budget")) {
+    policy.lock_budget = budget->Duration();
+    if (policy.lock_budget.count() <= 0 || policy.lock_budget > std::chrono::minutes(1)) {
+      budget->Fail(fmt::format("{} must be above 0 and not above 60s", budget->path()));
+    }
   }
   if (const auto timeout = map.Find("index_lock_timeout")) {
     policy.index_lock_timeout = timeout->Duration();

@@ -17,6 +17,7 @@ struct Policy {
   std::chrono::milliseconds checkpoint_max_age = std::chrono::hours(4);  // at the gate of expand
   std::chrono::milliseconds lock_timeout = std::chrono::seconds(2);
   int lock_retries = 10;
+  std::chrono::milliseconds lock_budget = std::chrono::seconds(6);          // of all waits for locks in any 60 s
   std::chrono::milliseconds index_lock_timeout = std::chrono::minutes(10);  // of CREATE and DROP INDEX CONCURRENTLY
   bool row_values_shown = false;                                            // in output, journal and evidence
   long slot_max_bytes = 4L * 1024 * 1024 * 1024;  // max_slot_wal_keep_size that a checkpoint asks for

@@ -16,6 +16,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "pg/lock_watch.h"
 #include "pg/transaction.h"
 #include "run/identity.h"
 #include "run/own.h"
@@ -46,6 +47,27 @@ bool SleepUnlessStopped(const std::stop_token& stop, std::chrono::milliseconds t
   return !stop.stop_requested();
 }
 
+// Who has the lease, and how a frozen one's session is ended. A session dies with its process, but not while that is
+// stopped or cut off.
+std::string HolderText(pg::Connection& connection, const std::string& release) {
+  const auto found = connection.Query(Sql(sql_text::kLeaseHolder), {release});
+  if (found.rows() == 0 || found.IsNull(0, 2)) return "";
+  std::string text = fmt::format("process {} on {} has had it for {}", found.Int(0, 1), found.Text(0, 0),
+                                 base::FormatDuration(std::chrono::seconds(found.Int(0, 2))));
+  if (!found.IsNull(0, 3) && found.Int(0, 3) > 0) {
+    text += fmt::format(", and its lease runs for another {} s unless it is renewed", found.Int(0, 3));
+  }
+  if (found.IsNull(0, 4)) return text;
+  text += fmt::format("\nits session is pid {} of the server", found.Int(0, 4));
+  if (!found.IsNull(0, 5) && !found.IsNull(0, 6)) {
+    text += fmt::format(" ({} for {})", found.Text(0, 5), base::FormatDuration(std::chrono::seconds(found.Int(0, 6))));
+  }
+  return text + fmt::format(
+                    "; where that process is frozen or cut off, this ends the session, and once the lease has "
+                    "run out, too, the same command takes the release over\n  SELECT pg_terminate_backend({});",
+                    found.Int(0, 4));
+}
+
 [[noreturn]] void Refuse(const std::string& who, const std::string& detail) {
   throw base::Error(base::Code::kLeaseHeld, fmt::format("another runner works on this release: {}", who))
       .Detail(detail);
@@ -72,30 +94,37 @@ Lease::~Lease() {
   }
 }
 
+// Any session with rights may hold the row, so whoever does is named.
+pg::Result Lease::Look(pg::Connection& connection) const {
+  pg::SetLockTimeout(connection, kTakeoverWait);
+  pg::LockWatch watch(options_, connection.BackendPid());
+  try {
+    connection.Query(Sql(sql_text::kLeaseEnter), {release_});
+    return connection.Query(Sql(sql_text::kLeaseLook), {release_});
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kLockTimeout) throw;
+  }
+  auto other = pg::Connection::Open(options_);
+  const std::string holder = HolderText(other, release_);
+  const std::string blockers = pg::BlockersText(watch.Finish().blockers);
+  Refuse("a step of it is running",
+         fmt::format("{}{}the row of its lease is locked by\n{}", holder, holder.empty() ? "" : "\n",
+                     blockers.empty() ? "a session that nobody saw" : blockers));
+}
+
 void Lease::Take(pg::Connection& connection) {
   const std::string host = base::HostName();
   pg::Transaction transaction(connection);
   MarkAsOwn(connection, tag_secret_, {.release = release_});
-  connection.Query(Sql(sql_text::kLeaseEnter), {release_});
-  connection.Exec(fmt::format("SET LOCAL lock_timeout = {}", std::chrono::milliseconds(kTakeoverWait).count()));
-  std::optional<pg::Result> found;
-  try {
-    found = connection.Query(Sql(sql_text::kLeaseLook), {release_});
-  } catch (const base::Error& error) {
-    if (error.code() != base::Code::kLockTimeout) throw;
-    Refuse("a step of it is running", "the row of the lease is locked by a transaction of a step");
-  }
-  const std::int64_t pid = found->Int(0, 3);
-  const bool dead = IsDead(found->Text(0, 2), found->Text(0, 4), pid);
-  if (found->Bool(0, 5) && !dead) {
-    Refuse(fmt::format("process {} on {}", pid, found->Text(0, 2)),
-           fmt::format("it began {} ago; its lease runs for another {} s unless it is renewed",
-                       base::FormatDuration(std::chrono::seconds(found->Int(0, 6))), found->Int(0, 7)));
+  const pg::Result found = Look(connection);
+  const std::int64_t pid = found.Int(0, 3);
+  const bool dead = IsDead(found.Text(0, 2), found.Text(0, 4), pid);
+  if (found.Bool(0, 5) && !dead) {
+    Refuse(fmt::format("process {} on {}", pid, found.Text(0, 2)), HolderText(connection, release_));
   }
   taken_ = {{"host", host}, {"pid", ::getpid()}};
-  if (!found->IsNull(0, 7)) {
-    taken_["taken_over_from"] = {
-        {"host", found->Text(0, 2)}, {"pid", pid}, {"token", found->Int(0, 0)}, {"dead", dead}};
+  if (!found.IsNull(0, 6)) {
+    taken_["taken_over_from"] = {{"host", found.Text(0, 2)}, {"pid", pid}, {"token", found.Int(0, 0)}, {"dead", dead}};
   }
   token_ = connection
                .Query(Sql(sql_text::kLeaseTake),
@@ -105,7 +134,7 @@ void Lease::Take(pg::Connection& connection) {
   base::Failpoint(base::FailpointId::kLeaseBeforeTake);
   transaction.Commit();
   base::Failpoint(base::FailpointId::kLeaseAfterTake);
-  EndFormer(connection, found->Optional(0, 8), found->Optional(0, 9));
+  EndFormer(connection, found.Optional(0, 7), found.Optional(0, 8));
 }
 
 // A former runner that sleeps, or whose statement still runs, could write outside every transaction that the token

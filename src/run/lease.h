@@ -37,6 +37,8 @@ class Lease {
 
  private:
   void Take(pg::Connection& connection);
+  // Takes the row's lock, too. Throws kLeaseHeld, with who holds that.
+  [[nodiscard]] pg::Result Look(pg::Connection& connection) const;
   void EndFormer(pg::Connection& connection, const pg::Param& pid, const pg::Param& began);
   void Renew(const std::stop_token& stop);
   // One statement in a transaction of its own, marked as the release's.

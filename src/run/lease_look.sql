@@ -1,5 +1,4 @@
 SELECT token, holder, host, pid, boot_id, expires_at > clock_timestamp(),
-       CASE WHEN isfinite(started) THEN extract(epoch FROM clock_timestamp() - started)::bigint END,
        CASE WHEN isfinite(expires_at) THEN ceil(extract(epoch FROM expires_at - clock_timestamp()))::bigint END,
        backend_pid, backend_start
 FROM switchback.lease

@@ -34,6 +34,7 @@ const pg::QualifiedName kUserName{"public", "user \"accounts\""};
 class Locks : public Stage {
  protected:
   std::function<void()> meanwhile_;  // done once, when the run says something
+  std::shared_ptr<pg::LockBudget> budget_;
   void SetUp() override {
     Stage::SetUp();
     for (plan::Step& step : plan_.steps) {
@@ -46,11 +47,12 @@ class Locks : public Stage {
   std::optional<base::Error> Go(plan::Phase phase) {
     auto connection = Connect();
     auto journal = OpenJournal(connection, plan_.release, state_);
-    const Session session{.connect = {.conninfo = url(), .application_name = "switchback test"},
+    const Session session{.connect = {.conninfo = url(), .application_name = "switchback test", .lock_budget = budget_},
                           .plan = plan_,
                           .journal = journal,
                           .tag_secret = "secret",
                           .limits = limits_,
+                          .stop = &stop_,
                           .progress = [this](const Progress& progress) {
                             if (meanwhile_) std::exchange(meanwhile_, {})();
                             const std::scoped_lock lock(mutex_);
@@ -91,6 +93,7 @@ class Locks : public Stage {
     return Connect().Exec("SELECT to_regclass('public.\"display index\"') IS NOT NULL").Bool(0, 0);
   }
 
+  std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::string told_;
 };
@@ -107,6 +110,56 @@ TEST_F(Locks, WhoBlocksForTooLongIsEndedWhereThatWasAskedFor) {
   EXPECT_EQ(ended["sessions"][0]["application"], "forgotten");
   EXPECT_EQ(ended["step"], "expand.1");
   EXPECT_THROW(blocker.Exec("SELECT 1"), base::Error);
+}
+
+// As an application sees it: for how long a lock is asked for in vain, in any time as long as the window.
+TEST_F(Locks, NobodyWaitsBehindAStepForLongerThanTheBudgetAllows) {
+  constexpr milliseconds kAllowed{300};
+  constexpr milliseconds kWindow{2'000};
+  budget_ = std::make_shared<pg::LockBudget>(kAllowed, kWindow);
+  limits_.lock_timeout = milliseconds(250);
+  limits_.lock_retries = 2;
+  auto blocker = Connect("forgotten");
+  blocker.Exec("BEGIN; SELECT count(*) FROM " + kUserTable);
+  auto run = std::async(std::launch::async, [&] { return Go(plan::Phase::kExpand); });
+  auto watcher = Connect("watcher");
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::pair<Clock::time_point, Clock::duration>> waits;
+  for (auto before = Clock::now(); run.wait_for(milliseconds(5)) != std::future_status::ready;) {
+    const bool waits_now =
+        watcher
+            .Query("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass)", {kUserTable})
+            .Bool(0, 0);
+    const auto now = Clock::now();
+    if (waits_now) waits.emplace_back(now, now - before);
+    before = now;
+  }
+  const auto error = run.get();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), Code::kLockGivenUp);
+  ASSERT_FALSE(waits.empty());
+  for (const auto& last : waits) {
+    Clock::duration sum{0};
+    for (const auto& [at, length] : waits) {
+      if (at <= last.first && at > last.first - kWindow) sum += length;
+    }
+    EXPECT_LT(sum, kAllowed + milliseconds(150));  // two attempts would be 500
+  }
+  EXPECT_THAT(told(), AllOf(HasSubstr("so the next one is in"), HasSubstr("in the way:\npid"),
+                            HasSubstr(fmt::format("SELECT pg_terminate_backend({});", blocker.BackendPid()))));
+}
+
+TEST_F(Locks, ARunThatWaitsForRoomCanBeInterrupted) {
+  budget_ = std::make_shared<pg::LockBudget>(milliseconds(100), milliseconds(60'000));
+  limits_.lock_timeout = milliseconds(200);
+  auto blocker = Connect("forgotten");
+  blocker.Exec("BEGIN; SELECT count(*) FROM " + kUserTable);
+  auto run = std::async(std::launch::async, [&] { return Go(plan::Phase::kExpand); });
+  WaitUntilTold("so the next one is in");
+  stop_ = true;
+  const auto error = run.get();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), Code::kInterrupted);
 }
 
 TEST_F(Locks, APreparedTransactionIsNamedBeforeTheStepBegins) {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "catalog/read.h"
 #include "journal/mirror.h"
@@ -317,6 +318,55 @@ TEST_F(Run, AStoppedRunnerIsTakenOverAndCannotCommitWhenItWakes) {
   EXPECT_EQ(Seen(connection, true), before);
   EXPECT_EQ(Position().done, 0U);
   std::filesystem::remove(state_.string() + ".log");
+}
+
+// With the locks of its step: the server ends its session, and applications go on.
+TEST_F(Run, AStoppedRunnerLosesItsLocksAndSaysSoWhenItWakes) {
+  base::Command command = ChildCommand("forward", plan::Phase::kExpand, "run.before_commit=stop");
+  command.env.emplace_back("SB_TEST_IDLE_MS", "1000");
+  auto child = base::Child::Start(std::move(command), state_.string() + ".log");
+  auto application = Connect("application");
+  const auto held = [&] {
+    return application
+        .Exec(
+            "SELECT count(*) FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid) WHERE l.granted AND l.mode = "
+            "'AccessExclusiveLock' AND l.relation = 'public.\"user \"\"accounts\"\"\"'::regclass")
+        .Int(0, 0);
+  };
+  while (held() == 0 && child.Running()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ASSERT_TRUE(child.Running());
+  const auto session = std::to_string(application
+                                          .Exec("SELECT backend_pid FROM switchback.lease WHERE backend_pid IS NOT "
+                                                "NULL")
+                                          .Int(0, 0));
+  application.SetLockTimeout(std::chrono::seconds(60));
+  application.Exec("SELECT count(*) FROM public.\"user \"\"accounts\"\"\"");  // with the tool still stopped
+  const auto refused = ErrorOf([&] { Forward(plan::Phase::kExpand); });
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code(), Code::kLeaseHeld);
+  EXPECT_THAT(refused->detail(), HasSubstr("SELECT pg_terminate_backend(" + session + ");"));
+  child.Signal(SIGCONT);
+  const auto exit = child.Wait(std::chrono::seconds(60));
+  ASSERT_TRUE(exit);
+  EXPECT_NE(*exit, 0);
+  EXPECT_THAT(base::ReadFile(state_.string() + ".log"), HasSubstr("this process was stopped, or its machine asleep"));
+  const journal::Position position = Position();
+  EXPECT_EQ(position.done, 0U);
+  EXPECT_FALSE(position.half);
+  Forward(plan::Phase::kExpand);
+  std::filesystem::remove(state_.string() + ".log");
+}
+
+// Another operator meets it in the middle of its step.
+TEST_F(Run, WhoHoldsTheRowOfTheLeaseIsNamed) {
+  Forward(plan::Phase::kExpand);
+  auto holder = Connect("the one before");
+  holder.Exec("BEGIN; SELECT FROM switchback.lease FOR KEY SHARE");
+  const auto error = ErrorOf([&] { Back(plan::Phase::kStart); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), Code::kLeaseHeld);
+  EXPECT_THAT(error->detail(), HasSubstr("pid " + std::to_string(holder.BackendPid()) + " (the one before"));
+  holder.Exec("ROLLBACK");
 }
 
 TEST_F(Run, StopsAtASafePointWhenAsked) {

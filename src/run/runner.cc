@@ -28,9 +28,10 @@ using journal::Direction;
 using Clock = std::chrono::steady_clock;
 
 // No statement of a run may queue for a lock without an end: others queue up behind it.
-pg::ConnectOptions WithLockTimeout(const Session& session) {
+pg::ConnectOptions WithLockLimits(const Session& session) {
   pg::ConnectOptions options = session.connect;
   options.lock_timeout = session.limits.lock_timeout;
+  if (!options.lock_budget) options.lock_budget = std::make_shared<pg::LockBudget>();
   return options;
 }
 
@@ -68,7 +69,7 @@ bool EndsTheRun(Code code) {
 
 Runner::Runner(const Session& session, Direction way)
     : session_(session),
-      connect_(WithLockTimeout(session)),
+      connect_(WithLockLimits(session)),
       connection_(Connect(connect_)),
       tag_{.release = session.plan.release} {
   journal::InstallSchema(connection_);

@@ -66,6 +66,9 @@ class Runner {
   // a lock that keeps them from it.
   void KeepOthersOut(pg::Connection& connection, const std::vector<pg::QualifiedName>& tables) const;
   Done Attempts(std::size_t index, journal::Direction direction, std::int64_t intent);
+  // Before an attempt that applications may queue behind: how long it may wait for locks altogether. `waits`: of the
+  // last one.
+  std::chrono::milliseconds AwaitRoom(std::size_t index, journal::Direction direction, const pg::Waits& waits) const;
   Done Attempt(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockMeter& meter,
                pg::LockWatch& watch);
   Done InTransaction(const plan::Step& step, journal::Direction direction, std::int64_t intent, pg::LockMeter& meter);
@@ -76,9 +79,11 @@ class Runner {
 
   void Prologue(pg::Connection& connection) const;
   // Before the first statement of the step's transaction: the locks of its tables, where they are several, by name;
-  // long for the first, and for the others only so long that no application finds a deadlock.
-  void TakeLocks(const plan::Step& step, journal::Direction direction, pg::LockMeter& meter);
-  std::int64_t RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter);
+  // long for the first, and for the others only so long that no application finds a deadlock. Gives how long its
+  // statements wait for each further one, which is set.
+  std::chrono::milliseconds TakeLocks(const plan::Step& step, journal::Direction direction, pg::LockMeter& meter);
+  std::int64_t RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter,
+                             std::chrono::milliseconds lock_timeout);
   void DropInvalid(const plan::Step& step);
   void CleanUp(const plan::Step& step);
   // After a failure: the database is as it was before the step.
@@ -93,7 +98,7 @@ class Runner {
   [[noreturn]] void GiveUp(std::size_t index, journal::Direction direction, const pg::Waits& waits, int attempts);
 
   const Session& session_;
-  pg::ConnectOptions connect_;
+  pg::ConnectOptions connect_;  // with a budget of waits for locks
   pg::Connection connection_;
   std::optional<Lease> lease_;
   journal::Position position_;

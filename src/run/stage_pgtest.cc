@@ -13,7 +13,13 @@
 namespace run {
 namespace {
 
-pg::ConnectOptions Options(const std::string& url) { return {.conninfo = url, .application_name = "switchback test"}; }
+pg::ConnectOptions Options(const std::string& url) {
+  pg::ConnectOptions options{.conninfo = url, .application_name = "switchback test"};
+  if (const char* idle = std::getenv("SB_TEST_IDLE_MS")) {
+    options.idle_in_transaction = std::chrono::milliseconds(std::stoi(idle));
+  }
+  return options;
+}
 
 plan::Plan PlanFor(const std::string& url) {
   auto connection = pg::Connection::Open(Options(url));

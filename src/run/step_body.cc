@@ -46,13 +46,15 @@ void Runner::KeepOthersOut(pg::Connection& connection, const std::vector<pg::Qua
   catalog::RequireTrust(connection, tables, "");
 }
 
-std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter) {
+std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter,
+                                   std::chrono::milliseconds lock_timeout) {
   std::int64_t rows = 0;
   for (const plan::Statement& statement : statements) {
     if (!statement.only_if.empty()) {
       const auto answer = connection_.Exec(statement.only_if);
       if (answer.rows() != 1 || answer.IsNull(0, 0) || !answer.Bool(0, 0)) continue;
     }
+    if (const auto left = meter.Left(); left < lock_timeout) pg::SetLockTimeout(connection_, lock_timeout = left);
     meter.Mark();
     rows += connection_.Exec(statement.sql).affected();
     meter.Sample(connection_);
@@ -90,7 +92,7 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
   Done done;
   pg::Transaction transaction(connection_);
   Prologue(connection_);
-  TakeLocks(step, direction, meter);
+  const auto lock_timeout = TakeLocks(step, direction, meter);
   KeepOthersOut(connection_, WrittenBy(step));
   CheckFirst();
   if (forward && !Holds(connection_, step.precondition, step.search_path)) {
@@ -109,7 +111,7 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
     done.kept = std::move(undone.kept);
   }
   if (!forward && step.backfill) backfill::Forget(connection_, session_.plan.release, step.id);
-  done.rows += RunStatements(forward ? step.forward : *step.reverse, meter);
+  done.rows += RunStatements(forward ? step.forward : *step.reverse, meter, lock_timeout);
   if (forward && step.data) connection_.Exec("SET LOCAL switchback.capture = ''");
   Close(step, direction, intent);
   base::Failpoint(base::FailpointId::kStepBeforeCommit);

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 
+#include "pg/lock_watch.h"
 #include "pg/victim.h"
 #include "run/runner.h"
 
@@ -37,34 +38,37 @@ std::map<pg::QualifiedName, std::size_t> Wanted(const plan::Step& step, Directio
   return wanted;
 }
 
-void SetLockTimeout(pg::Connection& connection, milliseconds timeout) {
-  connection.Exec(fmt::format("SET LOCAL lock_timeout = {}", timeout.count()));
-}
-
 }  // namespace
 
-void Runner::TakeLocks(const plan::Step& step, Direction direction, pg::LockMeter& meter) {
-  SetLockTimeout(connection_, session_.limits.lock_timeout);
+milliseconds Runner::TakeLocks(const plan::Step& step, Direction direction, pg::LockMeter& meter) {
+  milliseconds each = std::min(session_.limits.lock_timeout, meter.Left());
+  pg::SetLockTimeout(connection_, each);
   auto wanted = Wanted(step, direction);
-  std::erase_if(wanted, [this](const auto& lock) {
-    return connection_
-               .Query(
-                   "SELECT 1 FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1) AND relkind IN "
-                   "('r', 'p')",
-                   {lock.first.Sql()})
-               .rows() == 0;
+  bool tree = false;
+  std::erase_if(wanted, [&](const auto& lock) {
+    const auto found = connection_.Query(
+        "SELECT relhassubclass FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1) AND relkind IN "
+        "('r', 'p')",
+        {lock.first.Sql()});
+    tree = tree || (found.rows() == 1 && found.Bool(0, 0) && lock.second == Strength("ACCESS EXCLUSIVE"));
+    return found.rows() == 0;
   });
-  if (wanted.size() == 1) return;  // its statement takes it
+  if (wanted.size() == 1 && !tree) return each;  // its statement takes it
   const milliseconds among = pg::WaitAmongLocks(connection_, session_.limits.lock_timeout);
+  const auto next = [&](milliseconds most) {
+    each = std::min(most, meter.Left());
+    pg::SetLockTimeout(connection_, each);
+  };
   for (const auto& [table, strength] : wanted) {
     meter.Mark();
-    connection_.Exec(fmt::format("LOCK TABLE {} IN {} MODE", table.Sql(), kModes.at(strength)));
+    pg::LockTables(connection_, fmt::format("{} IN {} MODE", table.Sql(), kModes.at(strength)), meter.Left());
     meter.Sample(connection_);
-    SetLockTimeout(connection_, among);
+    next(among);
   }
   // Which tables it takes is not known before; or rows, which wait for each other by themselves.
   const bool rows = step.data || step.kind == plan::StepKind::kOpaque;
-  SetLockTimeout(connection_, rows ? session_.limits.lock_timeout : among);
+  next(rows ? session_.limits.lock_timeout : among);
+  return each;
 }
 
 }  // namespace run

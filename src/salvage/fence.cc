@@ -15,6 +15,11 @@
 namespace salvage {
 namespace {
 
+using std::chrono::milliseconds;
+
+// Shorter than what a budget of waits counts.
+constexpr milliseconds kMoment{20};
+
 struct Fenceable {
   pg::QualifiedName name;
   bool owned = false;
@@ -77,31 +82,38 @@ class Turns {
   Turns(pg::Connection& server, const Patience& patience) : server_(server), patience_(patience) {}
 
   void Take(const pg::QualifiedName& table, const std::string& statements) {
-    try {
-      return Attempt(statements);
-    } catch (const base::Error& error) {
-      if (!IsTransient(error)) throw;
-    }
-    pg::RetryForLocks(server_, patience_.retries, fmt::format("the lock of {} for the fence", table.Text()),
-                      [&] { AttemptAlone(statements); });
+    if (AtOnce(statements)) return;
+    pg::RetryForLocks(server_, patience_, fmt::format("the lock of {} for the fence", table.Text()),
+                      [&](milliseconds lock_timeout) { AttemptAlone(statements, lock_timeout); });
   }
 
   [[nodiscard]] const base::Json& ended() const { return ended_; }
 
  private:
-  void Attempt(const std::string& statements) {
+  // Most tables are free, and a watch takes a connection of its own: so first a moment that counts for nothing.
+  bool AtOnce(const std::string& statements) {
+    try {
+      Attempt(statements, std::min(patience_.lock_timeout, kMoment));
+      return true;
+    } catch (const base::Error& error) {
+      if (!IsTransient(error)) throw;
+      return false;
+    }
+  }
+
+  void Attempt(const std::string& statements, milliseconds lock_timeout) {
     pg::Transaction transaction(server_);
-    server_.Exec(fmt::format("SET LOCAL lock_timeout = {}", patience_.lock_timeout.count()));
+    pg::SetLockTimeout(server_, lock_timeout);
     server_.Exec(statements);
     base::Failpoint(base::FailpointId::kFenceBeforeTable);
     transaction.Commit();
   }
 
-  void AttemptAlone(const std::string& statements) {
-    if (!patience_.end_after) return Attempt(statements);
+  void AttemptAlone(const std::string& statements, milliseconds lock_timeout) {
+    if (!patience_.end_after) return Attempt(statements, lock_timeout);
     pg::LockWatch watch(server_.options(), server_.BackendPid());
     try {
-      Attempt(statements);
+      Attempt(statements, lock_timeout);
     } catch (const base::Error& error) {
       if (!IsTransient(error)) throw;
       const base::Json in_the_way =
@@ -144,7 +156,10 @@ Fence RaiseFence(pg::Connection& old_server, const Patience& patience) {
   RefusePrepared(old_server, patience);
   journal::InstallSchema(old_server);
   old_server.Exec(std::string(sql_text::kFence));
-  Turns turns(old_server, patience);
+  // Half a fence for a minute is worse for applications than none.
+  Patience brisk = patience;
+  brisk.waits_for_room = false;
+  Turns turns(old_server, brisk);
   Fence fence;
   std::vector<Fenceable> tables;
   try {

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "pg/connection.h"
+#include "pg/lock_watch.h"
 #include "pg/lsn.h"
 
 // The end of the applications' writes to a database, for a cut-over to another server.
@@ -25,10 +26,8 @@
 // asked for.
 namespace salvage {
 
-// How long a lock is waited for, holding up others, and how often; and whether who stands in the way is ended.
-struct Patience {
-  std::chrono::milliseconds lock_timeout{2'000};
-  int retries = 10;
+// And whether who stands in the way is ended.
+struct Patience : pg::LockPatience {
   std::optional<std::chrono::milliseconds> end_after = std::nullopt;  // those in their transaction for so long
 };
 

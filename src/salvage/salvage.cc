@@ -25,7 +25,7 @@ void Tell(const Options& options, const std::string& text) {
 }
 
 pg::Connection Open(const std::string& restored) {
-  pg::Connection connection = pg::Connection::Open({.conninfo = restored});
+  pg::Connection connection = pg::Connection::Open({.conninfo = restored, .idle_in_transaction = kIdle});
   try {
     connection.Exec("SET session_replication_role = replica");
   } catch (const base::Error& error) {

@@ -24,6 +24,9 @@
 // matters, because nobody uses that server before; so the changes are merged row by row, not repeated one by one.
 namespace salvage {
 
+// What a transaction on a restored server may take to think between two statements: nobody waits for its locks there.
+inline constexpr std::chrono::milliseconds kIdle{60'000};
+
 struct Options {
   std::string restored;  // connection string; of a role that may set session_replication_role
   std::function<stream::Reader()> open;
