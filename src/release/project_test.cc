@@ -105,7 +105,7 @@ environments:
   staging: {database_env: STAGING_URL}
   production: {database_env: PROD_URL, after: staging, policy: {lock_timeout: 500ms, slot_max_bytes: 2 GB}}
 backup: {provider: local, repository: backups}
-policy: {lock_retries: 3, lock_timeout: 1s, backup_max_age: 2d, backup_max_wal: 512MB, index_lock_timeout: 1h}
+policy: {lock_retries: 3, lock_timeout: 1s, backup_max_age: 2d, backup_max_wal: 512MB, index_lock_timeout: 1h, lock_budget: 4s}
 state_dir: /var/lib/sb
 )",
                                "production");
@@ -114,6 +114,7 @@ state_dir: /var/lib/sb
   EXPECT_EQ(project.environment.after, "staging");
   EXPECT_EQ(project.environment.policy.lock_timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(project.environment.policy.lock_retries, 3);
+  EXPECT_EQ(project.environment.policy.lock_budget, std::chrono::seconds(4));
   EXPECT_EQ(project.environment.policy.backup_max_age, std::chrono::hours(48));
   EXPECT_EQ(project.environment.policy.backup_max_wal, 512L << 20);
   EXPECT_EQ(project.environment.policy.index_lock_timeout, std::chrono::hours(1));
@@ -171,6 +172,7 @@ TEST_F(ProjectTest, RefusesBadInputWithItsPlace) {
       {"version: 1\npolcy: {}\n", 2, 1, "unknown key \"polcy\""},
       {"version: 3\n", 1, 10, "version must be 1, and is 3"},
       {"version: 1\npolicy: {lock_timeout: 0s}\n", 2, 24, "policy.lock_timeout must be above 0"},
+      {"version: 1\npolicy: {lock_budget: 61s}\n", 2, 23, "policy.lock_budget must be above 0 and not above 60s"},
       {"version: 1\npolicy: {lock_retries: -1}\n", 2, 24, "policy.lock_retries must be between 0 and 1000, and is -1"},
       {"version: 1\npolicy: {slot_max_bytes: 4 XB}\n", 2, 26, "policy.slot_max_bytes must be a size, and is \"4 XB\""},
       {"version: 1\npolicy: {slot_max_bytes: 99999999999TB}\n", 2, 26,

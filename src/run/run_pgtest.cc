@@ -323,7 +323,7 @@ TEST_F(Run, AStoppedRunnerIsTakenOverAndCannotCommitWhenItWakes) {
 // With the locks of its step: the server ends its session, and applications go on.
 TEST_F(Run, AStoppedRunnerLosesItsLocksAndSaysSoWhenItWakes) {
   base::Command command = ChildCommand("forward", plan::Phase::kExpand, "run.before_commit=stop");
-  command.env.emplace_back("SB_TEST_IDLE_MS", "1000");
+  command.env["SB_TEST_IDLE_MS"] = "1000";
   auto child = base::Child::Start(std::move(command), state_.string() + ".log");
   auto application = Connect("application");
   const auto held = [&] {
