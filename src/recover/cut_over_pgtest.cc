@@ -93,7 +93,8 @@ TEST_F(CutOverTest, LosesNoTransactionUnderLoad) {
   application.AwaitMore(3);  // nothing of the fence is left
   privileged.AwaitMore(3);
 
-  patience = {{.lock_timeout = std::chrono::milliseconds(500), .retries = 5}, std::chrono::milliseconds(100)};
+  patience =
+      salvage::Patience{{.lock_timeout = std::chrono::milliseconds(500), .retries = 5}, std::chrono::milliseconds(100)};
   const CutOverReport done = CutOver(Options(), patience, url, journal);
   ASSERT_EQ(done.fence.ended.size(), 1U);
   EXPECT_EQ(done.fence.ended[0].at("pid"), idle.BackendPid());
