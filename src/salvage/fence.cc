@@ -144,6 +144,7 @@ std::vector<Fenceable> MakeTriggers(pg::Connection& server, Turns& turns) {
 }  // namespace
 
 Fence RaiseFence(pg::Connection& old_server, const Patience& patience) {
+  old_server.SetLockTimeout(patience.lock_timeout);
   RefuseSubscriptions(old_server);
   RefusePrepared(old_server, patience);
   journal::InstallSchema(old_server);
@@ -190,6 +191,7 @@ FenceNow LookAtFence(pg::Connection& server) {
 }
 
 std::int64_t LiftFence(pg::Connection& old_server, const Patience& patience) {
+  old_server.SetLockTimeout(patience.lock_timeout);
   std::int64_t lifted = 0;
   Turns turns(old_server, patience);
   for (const Fenceable& table : ReadFence(old_server)) {
