@@ -108,6 +108,7 @@ pg::ConnectOptions Context::Database() {
   pg::ConnectOptions options = ChooseDatabase(invocation_, &project().environment);
   if (!lock_budget_) lock_budget_ = std::make_shared<pg::LockBudget>(project().environment.policy.lock_budget);
   options.lock_budget = lock_budget_;
+  options.lock_timeout = project().environment.policy.lock_timeout;
   for (const release::Trusted& trusted : project().environment.trust) options.trusts.push_back(trusted.role);
   if (!invocation_.Argument("RELEASE").empty()) {
     for (const release::Trusted& trusted : release().trust) options.trusts.push_back(trusted.role);
@@ -116,9 +117,7 @@ pg::ConnectOptions Context::Database() {
 }
 
 pg::Connection Context::Connect() {
-  pg::ConnectOptions options = Database();
-  options.lock_timeout = project().environment.policy.lock_timeout;
-  pg::Connection connection = pg::Connection::Open(options);
+  pg::Connection connection = pg::Connection::Open(Database());
   RequireRole(connection, project().environment);
   catalog::RequireOwnSchemas(connection);
   return connection;

@@ -30,10 +30,10 @@ class Context {
   std::filesystem::path StateDirectory();
 
   // --database > DATABASE_URL > the variable that the environment names > PG* variables. Throws kNoDatabase.
-  // With the roles that switchback.yaml, and release.yaml where the command names a release, trust.
+  // With the roles that switchback.yaml, and release.yaml where the command names a release, trust, and with the limits
+  // of the policy: nothing waits for a lock longer than lock_timeout, but where it says so itself.
   pg::ConnectOptions Database();
-  // Connects to it, for reading; nothing waits for a lock longer than lock_timeout of the policy. Throws kOtherRole,
-  // and kUntrusted where our schemas there are not ours.
+  // Connects to it, for reading. Throws kOtherRole, and kUntrusted where our schemas there are not ours.
   pg::Connection Connect();
 
  private:

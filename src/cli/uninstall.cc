@@ -6,6 +6,7 @@
 #include "cli/context.h"
 #include "cli/sql_text.h"
 #include "journal/mirror.h"
+#include "pg/lock_watch.h"
 #include "pg/transaction.h"
 #include "run/look.h"
 #include "salvage/fence.h"
@@ -63,11 +64,17 @@ Outcome RunUninstall(const Invocation& invocation) {
     return outcome;
   }
   const std::int64_t journals = BringJournals(context, connection);
-  pg::Transaction transaction(connection);
-  for (const std::string& drop : found.drops) connection.Exec(drop);
-  connection.Exec("DROP SCHEMA switchback; DROP SCHEMA IF EXISTS switchback_retired");
-  base::Failpoint(base::FailpointId::kUninstallBeforeCommit);
-  transaction.Commit();
+  const release::Policy& policy = context.project().environment.policy;
+  const pg::LockPatience patience{.lock_timeout = policy.lock_timeout, .retries = policy.lock_retries};
+  pg::RetryForLocks(connection, patience, "the locks of schema switchback",
+                    [&](std::chrono::milliseconds lock_timeout) {
+                      pg::Transaction transaction(connection);
+                      pg::SetLockTimeout(connection, lock_timeout);
+                      for (const std::string& drop : found.drops) connection.Exec(drop);
+                      connection.Exec("DROP SCHEMA switchback; DROP SCHEMA IF EXISTS switchback_retired");
+                      base::Failpoint(base::FailpointId::kUninstallBeforeCommit);
+                      transaction.Commit();
+                    });
   outcome.result["dropped"] = true;
   outcome.text = fmt::format("schema switchback is dropped; the journals of {} releases are in {}", journals,
                              context.project().StateOf("").parent_path().string());

@@ -152,6 +152,7 @@ std::vector<Fenceable> MakeTriggers(pg::Connection& server, Turns& turns) {
 }  // namespace
 
 Fence RaiseFence(pg::Connection& old_server, const Patience& patience) {
+  old_server.SetLockTimeout(patience.lock_timeout);
   RefuseSubscriptions(old_server);
   RefusePrepared(old_server, patience);
   journal::InstallSchema(old_server);
@@ -198,6 +199,7 @@ FenceNow LookAtFence(pg::Connection& server) {
 }
 
 std::int64_t LiftFence(pg::Connection& old_server, const Patience& patience) {
+  old_server.SetLockTimeout(patience.lock_timeout);
   const auto fenced = [&] {
     std::vector<Fenceable> tables = ReadFence(old_server);
     std::erase_if(tables, [](const Fenceable& table) { return !table.has_trigger; });
