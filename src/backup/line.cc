@@ -3,33 +3,25 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "backup/sql_text.h"
 #include "base/error.h"
+#include "pg/timeline.h"
 
 namespace backup {
 
-// "TIMELINE\tLSN\tREASON": the timeline that was left, where, and why. Only a promotion gives no target as its reason.
 std::string RestoredAt(const std::string& history, std::uint32_t timeline) {
-  std::istringstream lines(history);
-  std::string begun;  // LSN of the last restore
-  std::string next;   // the timeline that it began: the next one that was left, or the present one
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string left;
-    std::string lsn;
-    std::string reason;
-    if (line.starts_with('#') || !(fields >> left >> lsn)) continue;
-    std::getline(fields >> std::ws, reason);
-    if (!begun.empty() && next.empty()) next = left;
-    if (reason.starts_with("no recovery target")) continue;
-    begun = lsn;
-    next.clear();
+  std::string begun;       // LSN of the last restore
+  std::uint32_t next = 0;  // the timeline that it began: the next one that was left, or the present one
+  for (const pg::TimelineLeft& left : pg::TimelinesLeft(history)) {
+    if (!begun.empty() && next == 0) next = left.timeline;
+    if (!left.Restored()) continue;
+    begun = left.lsn;
+    next = 0;
   }
   if (begun.empty()) return "";
   std::ranges::replace(begun, '/', '_');
-  return fmt::format("{}-{}", next.empty() ? std::to_string(timeline) : next, begun);
+  return fmt::format("{}-{}", next == 0 ? timeline : next, begun);
 }
 
 Line ReadLine(pg::Connection& connection) {

@@ -3,9 +3,9 @@
 #include <fmt/core.h>
 
 #include <charconv>
-#include <sstream>
 
 #include "base/error.h"
+#include "pg/timeline.h"
 
 namespace backup {
 namespace {
@@ -80,18 +80,10 @@ std::uint32_t TimelineOf(std::string_view segment) {
 
 std::string HistoryFile(std::uint32_t timeline) { return fmt::format("{:08X}.history", timeline); }
 
-// "1 0/5000000 no recovery target specified", with tabs between; empty lines and comments.
 std::vector<TimelineEnd> ReadHistory(std::string_view text) {
   std::vector<TimelineEnd> ends;
-  std::istringstream lines{std::string(text)};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    TimelineEnd end;
-    std::string lsn;
-    if (words >> end.timeline >> lsn) {
-      end.end = Lsn::Parse(lsn);
-      ends.push_back(end);
-    }
+  for (const pg::TimelineLeft& left : pg::TimelinesLeft(std::string(text))) {
+    ends.push_back({.timeline = left.timeline, .end = Lsn::Parse(left.lsn)});
   }
   return ends;
 }

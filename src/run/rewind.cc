@@ -3,10 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <sstream>
 #include <string_view>
 
 #include "base/error.h"
+#include "pg/timeline.h"
 #include "run/identity.h"
 #include "run/sql_text.h"
 
@@ -18,19 +18,12 @@ bool IsOfTheDatabase(const std::string& kind) {
 }
 
 // How the server left the timeline, or one that it was on after that, for a restore; empty: it was promoted only, or
-// was never on it. Only a promotion has no target.
+// was never on it.
 std::string RestoreBehind(const std::string& history, std::int64_t timeline) {
-  std::istringstream lines(history);
   bool behind = false;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string left;
-    std::string lsn;
-    std::string reason;
-    if (line.starts_with('#') || !(fields >> left >> lsn)) continue;
-    std::getline(fields >> std::ws, reason);
-    behind = behind || left == std::to_string(timeline);
-    if (behind && !reason.starts_with("no recovery target")) return fmt::format("{}, at {}", reason, lsn);
+  for (const pg::TimelineLeft& left : pg::TimelinesLeft(history)) {
+    behind = behind || left.timeline == timeline;
+    if (behind && left.Restored()) return fmt::format("{}, at {}", left.reason, left.lsn);
   }
   return "";
 }
