@@ -1,24 +1,8 @@
 -- Code that a write to the tables $2 (qualified, as SQL), or a reading of them, would evaluate, and whose owner the session does
--- not trust ($1: others that it trusts, by name); rows that it would not see; schemas of $3 in which others may create. $4: it
+-- not trust ($1: OIDs of roles that it does); rows that it would not see; schemas of $3 in which others may create. $4: it
 -- writes as a replica, for which ordinary triggers do not fire.
 WITH RECURSIVE
-me AS (
-  SELECT r.oid, r.rolsuper OR r.rolcreaterole OR EXISTS (
-           SELECT FROM pg_roles AS p
-            WHERE p.rolname IN ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files')
-              AND pg_has_role(r.oid, p.oid, 'MEMBER')) AS mighty
-    FROM pg_roles AS r WHERE r.rolname = session_user),
-plainly (oid) AS (
-  SELECT r.oid FROM pg_roles AS r, me
-   WHERE r.oid = me.oid OR r.rolsuper OR r.rolname = ANY ($1::name[]) OR pg_has_role(r.oid, me.oid, 'MEMBER')
-      OR (NOT me.mighty AND r.rolname <> 'pg_database_owner' AND pg_has_role(me.oid, r.oid, 'MEMBER'))),
-trusted (oid) AS (
-  SELECT oid FROM plainly
-  UNION ALL
-  SELECT r.oid FROM pg_roles AS r, pg_database AS d
-   WHERE r.rolname = 'pg_database_owner' AND d.datname = current_database() AND d.datdba IN (SELECT oid FROM plainly)
-  UNION ALL
-  SELECT 0 WHERE 'PUBLIC' = ANY ($1::text[])),
+trusted (oid) AS (SELECT unnest($1::oid[])),
 tables (oid) AS (
   SELECT to_regclass(name)::oid FROM unnest($2::text[]) AS name WHERE to_regclass(name) IS NOT NULL
   UNION

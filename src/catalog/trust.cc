@@ -48,7 +48,10 @@ class ServersPath {
   std::string before_;
 };
 
-std::string Trusts(pg::Connection& connection) { return TextArray(connection.options().trusts); }
+// As an array of OIDs.
+std::string Trusted(pg::Connection& connection) {
+  return connection.Query(std::string(sql_text::kReadTrusted), {TextArray(connection.options().trusts)}).Text(0, 0);
+}
 
 std::string Names(const std::vector<pg::QualifiedName>& tables) {
   std::vector<std::string> names;
@@ -84,7 +87,7 @@ std::string RunAsOrTrust(const std::string& owner) {
 void RequireOwnSchemas(pg::Connection& connection) {
   ServersPath path(connection);
   std::vector<Finding> findings;
-  ForEachRow(connection, sql_text::kReadUntrustedSchemas, {Trusts(connection)}, [&](const Row& row) {
+  ForEachRow(connection, sql_text::kReadUntrustedSchemas, {Trusted(connection)}, [&](const Row& row) {
     findings.push_back({row.Text("what"), row.Text("owner"), row.Text("remedy")});
   });
   path.PutBack();
@@ -108,7 +111,7 @@ void RequireTrust(pg::Connection& connection, const std::vector<pg::QualifiedNam
   const std::string looked_in = path.SchemasOf(search_path);
   ForEachRow(
       connection, sql_text::kReadUntrusted,
-      {Trusts(connection), Names(tables), looked_in, writes == Writes::kAsReplica ? "true" : "false"},
+      {Trusted(connection), Names(tables), looked_in, writes == Writes::kAsReplica ? "true" : "false"},
       [&](const Row& row) {
         const std::string kind = row.Text("kind");
         (kind == "code" ? code : kind == "path" ? schemas : rows).push_back({row.Text("what"), row.Text("owner"), ""});
@@ -139,7 +142,7 @@ void RequireTrust(pg::Connection& connection, const std::vector<pg::QualifiedNam
 bool OthersMayAddCode(pg::Connection& connection, const std::vector<pg::QualifiedName>& tables) {
   ServersPath path(connection);
   bool they_may = false;
-  ForEachRow(connection, sql_text::kReadOthersMay, {Trusts(connection), Names(tables)},
+  ForEachRow(connection, sql_text::kReadOthersMay, {Trusted(connection), Names(tables)},
              [&](const Row& row) { they_may = row.Bool("they_may"); });
   path.PutBack();
   return they_may;
