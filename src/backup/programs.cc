@@ -65,7 +65,10 @@ std::string RunControlData(const fs::path& data, const sandbox::Binaries& binari
 
 std::string ControlData(const std::string& output, const std::string& name) {
   const std::size_t at = output.find(name + ":");
-  if (at == std::string::npos) throw base::Error(base::Code::kInternal, "pg_controldata does not show " + name);
+  // It does not look at whether it could write.
+  if (at == std::string::npos) {
+    throw base::Error(base::Code::kProcessFailed, "what pg_controldata wrote ends before \"" + name + "\"");
+  }
   const std::size_t value = output.find_first_not_of(' ', at + name.size() + 1);
   return output.substr(value, output.find('\n', value) - value);
 }

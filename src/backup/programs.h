@@ -23,7 +23,7 @@ void MakeNewDirectory(const std::filesystem::path& directory, const std::optiona
 
 std::string RunControlData(const std::filesystem::path& data, const sandbox::Binaries& binaries,
                            const std::optional<base::Account>& account);
-// One line of pg_controldata's output ("max_connections setting"); throws kInternal where it is missing.
+// One line of pg_controldata's output ("max_connections setting"); throws kProcessFailed where it is missing.
 std::string ControlData(const std::string& output, const std::string& name);
 
 // True where a program says that the disk, a quota or a limit to the size of files is full.
