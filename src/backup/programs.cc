@@ -74,7 +74,9 @@ std::string ControlData(const std::string& output, const std::string& name) {
 }
 
 bool SaysDiskFull(const std::string& output) {
-  constexpr std::array kWords = {"No space left on device", "Disk quota exceeded", "File too large"};
+  // The last is the server's hint where a write ended short.
+  constexpr std::array kWords = {"No space left on device", "Disk quota exceeded", "File too large",
+                                 "Check free disk space"};
   return std::any_of(kWords.begin(), kWords.end(),
                      [&](const char* words) { return output.find(words) != std::string::npos; });
 }

@@ -307,7 +307,7 @@ void Close(const run::Session& session, const Closing& closing, const std::files
     for (const Closing::Open& open : closing.open) {
       detail += fmt::format("{}{}: {}", detail.empty() ? "" : "\n", open.text, open.remedy);
     }
-    throw error.Detail(detail);
+    throw error.Detail(detail).Hint(closing.open.front().remedy + "; then run the command again.");
   }
   Closer(session, closing).Run(state, release_backups);
 }

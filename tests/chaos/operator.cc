@@ -120,6 +120,8 @@ std::optional<Words> Operator::Advised(const std::string& text, const Words& wor
       if (option || parts[i] == kFirst || parts[i] == kSecond) advised.push_back(parts[i]);
     }
     if (advised.size() == 1) advised.push_back(words.at(1));
+    // Who wants to go on does not end it.
+    if (advised.front() == "close" && words.front() != "close" && !back) continue;
     if (advised != words) return advised;
   }
   return std::nullopt;
@@ -314,6 +316,13 @@ void Operator::RestoreBeside(const Line& line) {
   Settle();
 }
 
+// Where the release stands, that is refused, and nothing but a refusal comes of it.
+void Operator::TryToClose(const Line& line) {
+  const Ended ended = RunWith({"close", kFirst}, line.accident, line.at, line.act);
+  if (ended.exit == 0 || ended.exit == 10) history_.Count(line.act);
+  Settle();
+}
+
 void Operator::Perform(const Line& line) {
   history_.Tell("ACT " + Text(line));
   const auto simple = [&](const Words& words) {
@@ -358,7 +367,7 @@ void Operator::Perform(const Line& line) {
     case Act::kLook:
       return Look(line.choice);
     case Act::kClose:
-      return simple({"close", kFirst});
+      return TryToClose(line);
     case Act::kPurge:
     case Act::kCutOver:
       return;
