@@ -13,6 +13,7 @@
 #include "backfill/workers.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/long_work.h"
 #include "pg/lock_meter.h"
 #include "pg/transaction.h"
 
@@ -74,6 +75,7 @@ std::vector<Part> Parts(pg::Connection& connection, const Job& job) {
 }
 
 bool AnyPending(pg::Connection& connection, const Job& job) {
+  const base::LongWork work("looking for rows that are still pending", {.tell = job.tell, .says_done = false});
   pg::Transaction transaction(connection, pg::Transaction::Isolation::kReadCommitted, true);
   SetPath(connection, job);
   SetLockTimeout(connection, job);

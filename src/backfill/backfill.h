@@ -26,6 +26,7 @@ struct Report {
   std::int64_t rows_per_s = 0;
   std::int64_t blocks = 0;  // looked at in this pass
   std::int64_t all_blocks = 0;
+  int pass = 0;  // from 1; each looks at the whole table
   std::optional<std::chrono::milliseconds> left = {};
   std::string waits_for = {};  // why it is held back; empty: it is not
 };
@@ -55,6 +56,8 @@ struct Job {
   // Both from the calling thread.
   std::function<void(const Report&)> progress = {};  // about five times a second
   std::function<void(const Pause&)> paused = {};     // when it is over
+  // What else takes long, from another thread; empty: the log takes it.
+  std::function<void(const std::string&)> tell = {};
   // Before Fill throws kLockTimeout or kDeadlock: who was in the way, as in pg::Waits.
   std::function<void(const base::Json&)> blocked = {};
 };

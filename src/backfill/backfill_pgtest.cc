@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <thread>
 
 #include "backfill/backfill.h"
@@ -187,9 +188,14 @@ TEST_F(BackfillTest, GoesOnWhereItsCursorsStand) {
   std::vector<std::int64_t> seen;
   Job job = MakeJob();
   job.rows_per_s = 20'000;
-  job.progress = [&](const Report& report) { seen.push_back(report.rows); };
+  std::set<int> passes;
+  job.progress = [&](const Report& report) {
+    seen.push_back(report.rows);
+    passes.insert(report.pass);
+  };
   EXPECT_EQ(Fill(job).rows, 25'000);  // what the cursors passed over is found by the last look
   EXPECT_FALSE(seen.empty());
+  EXPECT_THAT(passes, testing::ElementsAre(1, 2)) << "a pass begins anew, and says so";
 }
 
 TEST_F(BackfillTest, FiresNoTriggerOfTheApplications) {

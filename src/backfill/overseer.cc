@@ -10,18 +10,24 @@
 namespace backfill {
 namespace {
 
-using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{200};
-constexpr auto kWindow = std::chrono::seconds(10);  // over which the rate is told
+constexpr auto kRateWindow = std::chrono::seconds(10);
+// What is left is told from the time that the last minute took, its pauses and all: they come again.
+constexpr auto kLeftWindow = std::chrono::minutes(1);
 
 }  // namespace
 
 Overseer::Overseer(const Job& job, pg::Connection& connection)
-    : job_(job), connection_(connection), sampler_(job), pauses_([&job](const Pause& pause) {
+    : job_(job),
+      connection_(connection),
+      sampler_(job),
+      pauses_([&job](const Pause& pause) {
         if (job.paused) job.paused(pause);
-      }) {}
+      }),
+      rows_(kRateWindow),
+      blocks_(kLeftWindow) {}
 
 void Overseer::Watch(Workers& workers, int threads) {
   try {
@@ -35,8 +41,10 @@ void Overseer::Watch(Workers& workers, int threads) {
 
 void Overseer::Oversee(Workers& workers, int threads) {
   const auto stands = connection_.Query(std::string(sql_text::kProgress), {job_.release, job_.step});
-  before_ = {.rows = stands.Int(0, 0), .blocks = stands.Int(0, 1), .all_blocks = stands.Int(0, 2)};
-  marks_.clear();
+  before_ = {
+      .rows = stands.Int(0, 0), .blocks = stands.Int(0, 1), .all_blocks = stands.Int(0, 2), .pass = before_.pass + 1};
+  rows_ = base::MovingRate(kRateWindow);
+  blocks_ = base::MovingRate(kLeftWindow);
   StoreState();
   Measure(workers);
   auto measured = Clock::now();
@@ -78,16 +86,14 @@ void Overseer::StoreState() {
 
 void Overseer::Tell(const Workers& workers) {
   if (!job_.progress) return;
-  const Mark now{Clock::now(), workers.rows(), workers.blocks()};
-  marks_.push_back(now);
-  while (now.at - marks_.front().at > kWindow) marks_.pop_front();
+  const auto now = Clock::now();
   Report report = before_;
-  report.rows += now.rows;
-  report.blocks += now.blocks;
-  const auto took = duration_cast<milliseconds>(now.at - marks_.front().at);
-  const std::int64_t blocks = now.blocks - marks_.front().blocks;
-  if (took.count() > 0) report.rows_per_s = (now.rows - marks_.front().rows) * 1000 / took.count();
-  if (blocks > 0) report.left = took * (report.all_blocks - report.blocks) / blocks;
+  report.rows += workers.rows();
+  report.blocks += workers.blocks();
+  rows_.Note(now, report.rows);
+  blocks_.Note(now, report.blocks);
+  report.rows_per_s = static_cast<std::int64_t>(rows_.PerSecond());
+  report.left = blocks_.Left(report.all_blocks);
   if (pauses_.reason()) report.waits_for = pauses_.reason()->text;
   job_.progress(report);
 }

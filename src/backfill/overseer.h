@@ -2,12 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <optional>
 
 #include "backfill/backfill.h"
 #include "backfill/pauses.h"
 #include "backfill/sampler.h"
 #include "backfill/workers.h"
+#include "base/long_work.h"
 
 namespace backfill {
 
@@ -21,11 +22,6 @@ class Overseer {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Mark {
-    Clock::time_point at;
-    std::int64_t rows = 0;
-    std::int64_t blocks = 0;
-  };
   void Oversee(Workers& workers, int threads);
   void Measure(Workers& workers);
   void StoreState();
@@ -36,7 +32,8 @@ class Overseer {
   Sampler sampler_;
   Pauses pauses_;
   Report before_;  // the pass
-  std::deque<Mark> marks_;
+  base::MovingRate rows_;
+  base::MovingRate blocks_;
 };
 
 }  // namespace backfill

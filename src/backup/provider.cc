@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "backup/follower.h"
+#include "base/long_work.h"
 
 namespace backup {
 namespace {
@@ -72,11 +73,16 @@ std::unique_ptr<Follower> BackupProvider::Follow(const RestoreRequest& /*request
 
 Restored Await(Restoration& restoration, const std::function<void(const std::string&)>& tell) {
   std::string told;
+  base::LongWork work("restoring");
   while (true) {
     const Progress progress = restoration.Poll();
     if (progress.state == Progress::State::kFailed) throw *progress.error;
     if (progress.state == Progress::State::kDone) return *progress.restored;
-    if (tell && progress.text != told) tell(told = progress.text);
+    if (progress.text != told) {
+      told = progress.text;
+      work.Next(told);
+      if (tell) tell(told);
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }

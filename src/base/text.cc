@@ -1,6 +1,9 @@
 #include "base/text.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -81,6 +84,17 @@ std::string Excerpt(std::string_view text, std::size_t most) {
   std::size_t size = std::min(most, text.size());
   while (size > 0 && size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80) --size;
   return Rewritten(text.substr(0, size), [](std::uint32_t) { return std::string_view(); });
+}
+
+std::string FormatBytes(std::int64_t bytes) {
+  constexpr std::array kUnits = {"bytes", "kB", "MB", "GB", "TB"};
+  constexpr double kThousand = 1024;
+  constexpr double kWhole = 10;
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= kThousand && unit + 1 < kUnits.size(); ++unit) value /= kThousand;
+  return unit == 0 || value >= kWhole ? fmt::format("{:.0f} {}", value, kUnits[unit])
+                                      : fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
 }  // namespace base

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,5 +18,8 @@ std::string OneLine(std::string_view text);
 
 // At most `most` bytes of it, cut between two characters, in a form that JSON can hold: what is not UTF-8 becomes "?".
 std::string Excerpt(std::string_view text, std::size_t most);
+
+// For people: "340 bytes", "1.2 MB", "17 GB".
+std::string FormatBytes(std::int64_t bytes);
 
 }  // namespace base

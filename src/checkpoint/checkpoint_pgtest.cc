@@ -5,6 +5,7 @@
 
 #include "archiving_server.h"
 #include "base/file.h"
+#include "base/long_work.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/content_hash.h"
 #include "checkpoint/sql_text.h"
@@ -127,6 +128,23 @@ TEST_F(CheckpointPgTest, TakesProvesAndReplacesACheckpoint) {
   options_.policy.backup_max_wal = 1L << 40;
   options_.policy.backup_max_age = 0ms;
   EXPECT_NE(TakeOne().backup_id, fourth.backup_id);
+}
+
+TEST_F(CheckpointPgTest, WhatTakesLongIsTold) {
+  Start();
+  options_.content_hash = true;
+  options_.prove = true;
+  base::LongWork::TellEvery(0ms);
+  testing::internal::CaptureStderr();
+  TakeOne();
+  options_.prove = false;
+  TakeOne();
+  const std::string told = testing::internal::GetCapturedStderr();
+  base::LongWork::TellEvery(10s);
+  for (const char* what :
+       {"taking a base backup: ", "hashing the rows of public.keyed: done after ", "verifying the backup "}) {
+    EXPECT_THAT(told, HasSubstr(std::string("switchback: ") + what));
+  }
 }
 
 TEST_F(CheckpointPgTest, CutsExactlyUnderWriters) {
@@ -286,8 +304,9 @@ TEST_F(CheckpointPgTest, PublishesOnlyWhatDoesNotDisturb) {
 
 TEST_F(CheckpointPgTest, EmbeddedStatementsPrepare) {
   Start();
-  for (const std::string_view sql : {sql_text::kReadColumns, sql_text::kReadPublishable, sql_text::kReadServer,
-                                     sql_text::kReadTimeline, sql_text::kReadUnheld, sql_text::kReadWriters}) {
+  for (const std::string_view sql :
+       {sql_text::kReadBackupProgress, sql_text::kReadColumns, sql_text::kReadPublishable, sql_text::kReadServer,
+        sql_text::kReadTimeline, sql_text::kReadUnheld, sql_text::kReadWriters}) {
     EXPECT_NO_THROW(source_->CheckPrepares(std::string(sql)));
   }
 }

@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/long_work.h"
 #include "checkpoint/sql_text.h"
 
 namespace checkpoint {
@@ -28,6 +29,7 @@ ContentHash HashTable(pg::Connection& connection, const pg::QualifiedName& table
   const std::vector<std::string> columns = ColumnsOf(connection, table);
   std::string list;
   for (const std::string& column : columns) list += (list.empty() ? "t." : ", t.") + pg::Ident(column);
+  const base::LongWork work(fmt::format("hashing the rows of {}", table.Text()));
   const pg::Result row = connection.Query(
       fmt::format("SELECT count(*), coalesce(sum(('x' || left(h, 16))::bit(64)::bigint), 0), "
                   "coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::bigint), 0) FROM "

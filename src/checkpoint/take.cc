@@ -6,6 +6,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/long_work.h"
 #include "catalog/catalog.h"
 #include "catalog/read.h"
 #include "checkpoint/cut.h"
@@ -129,6 +130,7 @@ class Taking {
     });
     if (found == backups.rend()) return std::nullopt;
     try {
+      const base::LongWork work(fmt::format("verifying the backup {}", found->id));
       provider_.Verify(*found);
       return *found;
     } catch (const base::Error& error) {
@@ -138,7 +140,23 @@ class Taking {
     }
   }
 
-  backup::Backup NewBackup() { return provider_.Take(source_, options_.backup_deadline); }
+  backup::Backup NewBackup() {
+    std::optional<pg::Connection> other;
+    const base::LongWork work("taking a base backup",
+                              {.unit = base::LongWork::Unit::kBytes, .look = [&] { return BackupProgress(other); }});
+    return provider_.Take(source_, options_.backup_deadline);
+  }
+
+  // From another thread.
+  [[nodiscard]] std::optional<base::LongWork::Reached> BackupProgress(std::optional<pg::Connection>& other) const {
+    if (!other || other->Broken()) {
+      other = pg::Connection::Open({.conninfo = options_.conninfo, .statement_timeout = std::chrono::seconds(5)});
+    }
+    const pg::Result row = other->Query(std::string(sql_text::kReadBackupProgress));
+    if (row.rows() == 0) return std::nullopt;
+    return base::LongWork::Reached{
+        .done = row.Int(0, 1), .of = row.Int(0, 2), .estimate = true, .more = row.Text(0, 0)};
+  }
 
   // The plan's tables that exist and hold rows.
   std::vector<pg::QualifiedName> TablesToHash() {

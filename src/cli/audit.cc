@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/long_work.h"
 #include "checkpoint/content_hash.h"
 #include "journal/tag.h"
 #include "proof/images.h"
@@ -22,7 +23,7 @@ namespace {
 constexpr std::int64_t kCountedMost = 1'000'000;
 constexpr std::uint64_t kSegmentsMost = 8;
 // `watch` and a restore read the stream too, and what one of them reads is read for all.
-constexpr std::chrono::minutes kBusyWait{1};
+constexpr std::chrono::seconds kBusyWait{20};
 
 bool Writes(const plan::Step& step) {
   return !step.footprint.empty() || step.kind == plan::StepKind::kBackfill || step.kind == plan::StepKind::kData ||
@@ -115,6 +116,7 @@ void Auditor::Look() {
     const stream::Drained drained = Drain();
     unread_ = drained.not_evidenced;
     if (drained.lost) body["lost"] = unread_;
+    const base::LongWork work("comparing what the steps wrote with what they declare");
     if (begun) Compare(body);
   } catch (const base::Error& error) {
     if (error.code() == base::Code::kInterrupted) throw;

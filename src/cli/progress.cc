@@ -16,7 +16,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLineEvery{5'000};
+constexpr milliseconds kLineEvery{10'000};
 constexpr milliseconds kJsonEvery{1'000};
 constexpr int kBarCells = 24;
 
@@ -43,7 +43,9 @@ ProgressPrinter::Form ProgressPrinter::FormFor(bool json) {
 }
 
 std::string FillingText(const run::Filling& filling) {
-  const std::string rows = fmt::format("{} rows, {} %", filling.rows, Percent(filling));
+  // Each pass begins anew, and those behind the first find few rows.
+  const std::string again = filling.pass > 1 ? fmt::format("look {} for rows that were left: ", filling.pass) : "";
+  const std::string rows = fmt::format("{}{} rows, {} %", again, filling.rows, Percent(filling));
   if (!filling.waits_for.empty()) return fmt::format("{}; waits: {}", rows, base::OneLine(filling.waits_for));
   return fmt::format("{}, {} rows a second{}", rows, filling.rows_per_s,
                      filling.left ? fmt::format("; about {} left", base::FormatDuration(*filling.left)) : "");
@@ -67,6 +69,7 @@ base::Json FillingJson(const run::Progress& progress) {
           {"rows_per_s", filling.rows_per_s},
           {"blocks", filling.blocks},
           {"all_blocks", filling.all_blocks},
+          {"pass", filling.pass},
           {"left_ms", filling.left ? base::Json(filling.left->count()) : base::Json()},
           {"waits_for", filling.waits_for.empty() ? base::Json() : base::Json(filling.waits_for)}};
 }
@@ -102,6 +105,7 @@ void ProgressPrinter::TellFilling(const run::Progress& progress) {
 }
 
 void ProgressPrinter::Tell(const run::Progress& progress) {
+  const std::scoped_lock lock(mutex_);
   using What = run::Progress::What;
   if (progress.what == What::kBackfill) return TellFilling(progress);
   ClearBar();

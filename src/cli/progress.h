@@ -2,13 +2,15 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 
 #include "run/session.h"
 
 namespace cli {
 
-// Tells people on stderr how a run goes on: a line for each step; a backfill has a bar on a terminal, else a line every
-// few seconds. With --json a backfill is told as one JSON object a line, every second.
+// Tells people on stderr how a run goes on: a line for each step, and one every ten seconds of what takes long; a
+// backfill has a bar on a terminal, else a line every ten seconds. With --json a backfill is told as one JSON object a
+// line, every second. Threads: safe from any.
 class ProgressPrinter {
  public:
   enum class Form { kBar, kLines, kJson };
@@ -25,6 +27,7 @@ class ProgressPrinter {
   void TellFilling(const run::Progress& progress);
   void ClearBar();
 
+  std::mutex mutex_;  // all below
   Form form_;
   std::chrono::steady_clock::time_point told_{};
   std::string waits_for_;

@@ -14,6 +14,9 @@ TEST(Progress, SaysHowFarAndHowLong) {
   run::Filling filling = HalfWay();
   filling.waits_for = "a replica is late";
   EXPECT_EQ(FillingText(filling), "1200 rows, 50 %; waits: a replica is late");
+  filling = HalfWay();
+  filling.pass = 2;
+  EXPECT_EQ(FillingText(filling), "look 2 for rows that were left: 1200 rows, 50 %, 300 rows a second; about 4 s left");
 }
 
 TEST(Progress, ABarKeepsToItsLineAndSendsTheTerminalNoCommands) {
@@ -35,10 +38,10 @@ TEST(Progress, AsJsonItIsOneObject) {
   progress.what = run::Progress::What::kBackfill;
   progress.step = &step;
   progress.filling = HalfWay();
-  EXPECT_EQ(
-      FillingJson(progress).dump(),
-      "{\"all_blocks\":100,\"blocks\":50,\"left_ms\":4000,\"progress\":\"backfill\",\"rows\":1200,\"rows_per_s\":300,"
-      "\"step\":\"migrate.1\",\"waits_for\":null}");
+  EXPECT_EQ(FillingJson(progress).dump(),
+            "{\"all_blocks\":100,\"blocks\":50,\"left_ms\":4000,\"pass\":1,\"progress\":\"backfill\",\"rows\":1200,"
+            "\"rows_per_s\":300,"
+            "\"step\":\"migrate.1\",\"waits_for\":null}");
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ std::string ShowTables(const plan::Plan& plan) {
   const base::Json tables = plan.observed.value("tables", base::Json::object());
   for (const auto& [name, size] : tables.items()) {
     out += fmt::format("\n  {}: about {} rows, {}", base::OneLine(name), size.value("rows", 0L),
-                       ShowBytes(size.value("bytes", 0L)));
+                       base::FormatBytes(size.value("bytes", std::int64_t{0})));
   }
   return out.empty() ? "" : "\n\ntables" + out;
 }
@@ -112,18 +112,6 @@ base::Json StepFacts(const plan::Step& step) {
 }
 
 }  // namespace
-
-std::string ShowBytes(long bytes) {
-  constexpr std::array kUnits = {"bytes", "kB", "MB", "GB", "TB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < kUnits.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  return unit == 0 || value >= 10 ? fmt::format("{:.0f} {}", value, kUnits[unit])
-                                  : fmt::format("{:.1f} {}", value, kUnits[unit]);
-}
 
 bool NeedsAcceptance(const plan::Plan& plan) {
   const std::optional<std::size_t> point = plan.PointOfNoReturn();

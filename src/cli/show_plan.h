@@ -17,7 +17,4 @@ base::Json PlanFacts(const plan::Plan& plan);
 // "accept" where a step before purge has no way back, so that a person must accept it; else empty.
 bool NeedsAcceptance(const plan::Plan& plan);
 
-// "12 MB", "1.2 GB".
-std::string ShowBytes(long bytes);
-
 }  // namespace cli

@@ -6,6 +6,7 @@
 
 #include "backup/programs.h"
 #include "base/error.h"
+#include "base/long_work.h"
 #include "sandbox/server.h"
 #include "stream/reader.h"
 
@@ -133,6 +134,7 @@ LogCount Count(const LogRequest& request) {
     return known->own ? std::string() : known->tag.release;
   };
   account.relations = Relations(request);
+  const base::LongWork work("counting in the write-ahead log");
   LogCount count{.account = backup::AccountFor(account), .unlogged = Unlogged(account.relations)};
   if (!count.account) {
     count.note = "not counted: the archive does not have the log from the restore point on";

@@ -9,6 +9,7 @@
 #include "base/failpoint.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/long_work.h"
 #include "catalog/trust.h"
 #include "checkpoint/checkpoint.h"
 #include "proof/unseen.h"
@@ -245,6 +246,7 @@ SalvageReport CarryOver(const SalvageOptions& options, Source& source, const std
 Loss CountLoss(const SalvageOptions& options) {
   Source source = Read(options);
   stream::Reader reader = source.Open(options.state);
+  const base::LongWork work("counting what the applications wrote");
   Loss loss{.account = salvage::CountSince(reader, source.checkpoint.point.lsn),
             .note = source.note,
             .uncovered = {},

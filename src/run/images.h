@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "pg/connection.h"
 #include "plan/step.h"
+#include "run/rows_done.h"
 
 namespace run {
 
@@ -17,7 +18,7 @@ struct Undone {
 // columns are set back where they still have the value that the change gave them, a DELETE's rows come back where their
 // key is free, an INSERT's rows go where they are as they were inserted and nothing references them. Anything else
 // stays and is listed. Values are compared by their text, which is never laxer than a type's own equality and exists
-// for every type.
-Undone UndoData(pg::Connection& connection, const plan::DataChange& change);
+// for every type. `rows`, if any, is told how many images there are, and of rows that it cannot count itself.
+Undone UndoData(pg::Connection& connection, const plan::DataChange& change, RowsDone* rows = nullptr);
 
 }  // namespace run

@@ -6,6 +6,7 @@
 
 #include "backfill/backfill.h"
 #include "base/failpoint.h"
+#include "base/long_work.h"
 #include "pg/transaction.h"
 #include "plan/conditions.h"
 #include "plan/later_fill.h"
@@ -22,6 +23,8 @@ bool AllThere(pg::Connection& connection, const plan::LaterFill& fill) {
 }
 
 std::int64_t Count(pg::Connection& connection, const plan::Backfill& backfill, const std::string& search_path) {
+  const base::LongWork work(fmt::format("looking for rows of {} without the value that they ought to have in {}",
+                                        backfill.table.Text(), backfill.column));
   pg::Transaction transaction(connection, pg::Transaction::Isolation::kReadCommitted, true);
   SetSearchPath(connection, search_path);
   connection.Exec("SET LOCAL row_security = off");

@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/long_work.h"
 #include "journal/position.h"
 #include "journal/tag.h"
 #include "pg/connection.h"
 #include "pg/lock_meter.h"
 #include "run/lease.h"
+#include "run/rows_done.h"
 #include "run/session.h"
 
 namespace backfill {
@@ -95,6 +97,8 @@ class Runner {
   void Prove(const plan::Step& step, journal::Direction direction);
   void StopIfAsked() const;
   void Tell(Progress::What what, std::size_t index, journal::Direction direction, std::string text) const;
+  // Tells how far a step's transaction is; `rows`: where it is a data step, else null.
+  [[nodiscard]] base::LongWork Telling(const plan::Step& step, journal::Direction direction, RowsDone* rows) const;
   [[noreturn]] void GiveUp(std::size_t index, journal::Direction direction, const pg::Waits& waits, int attempts);
 
   const Session& session_;

@@ -34,6 +34,7 @@ struct Filling {
   std::int64_t rows_per_s = 0;
   std::int64_t blocks = 0;
   std::int64_t all_blocks = 0;
+  int pass = 1;
   std::optional<std::chrono::milliseconds> left = {};
   std::string waits_for = {};
 };
@@ -62,6 +63,7 @@ struct Session {
   std::string environment = {};
   std::map<std::string, std::string> files = {};  // of the release, by name: "sha256:<hex>"
   const std::atomic<bool>* stop = nullptr;        // set by a signal handler: stop at the next safe point
+  // One at a time, but not always from the same thread: what a statement is at is told from beside it.
   std::function<void(const Progress&)> progress = {};
   // After the outcome of each step. What it throws ends the run at this safe point.
   std::function<void(const plan::Step&, journal::Direction)> after_step = {};

@@ -3,6 +3,7 @@
 #include "backfill/backfill.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/long_work.h"
 #include "base/time.h"
 #include "catalog/trust.h"
 #include "journal/mirror.h"
@@ -12,6 +13,7 @@
 #include "run/images.h"
 #include "run/look.h"
 #include "run/own.h"
+#include "run/rows_done.h"
 #include "run/runner.h"
 #include "run/search_path.h"
 
@@ -87,6 +89,20 @@ Done Runner::Attempt(const plan::Step& step, Direction direction, std::int64_t i
   return InTransaction(step, direction, intent, meter);
 }
 
+base::LongWork Runner::Telling(const plan::Step& step, Direction direction, RowsDone* rows) const {
+  const auto index = static_cast<std::size_t>(&step - session_.plan.steps.data());
+  const auto tell = [this, index, direction](const std::string& line) {
+    Tell(Progress::What::kWaits, index, direction, line);
+  };
+  if (rows == nullptr) {
+    const std::string& title = direction == Direction::kForward ? step.title : step.reverse_title;
+    return base::LongWork(title, {.tell = tell, .says_done = false});
+  }
+  return base::LongWork(
+      "",
+      {.unit = base::LongWork::Unit::kRows, .look = [rows] { return rows->Look(); }, .tell = tell, .says_done = false});
+}
+
 Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int64_t intent, pg::LockMeter& meter) {
   const bool forward = direction == Direction::kForward;
   Done done;
@@ -102,10 +118,16 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
   if (forward && step.data) {
     connection_.Query("SELECT pg_catalog.set_config('switchback.capture', $1, true)", {step.data->capture_id});
   }
+  std::optional<RowsDone> rows;
+  if (step.data) rows.emplace(connect_, connection_, *step.data);
   SetSearchPath(connection_, step.search_path);
+  if (forward && step.data && !step.forward.empty()) {
+    rows->Expect(EstimatedRows(connection_, step.forward.front().sql).value_or(0), true);
+  }
+  const base::LongWork work = Telling(step, direction, rows ? &*rows : nullptr);
   if (!forward && step.data) {
     meter.Mark();
-    Undone undone = UndoData(connection_, *step.data);
+    Undone undone = UndoData(connection_, *step.data, &*rows);
     meter.Sample(connection_);
     done.rows = undone.rows;
     done.kept = std::move(undone.kept);
@@ -189,8 +211,8 @@ backfill::Job Runner::JobOf(const plan::Step& step, const plan::Backfill& backfi
                                    index + 1,
                                    session_.plan.steps.size(),
                                    "",
-                                   {report.rows, report.rows_per_s, report.blocks, report.all_blocks, report.left,
-                                    report.waits_for}});
+                                   {report.rows, report.rows_per_s, report.blocks, report.all_blocks, report.pass,
+                                    report.left, report.waits_for}});
               },
           .paused =
               [this, &step, intent](const backfill::Pause& pause) {
@@ -203,6 +225,8 @@ backfill::Job Runner::JobOf(const plan::Step& step, const plan::Backfill& backfi
                                                    {"times", pause.times},
                                                    {"waited_ms", pause.waited.count()}});
               },
+          .tell = [this,
+                   index](const std::string& line) { Tell(Progress::What::kWaits, index, Direction::kForward, line); },
           .blocked = [this](const base::Json& blockers) { blocked_ = blockers; }};
 }
 

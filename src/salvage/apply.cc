@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -94,10 +95,11 @@ class Merger {
         results_(restored.options(), fmt::format("COPY {} FROM STDIN", ResultsOf(table))),
         found_(restored.options(), "COPY switchback_salvage.found FROM STDIN") {}
 
-  Merged Run() {
+  Merged Run(base::LongWork& work) {
     std::int64_t rows = 0;
     while (const auto* fields = out_.Next()) {
       if (++rows % 4096 == 0) base::StopIfInterrupted();
+      work.At(rows);
       if (rows_.empty() || !IsAtSamePlace(*fields)) Begin(*fields);
       Take(*fields);
     }
@@ -247,13 +249,13 @@ std::string GuardedCast(pg::Connection& restored, const std::string& text, const
   return fmt::format("{}({})", function, text);
 }
 
-Merged MergeAnyhow(pg::Connection& restored, const Table& table) {
+Merged MergeAnyhow(pg::Connection& restored, const Table& table, base::LongWork& work) {
   const auto merge = [&](const Cast& cast) {
     MakeResults(restored, table);
     ExecQuietly(restored,
                 "DROP TABLE IF EXISTS switchback_salvage.found;"
                 "CREATE UNLOGGED TABLE switchback_salvage.found (identity text, body text)");
-    return Merger(restored, table, cast).Run();
+    return Merger(restored, table, cast).Run(work);
   };
   try {
     return merge(PlainCast);
@@ -273,13 +275,16 @@ std::vector<std::string> StatementsOf(const Table& table, char op, const Merged&
 
 }  // namespace
 
-TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through) {
-  const Merged merged = MergeAnyhow(restored, table);
+TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through, base::LongWork& work) {
+  const Merged merged = MergeAnyhow(restored, table, work);
+  work.Next("writing the rows of " + table.name.Text());
   TableOutcome outcome = merged.outcome;
   pg::Transaction transaction(restored);
   Quiet quiet(restored);
   quiet.Add(table);
   restored.Exec(fmt::format("SET LOCAL work_mem = '32MB'; ANALYZE {} (op, n)", ResultsOf(table)));
+  const std::int64_t results = std::accumulate(merged.counts.begin(), merged.counts.end(), std::int64_t{0});
+  std::int64_t written = 0;
   // Rows leave before others take their place.
   for (const auto& [op, rows] :
        {std::pair{'D', &outcome.deleted}, std::pair{'U', &outcome.updated}, std::pair{'I', &outcome.inserted}}) {
@@ -295,6 +300,7 @@ TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through
         throw base::Error(base::Code::kInternal, fmt::format("{} rows of {} were found in place of {}", done,
                                                              table.name.Text(), last - first + 1));
       }
+      work.At(written += done, results);
     };
     // Where not all are taken, they are looked for by their numbers, many times.
     const auto prepare = [&] {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/long_work.h"
 #include "pg/connection.h"
 #include "pg/lsn.h"
 #include "salvage/target.h"
@@ -26,7 +27,7 @@ TableOutcome OutcomeFromJson(const base::Json& json);
 // transaction. A crash leaves all of it or nothing. `restored` fires no triggers of users (session_replication_role).
 // Rows that the server refuses (a unique constraint, a check, a value too long) are conflicts.
 // `through`: all that committed before it is staged.
-TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through);
+TableOutcome Apply(pg::Connection& restored, const Table& table, pg::Lsn through, base::LongWork& work);
 
 // Puts the tables back as they were restored, with no conflict left of them, for another Apply with more changes, and
 // takes back what decisions did, to any table (TakeBackDecisions): one transaction for all. Throws kSalvageDone where

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/interrupt.h"
+#include "base/long_work.h"
 #include "journal/mirror.h"
 #include "pg/transaction.h"
 #include "salvage/conflicts_file.h"
@@ -118,7 +119,6 @@ Account StageAll(pg::Connection& restored, const Options& options, const Targets
   Reopen(restored, targets, again);
   StageRequest request{.open = options.open, .from = options.from, .targets = targets};
   for (const auto& [oid, through] : done) request.keep.insert(oid);
-  request.progress = [&](std::int64_t changes) { Tell(options, fmt::format("staged {}", changes)); };
   Tell(options, "staging what the applications wrote");
   return Stage(restored, request);
 }
@@ -185,7 +185,8 @@ Report Salvage(const Options& options) {
     const Table& table = Require(targets, oid);
     if (done.count(oid) == 0) {
       Tell(options, "carrying over " + table.name.Text());
-      done[oid] = Apply(restored, table, report.account.through);
+      base::LongWork work("carrying over " + table.name.Text(), {.unit = base::LongWork::Unit::kRows});
+      done[oid] = Apply(restored, table, report.account.through, work);
       base::Failpoint(base::FailpointId::kSalvageAfterTable);
     }
   }

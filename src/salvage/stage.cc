@@ -7,6 +7,7 @@
 
 #include "base/failpoint.h"
 #include "base/interrupt.h"
+#include "base/long_work.h"
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/image.h"
@@ -18,8 +19,6 @@ namespace salvage {
 namespace {
 
 using stream::Whose;
-
-constexpr std::int64_t kTellEvery = 100'000;
 
 void Count(const stream::Transaction& transaction, std::map<pg::QualifiedName, TableAccount>& tables) {
   for (const stream::Transaction::Table& table : transaction.tables) {
@@ -392,12 +391,13 @@ Account Stage(pg::Connection& restored, const StageRequest& request) {
   if (written.shared) touched = ReadTouched(reader, request, written);
   Account account;
   pg::CopyIn copy(restored.options(), "COPY switchback_salvage.change FROM STDIN");
+  base::LongWork work("staging what the applications wrote", {.unit = base::LongWork::Unit::kRows});
   Stager stager(request, touched ? &*touched : nullptr, copy, account);
   EachChange(
       reader, request, written, account, [&](bool application) { stager.Begin(application); },
       [&](const stream::Change& change) {
         stager.Take(change);
-        if (request.progress && stager.seq() % kTellEvery == 0) request.progress(stager.seq());
+        work.At(stager.seq());
       });
   copy.End();
   pg::Transaction transaction(restored);

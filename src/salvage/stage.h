@@ -64,8 +64,7 @@ struct StageRequest {
   std::function<stream::Reader()> open;  // a new reader, from the beginning
   pg::Lsn from = {};
   const Targets& targets;
-  std::set<std::int64_t> keep = {};                         // tables whose changes are staged already, and are done
-  std::function<void(std::int64_t changes)> progress = {};  // now and then; may be empty
+  std::set<std::int64_t> keep = {};  // tables whose changes are staged already, and are done
 };
 // Puts the changes of each row that applications wrote to into switchback_salvage.change of the restored server, the
 // migration's included, and of few other rows (Touched). A crash leaves nothing staged, or all of it without the mark

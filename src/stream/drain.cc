@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/long_work.h"
 #include "base/share.h"
 #include "journal/tag.h"
 #include "pg/replication.h"
@@ -14,6 +15,7 @@
 #include "stream/pgoutput.h"
 #include "stream/slot.h"
 #include "stream/spool.h"
+#include "stream/sql_text.h"
 
 namespace stream {
 namespace {
@@ -26,7 +28,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view kEndPrefix = "switchback_drain";
 constexpr std::uint64_t kUnsafeMost = 64 << 20;
 constexpr milliseconds kConfirmEvery = std::chrono::seconds(2);
-constexpr milliseconds kTellEvery = std::chrono::seconds(1);
 constexpr milliseconds kTryAgain{100};
 
 struct EndMark {
@@ -173,6 +174,44 @@ class Intake {
   std::unordered_map<std::uint32_t, Table> tables_;             // as this session was told
 };
 
+// Tells how far it is, by what the server has read of its log: it sends nothing of a transaction before its end. Then
+// it has read all, and the messages tell that it goes on.
+class Watch {
+ public:
+  // `to`: 0 of a standby, which replays as it is told to.
+  Watch(const DrainRequest& request, pg::Lsn from, pg::Lsn to)
+      : request_(request),
+        from_(from),
+        to_(to),
+        work_("reading the stream", {.unit = base::LongWork::Unit::kBytes, .look = [this] { return Look(); }}) {}
+
+  void Took() { ++taken_; }
+
+ private:
+  std::optional<base::LongWork::Reached> Look() {
+    if (!connection_ || connection_->Broken()) {
+      pg::ConnectOptions options = request_.connect;
+      options.statement_timeout = std::chrono::seconds(5);
+      connection_.emplace(pg::Connection::Open(options));
+    }
+    const pg::Result row = connection_->Query(std::string(sql_text::kReadSent), {request_.slot});
+    if (row.rows() == 0) return std::nullopt;
+    const pg::Lsn sent = std::max(pg::Lsn::Parse(row.Text(0, 0)), from_);
+    const auto bytes = [this](pg::Lsn lsn) { return static_cast<std::int64_t>(lsn.value - from_.value); };
+    return base::LongWork::Reached{.done = bytes(sent),
+                                   .of = to_ > from_ ? bytes(to_) : 0,
+                                   .estimate = false,
+                                   .more = fmt::format("{} changes and other messages came", taken_.load())};
+  }
+
+  const DrainRequest& request_;
+  pg::Lsn from_;
+  pg::Lsn to_;
+  std::optional<pg::Connection> connection_;
+  std::atomic<std::int64_t> taken_ = 0;
+  base::LongWork work_;
+};
+
 class Draining {
  public:
   explicit Draining(const DrainRequest& request)
@@ -242,8 +281,8 @@ class Draining {
       }
     }
     Intake intake(spool, from, mark.text);
+    Watch watch(request_, from, mark.lsn);
     auto confirmed = Clock::now();
-    auto told = confirmed;
     const auto confirm = [&] {
       spool.MakeSafe(intake.through());
       stream.Confirm(intake.through(), spool.place().through);
@@ -261,17 +300,16 @@ class Draining {
     while (!ended()) {
       share.Rest();
       const pg::Replication::Received received = stream.Next();
-      if (!received.data.empty()) intake.Take(received.data);
+      if (!received.data.empty()) {
+        intake.Take(received.data);
+        watch.Took();
+      }
       intake.SawThrough(received.at);
       const auto now = Clock::now();
       if (!intake.open() && spool.Unsafe() >= kUnsafeMost) spool.MakeSafe(intake.through());
       if (received.reply_wanted || now - confirmed >= kConfirmEvery) {
         stream.Confirm(intake.through(), spool.place().through);
         confirmed = now;
-      }
-      if (request_.progress && now - told >= kTellEvery) {
-        request_.progress(spool.place().transactions - before.transactions, intake.changes());
-        told = now;
       }
     }
     confirm();

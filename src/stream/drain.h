@@ -26,7 +26,6 @@ struct DrainRequest {
   // For a slot of a standby, which replays as it is told to: replays more, and says up to where. It is asked when
   // all that was replayed before is in the spool, and safe; nothing: there is no more. Empty: the server is a primary.
   std::function<std::optional<pg::Lsn>()> replay = {};
-  std::function<void(std::int64_t transactions, std::int64_t changes)> progress = {};  // about once a second
 };
 
 struct Drained {

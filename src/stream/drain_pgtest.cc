@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/file.h"
+#include "base/long_work.h"
 #include "fixture_server.h"
 #include "pg/replication.h"
 #include "postgres_test.h"
@@ -155,6 +156,16 @@ TEST_F(DrainTest, ShowsEachTransactionAsItWas) {
   EXPECT_LT(base::Now() - first->time, 1min);
   EXPECT_EQ(first->tables.at(0).writes.inserted, 2);
   EXPECT_EQ(first->tables.at(0).writes.updated, 0);
+}
+
+TEST_F(DrainTest, TellsHowFarItIs) {
+  Do("INSERT INTO public.t VALUES (1, 'a', repeat('x', 9000))");
+  base::LongWork::TellEvery(std::chrono::milliseconds(0));
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(Drain(request_).not_evidenced.empty());
+  const std::string told = testing::internal::GetCapturedStderr();
+  base::LongWork::TellEvery(std::chrono::seconds(10));
+  EXPECT_THAT(told, testing::HasSubstr("switchback: reading the stream: done after "));
 }
 
 TEST_F(DrainTest, SaysWhenTheSlotCannotBeReliedOn) {

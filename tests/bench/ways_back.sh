@@ -1,5 +1,5 @@
-# The longest ACCESS EXCLUSIVE hold of a release, and how long each way back takes: of schema steps at two sizes of the
-# table, of a data step against the time that it took forward.
+# The longest ACCESS EXCLUSIVE hold of a release, and how long each way back of schema steps takes, at two sizes of the
+# table.
 
 # hold_ms: the longest hold of an ACCESS EXCLUSIVE lock that the journal recorded
 hold_ms() {
@@ -38,18 +38,5 @@ measure_ways_back() {
     echo "$hold: $(of "$hold") ms (goal 50)"
     figures+=("\"$hold\": $(of "$hold")")
   done
-
-  make_start "$((rows / 10))"
-  write_release "UPDATE measured SET note = upper(note);"
-  for ((round = 1; round <= rounds; ++round)); do
-    fresh
-    begin_release
-    timed switchback migrate "$release"
-    record 'a data step forward' "$took"
-    timed switchback rollback "$release" --to start
-    record 'its undo' "$took"
-  done
-  printf '\nUPDATE of %d rows with images; milliseconds\n' "$((rows / 10))"
-  figures_of 'undo of a data step' 'a data step forward' 'its undo='
 }
 measure_ways_back
