@@ -4,9 +4,11 @@
 
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/long_work.h"
 #include "base/share.h"
 #include "journal/tag.h"
@@ -230,7 +232,7 @@ class Draining {
         return ReadInto(spool);
       } catch (const base::Error& error) {
         const bool busy = error.code() == Code::kSlotBusy || error.code() == Code::kSpoolBusy;
-        if (!busy || !Pause(deadline)) return Judge(error);
+        if (!busy || !Pause(deadline, error)) return Judge(error);
       }
     }
   }
@@ -249,8 +251,12 @@ class Draining {
   }
 
   // False: the time is over.
-  [[nodiscard]] bool Pause(Clock::time_point deadline) const {
+  [[nodiscard]] bool Pause(Clock::time_point deadline, const base::Error& busy) {
     if (request_.stop != nullptr && *request_.stop) throw base::Error(Code::kInterrupted, "interrupted");
+    if (!std::exchange(told_, true)) {
+      base::Info("{}: waiting until it ends, for {} s at most", busy.message(),
+                 std::chrono::duration_cast<std::chrono::seconds>(request_.busy_wait).count());
+    }
     if (Clock::now() >= deadline) return false;
     std::this_thread::sleep_for(kTryAgain);
     return true;
@@ -337,6 +343,7 @@ class Draining {
 
   const DrainRequest& request_;
   pg::Connection connection_;
+  bool told_ = false;
 };
 
 }  // namespace

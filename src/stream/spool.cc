@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -85,13 +86,26 @@ class Lock {
       throw base::Error(base::Code::kFileWrite, "cannot write " + path.string()).Detail(std::strerror(errno));
     }
     taken_ = ::flock(fd_, LOCK_EX | LOCK_NB) == 0;
+    if (taken_) Sign();
   }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
   ~Lock() { ::close(fd_); }
   [[nodiscard]] bool taken() const { return taken_; }
+  // The process that has it, as it says itself; empty: it has not yet.
+  [[nodiscard]] std::string Holder() const {
+    std::array<char, 32> text{};
+    const ssize_t size = ::pread(fd_, text.data(), text.size(), 0);
+    return size <= 0 ? "" : std::string(text.data(), static_cast<std::size_t>(size));
+  }
 
  private:
+  // For people alone: where it cannot be written, nobody is named.
+  void Sign() const {
+    const std::string name = fmt::format("process {}", ::getpid());
+    if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, name.data(), name.size(), 0) < 0) return;
+  }
+
   int fd_;
   bool taken_ = false;
 };
@@ -137,7 +151,9 @@ Spool Spool::Open(const fs::path& state, const std::string& slot) {
   base::MakeDirectories(directory);
   auto lock = std::make_unique<Lock>(directory.parent_path() / "lock");
   if (!lock->taken()) {
-    throw base::Error(base::Code::kSpoolBusy, "another process reads the stream of this release");
+    const std::string holder = lock->Holder();
+    throw base::Error(base::Code::kSpoolBusy, fmt::format("another process reads the stream of this release{}{}",
+                                                          holder.empty() ? "" : ": ", holder));
   }
   for (const auto& entry : fs::directory_iterator(directory.parent_path())) {
     if (entry.is_directory() && entry.path() != directory) fs::remove_all(entry.path());

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -133,6 +134,17 @@ TEST_F(SpoolTest, TellsWhoseATransactionIs) {
 }
 
 // The slot is told of what MakeSafe returned for, and never sends it again: so it must be there after a power cut.
+TEST_F(SpoolTest, WhoHasItIsNamed) {
+  const Spool spool = Spool::Open(state_, kSlot);
+  try {
+    Spool::Open(state_, kSlot);
+    ADD_FAILURE();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Code::kSpoolBusy);
+    EXPECT_THAT(error.message(), testing::EndsWith(": process " + std::to_string(::getpid())));
+  }
+}
+
 TEST_F(SpoolTest, APowerCutLeavesWhatWasMadeSafe) {
   base::PowerCut cut;
   std::vector<std::pair<std::size_t, std::uint64_t>> safe;  // from this moment on, this many transactions
