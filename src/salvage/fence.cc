@@ -134,10 +134,10 @@ bool Wanting(const std::vector<Fenceable>& tables) {
 
 // Again where a table was made meanwhile.
 std::vector<Fenceable> MakeTriggers(pg::Connection& server, Turns& turns) {
-  std::vector<Fenceable> tables = ReadFence(server);
-  for (; Wanting(tables); tables = ReadFence(server)) {
+  for (;;) {
     AllAtOnce(server, sql_text::kFenceFree);
-    tables = ReadFence(server);
+    std::vector<Fenceable> tables = ReadFence(server);
+    if (!Wanting(tables)) return tables;
     for (const Fenceable& table : tables) {
       if (!table.Wanting()) continue;
       turns.Take(table.name, fmt::format("CREATE OR REPLACE TRIGGER switchback_fence BEFORE INSERT OR UPDATE OR DELETE "
@@ -146,7 +146,6 @@ std::vector<Fenceable> MakeTriggers(pg::Connection& server, Turns& turns) {
                                          table.name.Sql()));
     }
   }
-  return tables;
 }
 
 }  // namespace
@@ -206,7 +205,7 @@ std::int64_t LiftFence(pg::Connection& old_server, const Patience& patience) {
     return tables;
   };
   const auto tables = static_cast<std::int64_t>(fenced().size());
-  if (tables > 0) AllAtOnce(old_server, sql_text::kOpenFree);
+  AllAtOnce(old_server, sql_text::kOpenFree);
   Turns turns(old_server, patience);
   for (const Fenceable& table : fenced()) {
     turns.Take(table.name, "DROP TRIGGER switchback_fence ON " + table.name.Sql());
