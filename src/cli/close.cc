@@ -26,9 +26,9 @@ std::vector<std::string> Decided(const Invocation& invocation) {
     const std::size_t equals = decision.find('=');
     const std::string cause = decision.substr(0, equals);
     if (equals == std::string::npos || decision.substr(equals + 1) != "application" ||
-        (cause != "kept" && cause != "unconverted")) {
+        (cause != "kept" && cause != "unconverted" && cause != "conflicts")) {
       throw base::Error(base::Code::kUsage, fmt::format("--decide {} is no decision", decision))
-          .Hint("There are --decide kept=application and --decide unconverted=application.");
+          .Hint("There are --decide kept=application, unconverted=application and conflicts=application.");
     }
     causes.push_back(cause);
   }
@@ -116,9 +116,8 @@ Command Close() {
       .options = {{.name = "--dry-run", .help = "say what would be dropped, and what is open"},
                   {.name = kDecide,
                    .value = "CAUSE=application",
-                   .help =
-                       "leave rows as the applications have them: of the cause kept (a way back left them alone) or "
-                       "unconverted",
+                   .help = "leave rows as the applications have them: of the cause kept (a way back left them alone), "
+                           "unconverted, or conflicts (of a salvage beside this server)",
                    .many = true}},
       .text =
           "Drops what the way back retired (says before what of it is nowhere else), the slot, the publications and "

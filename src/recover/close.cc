@@ -279,12 +279,16 @@ Closing LookToClose(pg::Connection& connection, const plan::Plan& plan, const jo
     if (position.done == 0) FindLeft(connection, plan, closing);
     FindOpenRows(connection, plan, journal, closing);
   }
+  if (conflicts > 0) {
+    closing.open.push_back(
+        {"conflicts", fmt::format("{} conflicts of a salvage are not decided", conflicts),
+         fmt::format(
+             "`switchback status {0}` says where they are; where applications stayed on this server, `switchback "
+             "close {0} --decide conflicts=application`",
+             plan.release)});
+  }
   std::erase_if(closing.open,
                 [&](const Closing::Open& open) { return std::ranges::find(decided, open.cause) != decided.end(); });
-  if (conflicts > 0) {
-    closing.open.push_back({"conflicts", fmt::format("{} conflicts of a salvage are not decided", conflicts),
-                            fmt::format("`switchback status {}` says where they are", plan.release)});
-  }
   if (const salvage::FenceNow fence = salvage::LookAtFence(connection); fence.tables > 0) {
     closing.open.push_back(
         {"fence", fmt::format("{} tables are read-only, by the fence of a cut-over", fence.tables),
