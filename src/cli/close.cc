@@ -76,7 +76,7 @@ std::string Shown(const recover::Closing& closing, bool dry) {
 }
 
 Outcome RunClose(const Invocation& invocation) {
-  const std::vector<std::string> decided = Decided(invocation);
+  std::vector<std::string> decided = Decided(invocation);
   Context context(invocation);
   Work work(context);
   CheckDatabase(work);
@@ -85,8 +85,11 @@ Outcome RunClose(const Invocation& invocation) {
     return {.result = {{"ended", ending->ended}, {"at", ending->at}},
             .text = fmt::format("{}: was closed at {}, {}", name, ending->at, ending->ended)};
   }
+  const Aftermath aftermath = ReadAftermath(work.journal());
+  // Then the applications are where their values are not.
+  if (aftermath.cut_over) std::erase(decided, "conflicts");
   const recover::Closing closing =
-      recover::LookToClose(work.connection(), work.plan(), work.journal(), decided, ReadAftermath(work.journal()).open);
+      recover::LookToClose(work.connection(), work.plan(), work.journal(), decided, aftermath.open);
   Outcome outcome{.result = recover::ToJson(closing)};
   if (invocation.Has("--dry-run")) {
     outcome.exit = closing.open.empty() ? base::Exit::kDone : base::Exit::kNoGo;

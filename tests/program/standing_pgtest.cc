@@ -139,6 +139,10 @@ TEST_F(Standing, ARestoreIsFollowedToTheEndOfItsCutOver) {
   EXPECT_EQ(status["result"]["salvaged"]["as_restored"], 1) << status.dump(2);
   EXPECT_TRUE(status["result"]["fence"].is_null());
   EXPECT_THAT(Status(), HasSubstr("1 conflicts, not decided"));
+  const auto closing = [this](const std::vector<std::string>& words) { return project_.On(words).dump(); };
+  const std::vector<std::string> decided = {"close", "spoil", "--dry-run", "--decide", "conflicts=application"};
+  EXPECT_THAT(closing({"close", "spoil", "--dry-run"}), HasSubstr("1 conflicts of a salvage are not decided"));
+  EXPECT_THAT(closing(decided), Not(HasSubstr("conflicts of a salvage")));
 
   // Stopped behind the fence, while somebody makes a table.
   base::Child cut_over =
@@ -156,6 +160,7 @@ TEST_F(Standing, ARestoreIsFollowedToTheEndOfItsCutOver) {
   EXPECT_THAT(base::ReadFile(project_.path() / "log"), HasSubstr("not read-only: public.late, made since"));
   EXPECT_THAT(Status(), AllOf(HasSubstr("cut over: "), HasSubstr("not read-only: public.late"),
                               HasSubstr("next: decide the conflicts")));
+  EXPECT_THAT(closing(decided), HasSubstr("1 conflicts of a salvage are not decided")) << "they stand elsewhere now";
   for (const char* release : {"spoil", "other"}) {
     EXPECT_THAT(On({"gate", release}, 10)["result"]["checks"].dump(), HasSubstr("1 tables are read-only"));
   }
