@@ -23,7 +23,7 @@ namespace {
 constexpr std::int64_t kCountedMost = 1'000'000;
 constexpr std::uint64_t kSegmentsMost = 8;
 // `watch` and a restore read the stream too, and what one of them reads is read for all.
-constexpr std::chrono::seconds kBusyWait{20};
+constexpr std::chrono::minutes kBusyWait{1};
 
 bool Writes(const plan::Step& step) {
   return !step.footprint.empty() || step.kind == plan::StepKind::kBackfill || step.kind == plan::StepKind::kData ||
@@ -139,15 +139,18 @@ std::string Auditor::KeepUp() {
   }
 }
 
-stream::Drained Auditor::Drain() const {
-  return stream::Drain({.connect = work_.session().connect,
-                        .slot = checkpoint_->slot,
-                        .publications = checkpoint_->publications,
-                        .from = checkpoint_->point.lsn,
-                        .state = work_.state(),
-                        .busy_wait = kBusyWait,
-                        .stop = &base::InterruptFlag(),
-                        .share = ShareOf(work_)});
+stream::Drained Auditor::Drain() {
+  stream::Drained drained =
+      stream::Drain({.connect = work_.session().connect,
+                     .slot = checkpoint_->slot,
+                     .publications = checkpoint_->publications,
+                     .from = checkpoint_->point.lsn,
+                     .state = work_.state(),
+                     .busy_wait = in_vain_ ? std::chrono::milliseconds(0) : std::chrono::milliseconds(kBusyWait),
+                     .stop = &base::InterruptFlag(),
+                     .share = ShareOf(work_)});
+  in_vain_ = !drained.lost && !drained.not_evidenced.empty();
+  return drained;
 }
 
 void Auditor::Compare(base::Json& body) {
