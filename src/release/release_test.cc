@@ -175,6 +175,16 @@ TEST_F(ReleaseTest, RefusesBadInputWithItsPlace) {
   }
 }
 
+TEST_F(ReleaseTest, ACommaBeforeTheDocumentIsRefused) {
+  try {
+    Load(std::string(",,, ") + kHead);
+    ADD_FAILURE() << "was accepted";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.message(), "a second YAML document begins here");
+    EXPECT_NE(error.hint().find("does not belong"), std::string::npos) << error.hint();
+  }
+}
+
 TEST_F(ReleaseTest, RefusesOtherVersionsAndMissingParts) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"version: 2\nchange: change.sql\n", "version must be 1, and is 2"},

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -70,6 +72,40 @@ void CheckText(const YamlSource& source) {
   }
 }
 
+// Notes where a document begins; what is in it is of no interest here.
+class Beginning : public YAML::EventHandler {
+ public:
+  [[nodiscard]] const YAML::Mark& mark() const { return mark_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { mark_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+
+ private:
+  YAML::Mark mark_ = YAML::Mark::null_mark();
+};
+
+// The parser takes a "," that stands where a document may begin for an empty document, and stays there: asked for all
+// documents, it finds them without end. It is asked for two at most.
+void CheckOneDocument(const YamlSource& source) {
+  std::istringstream text(source.text);
+  YAML::Parser parser(text);
+  Beginning document;
+  if (parser.HandleNextDocument(document) && parser.HandleNextDocument(document)) {
+    throw ErrorAt(source, document.mark(), "a second YAML document begins here")
+        .Hint("Remove the line '---', or what does not belong to the document above.");
+  }
+}
+
 template <typename Number>
 std::optional<Number> Parse(std::string_view text) {
   Number number{};
@@ -96,12 +132,8 @@ YamlValue YamlValue::OfText(std::string text, const std::string& shown) {
   auto source = std::make_shared<YamlSource>(YamlSource{shown, std::move(text)});
   CheckText(*source);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(source->text);
-    if (documents.size() > 1) {
-      throw ErrorAt(*source, documents[1].Mark(), "a second YAML document begins here").Hint("Remove the line '---'.");
-    }
-    const YAML::Node root = documents.empty() ? YAML::Node() : documents.front();
-    return YamlValue(source, root, YAML::Mark(), "");
+    CheckOneDocument(*source);
+    return YamlValue(source, YAML::Load(source->text), YAML::Mark(), "");
   } catch (const YAML::Exception& error) {
     throw ErrorAt(*source, error.mark, "this is not YAML").Detail(error.msg);
   }

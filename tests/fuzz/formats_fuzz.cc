@@ -1,11 +1,13 @@
 // Feeds the readers of files with files that are almost right. They may refuse them with an error of their own, and
-// nothing else: no crash, no other exception, and no more memory than a file of that size may take.
+// nothing else: no crash, no other exception, and no more memory or time than a file of that size may take.
 //
 // formats_fuzz FORMAT SEEDS ITERATIONS [SECONDS]: SEEDS is a file with a seed behind each line "---", or "-" for those
 // that this program makes itself. It ends with the first of the two that comes.
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +17,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backup/configuration.h"
@@ -149,6 +152,16 @@ void MayRefuse(const Format& format, const std::string& text) {
   }
 }
 
+// What is read now, for OutOfTime.
+std::string* reading = nullptr;
+
+void OutOfTime(int /*signal*/) {
+  constexpr std::string_view kSaid = "no end of reading\n";
+  [[maybe_unused]] ssize_t written = write(STDERR_FILENO, kSaid.data(), kSaid.size());
+  written = write(STDERR_FILENO, reading->data(), reading->size());
+  _exit(1);
+}
+
 using Random = std::mt19937;
 
 std::size_t Below(Random& random, std::size_t limit) { return limit == 0 ? 0 : random() % limit; }
@@ -253,12 +266,17 @@ int main(int argc, char** argv) {
   constexpr std::int64_t kMostMb = 400;
   const auto until =
       std::chrono::steady_clock::now() + std::chrono::seconds(argc > 4 ? std::atol(argv[4]) : 24L * 3600);
+  constexpr unsigned kLongestSeconds = 10;
+  std::signal(SIGALRM, OutOfTime);
   Random random(20261123);
   const long iterations = std::atol(argv[3]);
   long done = 0;
   for (; done < iterations && std::chrono::steady_clock::now() < until; ++done) {
-    const std::string text = Changed(format->second, seeds, random);
+    std::string text = Changed(format->second, seeds, random);
+    reading = &text;
+    alarm(kLongestSeconds);
     MayRefuse(format->second, text);
+    alarm(0);
     if (MostMemoryMb() > kMostMb) {
       std::fprintf(stderr, "%lld MB of memory after\n%s\n", static_cast<long long>(MostMemoryMb()), text.c_str());
       return 1;
