@@ -53,6 +53,7 @@ struct Constraint {
   std::vector<std::string> referenced_columns = {};  // f
   char on_delete = 'a';                              // f: a no action, r restrict, c cascade, n set null, d set default
   char on_update = 'a';                              // f
+  std::optional<std::string> comment = {};
 };
 
 struct Index {

@@ -10,7 +10,8 @@ SELECT k.conrelid AS table_oid, k.conname AS name, k.contype AS type, pg_get_con
           FROM unnest(k.confkey) WITH ORDINALITY AS key (attnum, n)
           JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = key.attnum) AS referenced_columns,
        CASE WHEN k.contype = 'f' THEN k.confdeltype ELSE 'a' END AS on_delete,
-       CASE WHEN k.contype = 'f' THEN k.confupdtype ELSE 'a' END AS on_update
+       CASE WHEN k.contype = 'f' THEN k.confupdtype ELSE 'a' END AS on_update,
+       obj_description(k.oid, 'pg_constraint') AS comment
   FROM pg_constraint k
   LEFT JOIN pg_class i ON i.oid = k.conindid
   LEFT JOIN pg_class r ON r.oid = k.confrelid

@@ -69,6 +69,7 @@ Constraint ConstraintOf(const Row& row) {
   constraint.referenced_columns = row.Names("referenced_columns");
   constraint.on_delete = row.Char("on_delete");
   constraint.on_update = row.Char("on_update");
+  constraint.comment = row.Optional("comment");
   return constraint;
 }
 

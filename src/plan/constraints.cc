@@ -266,6 +266,10 @@ void DropConstraint(Builder& builder, const sql::Action& action) {
   step.forward = {
       {fmt::format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", name.Sql(), pg::Ident(constraint->name))}};
   step.reverse = {{AddNotValid(name, *constraint), Not(ConstraintExists(name, constraint->name))}};
+  if (constraint->comment) {
+    step.reverse->push_back({fmt::format("COMMENT ON CONSTRAINT {} ON {} IS {}", pg::Ident(constraint->name),
+                                         name.Sql(), pg::Literal(*constraint->comment))});
+  }
   step.reverse_title = "add it NOT VALID; it is validated where no row breaks it";
   step.postcondition = {Not(ConstraintExists(name, constraint->name)), "the constraint is gone"};
   step.reverse_postcondition = {ConstraintExists(name, constraint->name), "the constraint is there"};

@@ -74,30 +74,33 @@ void LoosenNotNull(Builder& builder, Phase phase, Rank rank, const pg::Qualified
   const std::string meanwhile = builder.NewName();
   const std::string no_null = NoRow(table, "t." + pg::Ident(column) + " IS NULL");
 
+  // The step that drops it comes last: what the way back needs stands before it, so that it can begin anywhere.
+  Step& set = builder.Add(phase, rank, StepKind::kSql, fmt::format("way back of {}: NOT NULL again", text),
+                          "only on the way back: the valid check proves it, so nothing is scanned");
+  set.reverse = {
+      {Alter(table, fmt::format("ALTER COLUMN {} SET NOT NULL", pg::Ident(column))), ConstraintIsValid(table, check)},
+      {DropConstraint(table, check), ConstraintIsValid(table, check)}};
+  set.reverse_title = "set NOT NULL, proven by the valid check; where rows are NULL the NOT VALID check stays";
+  set.reverse_postcondition = {Or(ColumnIsNotNull(table, column), ConstraintExists(table, check)),
+                               "no new row is NULL"};
+  set.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
+
+  Step& validate = builder.Add(phase, rank, StepKind::kSql, fmt::format("way back of {}: prove NOT NULL", text),
+                               "only on the way back: the scan runs under a lock that reads and writes pass");
+  validate.reverse = {{Validate(table, check), And(ConstraintExists(table, check), no_null)}};
+  validate.reverse_title = "validate the check, unless rows are NULL";
+  validate.locks = {{table, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
+
   Step& drop = builder.Add(phase, rank, StepKind::kSql, fmt::format("let {} be NULL", text), why);
   drop.forward = {{DropConstraint(table, check)},
                   {Alter(table, fmt::format("ALTER COLUMN {} DROP NOT NULL", pg::Ident(column)))}};
   if (!admits.empty()) drop.forward.push_back({AddCheck(table, meanwhile, admits)});
-  drop.reverse = {
-      {DropConstraint(table, meanwhile)},
-      {Alter(table, fmt::format("ALTER COLUMN {} SET NOT NULL", pg::Ident(column))), ConstraintIsValid(table, check)},
-      {DropConstraint(table, check), ConstraintIsValid(table, check)}};
-  drop.reverse_title = "set NOT NULL again, proven by the valid check; where rows are NULL the NOT VALID check stays";
+  drop.reverse = {{AddCheck(table, check, pg::Ident(column) + " IS NOT NULL"), Not(ConstraintExists(table, check))},
+                  {DropConstraint(table, meanwhile)}};
+  drop.reverse_title = "add the check NOT VALID: from here on no new row is NULL";
   drop.postcondition = {Not(ColumnIsNotNull(table, column)), "the column may be NULL"};
+  drop.reverse_postcondition = {ConstraintExists(table, check), "the check is there"};
   drop.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
-
-  Step& validate = builder.Add(phase, rank, StepKind::kSql, fmt::format("way back of {}: prove NOT NULL", text),
-                               "only on the way back: the scan runs under a lock that reads and writes pass");
-  validate.reverse = {{Validate(table, check), no_null}};
-  validate.reverse_title = "validate the check, unless rows are NULL";
-  validate.locks = {{table, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
-
-  Step& add = builder.Add(phase, rank, StepKind::kSql, fmt::format("way back of {}: no more NULL", text),
-                          "only on the way back: from here on no new row is NULL");
-  add.forward = {{DropConstraint(table, check)}};
-  add.reverse = {{AddCheck(table, check, pg::Ident(column) + " IS NOT NULL"), Not(ConstraintExists(table, check))}};
-  add.reverse_title = "add the check NOT VALID";
-  add.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
 }
 
 }  // namespace plan

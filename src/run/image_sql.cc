@@ -161,6 +161,14 @@ std::string ImageSql::AsInserted() const {
   });
 }
 
+std::string ImageSql::AsBefore() const {
+  return Each(changed_, " AND ", [this](std::size_t i) {
+    return fmt::format(
+        "(n.b{1}::text IS NOT DISTINCT FROM n.a{1}::text OR t.{0}::text IS NOT DISTINCT FROM n.b{1}::text)",
+        pg::Ident(capture_.columns[i - 1]), i);
+  });
+}
+
 std::string ImageSql::Settle(const std::string& hit, bool one) const {
   return fmt::format(
       "WITH hit AS ({}) UPDATE {} AS n SET settled = true FROM hit WHERE n.row_key = hit.row_key AND NOT n.settled{}",
@@ -253,13 +261,16 @@ std::string ImageSql::GiveReasons() const {
   const std::string exists = fmt::format("EXISTS (SELECT FROM {} AS t WHERE {})", capture_.table.Sql(), RowIs());
   const std::string same =
       fmt::format("EXISTS (SELECT FROM {} AS t WHERE {} AND {})", capture_.table.Sql(), RowIs(), AsInserted());
-  // An inserted row that is gone is as it was before.
+  const std::string restored =
+      fmt::format("EXISTS (SELECT FROM {} AS t WHERE {} AND {})", capture_.table.Sql(), RowIs(), AsBefore());
+  // An inserted row that is gone is as it was before, and so may one be that a foreign key's cascade has set back.
   return fmt::format(
-      "UPDATE {0} AS n SET settled = n.kind = '-' OR (n.kind = 'I' AND NOT {1}), reason = coalesce(n.reason, "
+      "UPDATE {0} AS n SET settled = n.kind = '-' OR (n.kind = 'I' AND NOT {1}) OR (n.kind = 'U' AND {3}), "
+      "reason = coalesce(n.reason, "
       "CASE n.kind WHEN 'D' THEN 'a row with this key, or with a value that must be unique, is there again' "
       "WHEN 'I' THEN CASE WHEN {2} THEN 'other rows reference it' ELSE 'it was changed since' END "
       "ELSE CASE WHEN {1} THEN 'it was changed since' ELSE 'it was deleted since' END END) WHERE NOT n.settled",
-      net_, exists, same);
+      net_, exists, same, restored);
 }
 
 std::string ImageSql::EmptyImages() const { return fmt::format("DELETE FROM {}", Images()); }

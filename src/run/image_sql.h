@@ -58,6 +58,7 @@ class ImageSql {
   [[nodiscard]] std::string Images() const;
   [[nodiscard]] std::string RowIs() const;       // t is the row of n
   [[nodiscard]] std::string AsInserted() const;  // t still is as n says that it was left
+  [[nodiscard]] std::string AsBefore() const;    // t is as n says that it was before the change
   [[nodiscard]] std::string Count() const;       // one more in the sequence of the images
   [[nodiscard]] bool IsSettable(std::size_t place) const;
   [[nodiscard]] std::string Settle(const std::string& hit, bool one) const;

@@ -316,9 +316,9 @@ void Operator::RestoreBeside(const Line& line) {
   Settle();
 }
 
-// Where the release stands, that is refused, and nothing but a refusal comes of it.
-void Operator::TryToClose(const Line& line) {
-  const Ended ended = RunWith({"close", kFirst}, line.accident, line.at, line.act);
+// Where the release stands, such an act is refused, and nothing but a refusal comes of it.
+void Operator::Try(const Words& words, const Line& line) {
+  const Ended ended = RunWith(words, line.accident, line.at, line.act);
   if (ended.exit == 0 || ended.exit == 10) history_.Count(line.act);
   Settle();
 }
@@ -333,9 +333,12 @@ void Operator::Perform(const Line& line) {
   switch (line.act) {
     case Act::kPlan:
       return simple({"plan", kFirst});
-    case Act::kCheckpoint:
-      if (!Ask(kFirst).planned) Run({"plan", kFirst});
+    case Act::kCheckpoint: {
+      const Standing standing = Ask(kFirst);
+      if (!standing.planned) Run({"plan", kFirst});
+      if (standing.planned && !standing.AtStart()) return Try({"checkpoint", kFirst}, line);
       return simple({"checkpoint", kFirst});
+    }
     case Act::kRun:
       return simple(line.until.empty() ? Words{"run", kFirst} : Words{"run", kFirst, "--until", line.until});
     case Act::kPause:
@@ -367,7 +370,7 @@ void Operator::Perform(const Line& line) {
     case Act::kLook:
       return Look(line.choice);
     case Act::kClose:
-      return TryToClose(line);
+      return Try({"close", kFirst}, line);
     case Act::kPurge:
     case Act::kCutOver:
       return;

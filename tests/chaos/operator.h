@@ -76,7 +76,7 @@ class Operator {
   void Pause(const Line& line);
   void Look(int choice);
   void RestoreBeside(const Line& line);
-  void TryToClose(const Line& line);
+  void Try(const Words& words, const Line& line);
   bool Complete(const std::string& release);
   bool GoBack(const std::string& release);
   bool Close(const std::string& release, bool back);

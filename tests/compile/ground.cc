@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <regex>
 #include <sstream>
+#include <variant>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -12,6 +15,7 @@
 #include "pg/quote.h"
 #include "pg/transaction.h"
 #include "release/release.h"
+#include "run/images.h"
 #include "sandbox/server.h"
 #include "sql/parse.h"
 
@@ -39,13 +43,18 @@ bool Holds(pg::Connection& connection, const std::string& question) {
   return answer.rows() == 1 && !answer.IsNull(0, 0) && answer.Bool(0, 0);
 }
 
+void RunStatements(pg::Connection& connection, const std::vector<plan::Statement>& statements) {
+  for (const plan::Statement& statement : statements) {
+    if (Holds(connection, statement.only_if)) connection.Exec(statement.sql);
+  }
+}
+
 void RunStep(pg::Connection& connection, const plan::Step& step) {
   const std::string path = step.search_path.empty() ? "pg_catalog, pg_temp" : step.search_path;
   if (step.kind == plan::StepKind::kConcurrent) {
     connection.Exec("SET search_path = " + path);
-    for (const plan::Statement& statement : step.forward) {
-      if (Holds(connection, statement.only_if)) connection.Exec(statement.sql);
-    }
+    const bool there = !step.postcondition.sql.empty() && Holds(connection, step.postcondition.sql);
+    if (!there) RunStatements(connection, step.forward);
     return;
   }
   pg::Transaction transaction(connection);
@@ -59,11 +68,22 @@ void RunStep(pg::Connection& connection, const plan::Step& step) {
                     "WHERE ({})",
                     fill->table.Sql(), pg::Ident(fill->column), fill->value, fill->pending));
   }
-  for (const plan::Statement& statement : step.forward) {
-    if (Holds(connection, statement.only_if)) connection.Exec(statement.sql);
-  }
+  RunStatements(connection, step.forward);
   if (!Holds(connection, step.postcondition.sql)) throw std::runtime_error("not so: " + step.postcondition.text);
   transaction.Commit();
+}
+
+void RunBack(pg::Connection& connection, const plan::Step& step) {
+  const std::string path = step.search_path.empty() ? "pg_catalog, pg_temp" : step.search_path;
+  std::optional<pg::Transaction> transaction;
+  if (step.kind != plan::StepKind::kConcurrent) transaction.emplace(connection);
+  connection.Exec("SET search_path = " + path);
+  if (step.data && run::UndoData(connection, *step.data).kept != base::Json::array())
+    throw std::runtime_error("rows were left alone");
+  RunStatements(connection, *step.reverse);
+  if (!Holds(connection, step.reverse_postcondition.sql))
+    throw std::runtime_error("not so: " + step.reverse_postcondition.text);
+  if (transaction) transaction->Commit();
 }
 
 std::string Schema(const std::string& url) {
@@ -117,10 +137,10 @@ std::string Difference(const std::string& plain, const std::string& planned) {
   std::vector<std::string> only;
   std::string text;
   std::set_difference(left.begin(), left.end(), right.begin(), right.end(), std::back_inserter(only));
-  for (const auto& line : only) text += "  plain SQL only: " + line + "\n";
+  for (const auto& line : only) text += "  expected only: " + line + "\n";
   only.clear();
   std::set_difference(right.begin(), right.end(), left.begin(), left.end(), std::back_inserter(only));
-  for (const auto& line : only) text += "  the plan only:  " + line + "\n";
+  for (const auto& line : only) text += "  found only:    " + line + "\n";
   return text;
 }
 
@@ -157,19 +177,22 @@ plan::Plan Ground::Compiled(const std::string& change) {
                        catalog::Read(connection, {needs.relations, needs.types, needs.statements, needs.functions}));
 }
 
-Outcome Ground::Try(const std::string& change) {
-  End plain;
-  {
-    const Copy copy(url_);
-    auto connection = Connect(copy.url());
-    connection.Exec("SET search_path = public");
-    try {
-      for (const std::string& statement : StatementsOf(change)) connection.Exec(statement);
-    } catch (const base::Error& error) {
-      return {Outcome::Kind::kInvalid, "  " + error.Text() + "\n"};
-    }
-    plain = EndOf(copy.url(), connection);
+std::variant<End, Outcome> Ground::Plain(const std::string& change) {
+  const Copy copy(url_);
+  auto connection = Connect(copy.url());
+  connection.Exec("SET search_path = public");
+  try {
+    for (const std::string& statement : StatementsOf(change)) connection.Exec(statement);
+  } catch (const base::Error& error) {
+    return Outcome{Outcome::Kind::kInvalid, "  " + error.Text() + "\n"};
   }
+  return EndOf(copy.url(), connection);
+}
+
+Outcome Ground::Try(const std::string& change) {
+  const auto done = Plain(change);
+  if (const auto* invalid = std::get_if<Outcome>(&done)) return *invalid;
+  const End& plain = std::get<End>(done);
   const plan::Plan plan = Compiled(change);
   if (!plan.blockers.empty()) {
     Outcome refused{Outcome::Kind::kRefused, ""};
@@ -189,6 +212,57 @@ Outcome Ground::Try(const std::string& change) {
   const End planned = EndOf(copy.url(), connection);
   if (planned == plain) return {Outcome::Kind::kEqual, ""};
   return {Outcome::Kind::kDiffers, Difference(plain.schema, planned.schema) + Difference(plain.rows, planned.rows)};
+}
+
+namespace {
+
+// Without what an undo keeps until `close`: columns that have a name of the release's, and what hangs on them.
+End AtStart(const End& end) {
+  static const std::regex kColumn(R"(^    sbr_[^ ]* .*|.* COLUMN (public\.t\.)?sbr_[^ ]* .*)");
+  static const std::regex kMember(R"(, "sbr_[^"]*": (null|"[^"]*"|[^,}]*))");
+  End start;
+  std::istringstream lines(end.schema);
+  for (std::string line; std::getline(lines, line);) {
+    if (!std::regex_match(line, kColumn)) start.schema += line + "\n";
+  }
+  start.rows = std::regex_replace(end.rows, kMember, "");
+  return start;
+}
+
+}  // namespace
+
+Outcome Ground::ThereAndBack(const std::string& change) {
+  const auto plain = Plain(change);
+  if (const auto* invalid = std::get_if<Outcome>(&plain)) return *invalid;
+  const plan::Plan plan = Compiled(change);
+  if (!plan.blockers.empty()) return {Outcome::Kind::kRefused, ""};
+  const Copy copy(url_);
+  auto connection = Connect(copy.url());
+  const End start = EndOf(copy.url(), connection);
+  std::size_t at = 0;
+  const auto go = [&](std::size_t to) {
+    while (at < to) RunStep(connection, plan.steps[at++]);
+    while (at > to) RunBack(connection, plan.steps[--at]);
+  };
+  std::size_t last = 0;
+  while (last < plan.EndOf(plan::Phase::kContract) && plan.steps[last].reverse) ++last;
+  for (std::size_t turn = 1; turn <= last; ++turn) {
+    const std::string where = fmt::format("  back from {} ({})", plan.steps[turn - 1].id, plan.steps[turn - 1].title);
+    try {
+      go(turn);
+      go(turn / 2);
+      go(turn);
+      go(0);
+    } catch (const std::exception& error) {
+      return {Outcome::Kind::kStuck, fmt::format("{}, at {}: {}\n", where, at, error.what())};
+    }
+    const End back = AtStart(EndOf(copy.url(), connection));
+    if (back != start) {
+      return {Outcome::Kind::kDiffers,
+              where + "\n" + Difference(start.schema, back.schema) + Difference(start.rows, back.rows)};
+    }
+  }
+  return {Outcome::Kind::kEqual, ""};
 }
 
 }  // namespace compile

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "pg/connection.h"
@@ -37,11 +38,17 @@ class Ground {
 
   // The change as one text; `search_path` as the role has it.
   Outcome Try(const std::string& change);
+  // From the end of each step back to the start, by way of the middle: kDiffers and kStuck say from which step. What an
+  // undo keeps until `close` does not count.
+  Outcome ThereAndBack(const std::string& change);
   // The plan alone, from the start.
   plan::Plan Compiled(const std::string& change);
 
  private:
   class Copy;
+  // Its end, or why plain SQL fails.
+  std::variant<End, Outcome> Plain(const std::string& change);
+
   std::string url_;
 };
 
