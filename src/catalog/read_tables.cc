@@ -30,6 +30,7 @@ Table TableOf(const Row& row) {
   table.rewritten = row.Int("rewritten");
   table.counted_for = row.Int("counted_for");
   table.partition_key = row.Names("partition_key");
+  table.rows_stored_in = row.Names("rows_stored_in");
   table.set_in_partitions = row.Names("set_in_partitions");
   for (const auto& partition : row.Json("partitions")) table.partitions.push_back(NameIn(partition));
   for (const auto& relation : row.Json("below")) table.below.push_back(NameIn(relation));

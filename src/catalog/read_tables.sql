@@ -15,6 +15,21 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpe
        (SELECT coalesce(extract(epoch FROM now() - d.stats_reset), 0)::bigint
           FROM pg_stat_database d WHERE d.datname = current_database()) AS counted_for,
        coalesce(leaves.names, '[]') AS partitions,
+       (WITH RECURSIVE made (type, relation, attnum) AS (
+          SELECT c.reltype, 0::oid, 0
+          UNION
+          SELECT CASE WHEN d.classid = 'pg_type'::regclass THEN d.objid ELSE coalesce(k.reltype, 0) END,
+                 CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid ELSE 0 END, d.objsubid
+            FROM made
+            JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = made.type
+                            AND d.classid IN ('pg_type'::regclass, 'pg_class'::regclass)
+            LEFT JOIN pg_class k ON d.classid = 'pg_class'::regclass AND k.oid = d.objid AND k.relkind = 'c')
+        SELECT coalesce(json_agg(DISTINCT format('%s.%s.%s', sn.nspname, s.relname, a.attname)), '[]')
+          FROM made
+          JOIN pg_class s ON s.oid = made.relation AND s.relkind IN ('r', 'p', 'm', 'f')
+          JOIN pg_namespace sn ON sn.oid = s.relnamespace
+          JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum = made.attnum AND NOT a.attisdropped
+       ) AS rows_stored_in,
        (WITH RECURSIVE below (oid) AS (
           SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
           UNION SELECT i.inhrelid FROM pg_inherits i JOIN below ON i.inhparent = below.oid)

@@ -54,7 +54,7 @@ TypeRules ReadRules(pg::Connection& connection, const std::set<std::uint32_t>& o
     type.element = row.Oid("element");
     type.constrained = row.Bool("constrained");
     type.name = row.Text("name");
-    type.equality = {row.Text("equal_by"), row.Text("equal_as")};
+    type.equality = {row.Text("equal_by"), row.Text("equal_as"), row.Bool("equal_exact")};
     type.collation = row.Oid("collation");
     const base::Json classes = row.Json("classes");
     for (const auto& [method, id] : classes.items()) {
@@ -110,7 +110,11 @@ void ReadTypes(pg::Connection& connection, const std::vector<std::string>& writt
     }
   }
   for (auto& [table_name, table] : catalog.tables) {
-    for (auto& column : table.columns) column.equality = rules.EqualityOf(column_types.at(column.type).oid);
+    for (auto& column : table.columns) {
+      column.equality = rules.EqualityOf(column_types.at(column.type).oid);
+      // Its own collation may take different texts for equal.
+      column.equality.exact = column.equality.exact && column.collation.empty();
+    }
   }
 }
 

@@ -15,6 +15,9 @@ SELECT t.oid, t.typtype AS kind, t.typcategory AS category, t.typbasetype AS bas
        quote_ident(home.nspname) || '.' || quote_ident(t.typname) AS name,
        quote_ident(equal.schema) || '.' || equal.operator AS equal_by,
        CASE WHEN equal.read_as <> t.oid THEN equal.read_as_name END AS equal_as,
+       -- As the server itself decides whether an index may keep one of several equal values.
+       coalesce(equal.by_image = 'btequalimage' OR equal.by_image = 'btvarstrequalimage'
+                AND (SELECT c.collisdeterministic FROM pg_collation c WHERE c.oid = t.typcollation), false) AS equal_exact,
        t.typcollation AS collation,
        -- As the server chooses one: that of the type itself, else that of one that it is read as.
        (SELECT coalesce(json_object_agg(chosen.amname, chosen.oid), '{}')
@@ -32,7 +35,10 @@ SELECT t.oid, t.typtype AS kind, t.typcategory AS category, t.typbasetype AS bas
   JOIN pg_namespace home ON home.oid = t.typnamespace
   LEFT JOIN LATERAL (
     SELECT n.nspname AS schema, op.oprname AS operator, o.opcintype AS read_as,
-           quote_ident(rn.nspname) || '.' || quote_ident(r.typname) AS read_as_name
+           quote_ident(rn.nspname) || '.' || quote_ident(r.typname) AS read_as_name,
+           (SELECT p.proname FROM pg_amproc f JOIN pg_proc p ON p.oid = f.amproc
+             WHERE m.amname = 'btree' AND f.amprocnum = 4 AND f.amprocfamily = o.opcfamily
+               AND f.amproclefttype = o.opcintype AND f.amprocrighttype = o.opcintype) AS by_image
       FROM pg_opclass o
       JOIN pg_am m ON m.oid = o.opcmethod AND m.amname IN ('btree', 'hash')
       JOIN pg_amop a ON a.amopfamily = o.opcfamily AND a.amoplefttype = o.opcintype AND a.amoprighttype = o.opcintype

@@ -112,7 +112,8 @@ Equality TypeRules::EqualityOf(std::uint32_t oid) const {
     return base.by.empty() ? none : base;
   }
   if (type.element != 0) return EqualityOf(type.element).by.empty() ? none : Equality{};
-  if (type.kind == 'e' || type.kind == 'r' || type.kind == 'm') return {};
+  if (type.kind == 'e') return {.exact = true};
+  if (type.kind == 'r' || type.kind == 'm') return {};
   // Rows compare field by field, and raise where one of them cannot.
   return type.kind == 'c' ? none : type.equality;
 }

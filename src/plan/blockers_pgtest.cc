@@ -100,6 +100,25 @@ const Case kBlocked[] = {
      "CREATE TABLE t (n int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.n := 1; RETURN NEW; "
      "END'; CREATE TRIGGER watch BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
      "ALTER TABLE t RENAME COLUMN n TO m", "function", "names the column n"},
+    {"TriggerArgument",
+     "CREATE TABLE t (c text, v tsvector); CREATE TRIGGER fill BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION "
+     "tsvector_update_trigger(v, 'pg_catalog.english', c)",
+     "ALTER TABLE t RENAME COLUMN v TO w", "trigger fill", "the word v as an argument"},
+    {"ExclusionPredicate",
+     "CREATE TABLE t (id int PRIMARY KEY, r int4range, n int, EXCLUDE USING gist (r WITH &&) WHERE (n > 0))",
+     "ALTER TABLE t RENAME COLUMN n TO m", "t.n", "exclusion constraint t_r_excl"},
+    {"RowsStoredElsewhere",
+     "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE DOMAIN whole AS t; CREATE TYPE two AS (a whole, b int); CREATE "
+     "TABLE log (was two[])",
+     "ALTER TABLE t RENAME COLUMN n TO m", "t.n", "public.log.was has whole rows of this table"},
+    {"ReplicaIdentityIndex",
+     "CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL); CREATE UNIQUE INDEX who ON t (n); ALTER TABLE t REPLICA "
+     "IDENTITY USING INDEX who",
+     "ALTER TABLE t ALTER COLUMN n TYPE bigint", "t.n", "the replica identity is the index who"},
+    {"KeyStoredApart", "CREATE TABLE t (n int)", "ALTER TABLE t ADD UNIQUE (n) WITH (fillfactor = 70)", "public.t",
+     "how its index is stored"},
+    {"CheckWithoutHeirs", "CREATE TABLE t (n int) PARTITION BY RANGE (n)", "ALTER TABLE t ADD CHECK (n > 0) NO INHERIT",
+     "public.t", "that its partitions do not inherit"},
     {"ColumnGrant", "CREATE TABLE t (n int); GRANT SELECT (n) ON t TO PUBLIC", "ALTER TABLE t RENAME COLUMN n TO m",
      "t.n", "rights are granted"},
     {"OneNameTwoForms", "CREATE TABLE t (n text)", "ALTER TABLE t ALTER COLUMN n TYPE int USING n::int", "t.n",

@@ -135,6 +135,11 @@ void AddCheck(Builder& builder, const sql::Action& action, const std::vector<Col
     return;
   }
   if (table != nullptr && !ColumnsStand(builder, action, *table, changes, columns)) return;
+  if (action.no_inherit && table != nullptr && table->kind == 'p') {
+    builder.Block(name.Text(), "a partitioned table can have no check that its partitions do not inherit",
+                  "leave out NO INHERIT", action.at);
+    return;
+  }
   // The server names a check after its column where it reads just one.
   const auto constraint =
       TakeName(builder, name, action, columns.size() == 1 ? columns : std::vector<std::string>(), "check");
@@ -143,7 +148,7 @@ void AddCheck(Builder& builder, const sql::Action& action, const std::vector<Col
     Precheck(builder, *constraint, NoRow(name, fmt::format("NOT ({})", action.expression)),
              fmt::format("no row of {} breaks CHECK ({})", name.Text(), action.expression));
   }
-  AddConstraint(builder, name, *constraint, fmt::format("CHECK ({})", action.expression),
+  AddConstraint(builder, name, *constraint, action.definition,
                 {{name, "ACCESS EXCLUSIVE", LockWork::kNone}}, !action.not_valid);
 }
 
@@ -194,15 +199,25 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
                   "write UNIQUE (columns) on a plain table, or put it into CREATE TABLE", action.at);
     return;
   }
-  if (!ColumnsStand(builder, action, *table, changes, action.columns)) return;
-  const auto taken = TakeName(builder, name, action, action.columns, "key");
+  const sql::UniqueForm& form = action.unique_form;
+  if (form.stored_apart) {
+    builder.Block(name.Text(), "how its index is stored (WITH, TABLESPACE) is not compiled into steps",
+                  "leave that out here, and say it by ALTER INDEX in a statement after it", action.at);
+    return;
+  }
+  std::vector<std::string> in_index = action.columns;
+  in_index.insert(in_index.end(), form.included.begin(), form.included.end());
+  if (!ColumnsStand(builder, action, *table, changes, in_index)) return;
+  const auto taken = TakeName(builder, name, action, in_index, "key");
   if (!taken) return;
   const std::string& constraint = *taken;
   const pg::QualifiedName index{name.schema, constraint};
   const std::string columns = pg::IdentList(action.columns);
   if (ReadableInMigrate(changes, *table, action.columns)) {
-    std::vector<std::string> given;
-    for (const std::string& column : action.columns) given.push_back(pg::Ident(column) + " IS NOT NULL");
+    std::vector<std::string> given = {"true"};
+    for (const std::string& column : action.columns) {
+      if (!form.nulls_not_distinct) given.push_back(pg::Ident(column) + " IS NOT NULL");
+    }
     Precheck(builder, constraint,
              fmt::format("SELECT NOT EXISTS (SELECT FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1)", name.Sql(),
                          fmt::join(given, " AND "), columns),
@@ -223,8 +238,10 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
   Step& build = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kConcurrent,
                             fmt::format("build the unique index {}", constraint),
                             "concurrently; only now, because it would bind the old version");
-  build.forward = {
-      {fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({})", pg::Ident(constraint), name.Sql(), columns)}};
+  build.forward = {{fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({}){}{}", pg::Ident(constraint), name.Sql(),
+                                columns,
+                                form.included.empty() ? "" : fmt::format(" INCLUDE ({})", pg::IdentList(form.included)),
+                                form.nulls_not_distinct ? " NULLS NOT DISTINCT" : "")}};
   build.reverse_title = "left to the way back of the step before";
   build.index = index.Sql();
   build.accesses = Without(build.accesses, Aspect::kRows);
@@ -233,8 +250,9 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
   Step& add =
       builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
                   fmt::format("make it the constraint {}", constraint), "the index is there, so nothing is scanned");
-  add.forward = {{fmt::format("ALTER TABLE {} ADD CONSTRAINT {} UNIQUE USING INDEX {}", name.Sql(),
-                              pg::Ident(constraint), pg::Ident(constraint)),
+  add.forward = {{fmt::format("ALTER TABLE {} ADD CONSTRAINT {} UNIQUE USING INDEX {}{}{}", name.Sql(),
+                              pg::Ident(constraint), pg::Ident(constraint), form.deferrable ? " DEFERRABLE" : "",
+                              form.initially_deferred ? " INITIALLY DEFERRED" : ""),
                   Not(ConstraintExists(name, constraint))}};
   add.reverse_title = "left to the way back of its index";
   add.accesses = Without(add.accesses, Aspect::kRows);

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+
+#include "catalog/parts.h"
 
 namespace plan {
 namespace {
@@ -68,6 +71,12 @@ class Checker {
       Block(change_.Text(), "it is a generated column", "drop it and add the new one");
     }
     if (use_ == Use::kInPlace) return;
+    if (use_ == Use::kReplace && !table_.rows_stored_in.empty()) {
+      Block(change_.Text(),
+            fmt::format("{} has whole rows of this table, in which the new column would be empty",
+                        table_.rows_stored_in.front()),
+            "store the values in columns of their own, or as jsonb, in a release before this one");
+    }
     if (column.identity != 0 && use_ == Use::kReplace) {
       Block(change_.Text(), "it is an identity column, whose sequence would count for the old side only",
             "drop the identity in a release before this one and use a sequence as its default");
@@ -81,10 +90,17 @@ class Checker {
     }
   }
 
+  // An exclusion constraint reads columns in expressions and in its WHERE too.
+  [[nodiscard]] bool InIndexOf(const catalog::Constraint& constraint) const {
+    return std::any_of(table_.indexes.begin(), table_.indexes.end(), [&](const catalog::Index& index) {
+      return constraint.type == 'x' && index.name == constraint.index && Names(index.columns, column_);
+    });
+  }
+
   void Constraints() {
     if (use_ == Use::kInPlace) return;
     for (const catalog::Constraint& constraint : table_.constraints) {
-      if (!Names(constraint.columns, column_)) continue;
+      if (!Names(constraint.columns, column_) && !InIndexOf(constraint)) continue;
       if (constraint.type == 'p') {
         Block(change_.Text(), fmt::format("it belongs to the primary key {}", constraint.name),
               "move the primary key to another column in a release before this one");
@@ -108,7 +124,17 @@ class Checker {
 
   void Triggers() {
     for (const catalog::Trigger& trigger : table_.triggers) {
-      if (trigger.ours || !Names(trigger.columns, column_)) continue;
+      if (trigger.ours) continue;
+      const std::string& definition = trigger.definition;
+      const std::size_t call = std::min(definition.find(" EXECUTE FUNCTION "), definition.size());
+      const std::size_t arguments = std::min(definition.find('(', call), definition.size());
+      if (use_ != Use::kInPlace && catalog::HasWord(std::string_view(definition).substr(arguments), column_)) {
+        Block(fmt::format("trigger {} on {}", trigger.name, table_.name.Text()),
+              fmt::format("it gives its function the word {} as an argument, and would break when that is retired",
+                          column_),
+              "drop the trigger before, and create it again after the release");
+      }
+      if (!Names(trigger.columns, column_)) continue;
       Block(fmt::format("trigger {} on {}", trigger.name, table_.name.Text()),
             fmt::format("its {} names the column {}", trigger.update_of ? "UPDATE OF" : "WHEN", column_),
             "drop the trigger before, and create it again after the release");

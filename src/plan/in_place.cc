@@ -107,6 +107,7 @@ void ChangeInPlace(Builder& builder, const ColumnChange& change) {
   if (*change.not_null) {
     TightenNotNull(builder, change.table->name, change.old_name, true);
   } else {
+    CheckMayBeNull(builder, change);
     LoosenNotNull(builder, Phase::kExpand, Rank::kInPlace, change.table->name, change.old_name, "",
                   "the new version writes NULL");
   }

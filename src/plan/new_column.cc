@@ -37,6 +37,7 @@ void AddFilledColumn(Builder& builder, const ColumnChange& change, const std::ve
   pair.new_name = def.name;
   pair.new_type = type;
   pair.new_equality = builder.catalog().TypeOf(def.type).equality;
+  pair.new_equality.exact = pair.new_equality.exact && def.extras.empty();  // COLLATE may be among them
   pair.key = change.table->KeyColumns();
   pair.users_before_triggers = std::any_of(change.table->triggers.begin(), change.table->triggers.end(),
                                            [](const catalog::Trigger& t) { return !t.ours && t.before && t.row; });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "plan/conditions.h"
+#include "plan/hangers.h"
 
 namespace plan {
 namespace {
@@ -65,6 +66,16 @@ void TightenNotNull(Builder& builder, const pg::QualifiedName& table, const std:
   set.reverse_title = "left to the way back of the check";
   set.postcondition = {ColumnIsNotNull(table, column), "the column is NOT NULL"};
   set.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
+}
+
+void CheckMayBeNull(Builder& builder, const ColumnChange& change) {
+  for (const catalog::Index& index : change.table->indexes) {
+    if (!index.identity || !Names(index.columns, change.old_name)) continue;
+    builder.Block(change.Text(),
+                  fmt::format("the replica identity is the index {}, whose columns cannot be NULL for a while", index.name),
+                  "take another replica identity in a release before this one: ALTER TABLE ... REPLICA IDENTITY FULL",
+                  change.at);
+  }
 }
 
 void LoosenNotNull(Builder& builder, Phase phase, Rank rank, const pg::QualifiedName& table, const std::string& column,

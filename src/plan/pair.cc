@@ -124,6 +124,14 @@ std::string Distinct(const std::string& left, const std::string& right, const ca
                      side(left), side(right), by);
 }
 
+bool Pair::Copies() const {
+  return !OneWay() && old_type == new_type && up.function.empty() && down->function.empty();
+}
+
+std::string Unlike(const std::string& left, const std::string& right) {
+  return fmt::format("pg_catalog.record_image_ne(ROW({}), ROW({}))", left, right);
+}
+
 std::string QualifiedType(const std::string& type) {
   // The grammar's own words mean the server's types whatever the path is; all else without a schema is one of its too.
   static const std::set<std::string_view> kWords = {"bigint", "bit",      "boolean",  "character",

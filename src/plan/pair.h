@@ -48,6 +48,8 @@ struct Pair {
 
   [[nodiscard]] bool OneName() const { return !shadow.empty(); }
   [[nodiscard]] bool OneWay() const { return !down.has_value(); }
+  // Each side is given the other's value as it is: a column of another name.
+  [[nodiscard]] bool Copies() const;
 };
 
 // What the two columns are called at the moment, and whose change wins where a user's trigger made them differ.
@@ -71,6 +73,8 @@ std::string Pending(const Pair& pair, const Stage& stage, const std::string& row
 // left IS DISTINCT FROM right, in which the server would take whatever operator = comes first in a search path.
 // `equality` is of the type of both.
 std::string Distinct(const std::string& left, const std::string& right, const catalog::Equality& equality);
+// left and right are not the same byte by byte, whatever the type's own equality says.
+std::string Unlike(const std::string& left, const std::string& right);
 // A type as format_type names it, so that no search path can make another of it: "pg_catalog.text", "public.mood".
 std::string QualifiedType(const std::string& type);
 

@@ -241,6 +241,7 @@ std::optional<Replacement> Replace(Builder& builder, const ColumnChange& change,
   builder.For(statement, {});
   const bool stays_not_null = change.not_null.value_or(old.not_null);
   if (old.not_null && (pair->down->can_raise || !stays_not_null)) {
+    CheckMayBeNull(builder, change);
     LoosenNotNull(builder, Phase::kExpand, Rank::kInPlace, pair->table, pair->old_name,
                   stays_not_null ? fmt::format("{} IS NOT NULL OR {} IS NOT NULL", pg::Ident(pair->old_name),
                                                pg::Ident(StageBeforeSwitch(*pair).new_physical))

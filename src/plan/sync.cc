@@ -25,7 +25,8 @@ struct Writer {
   }
 
   [[nodiscard]] std::string Changed(const std::string& column, const catalog::Equality& equality) const {
-    return Distinct("OLD." + pg::Ident(column), New(column), equality);
+    const std::string before = "OLD." + pg::Ident(column);
+    return equality.exact ? Distinct(before, New(column), equality) : Unlike(before, New(column));
   }
   [[nodiscard]] std::string NewSideChanged() const { return Changed(stage.new_physical, pair.new_equality); }
   [[nodiscard]] std::string OldSideChanged() const { return Changed(stage.old_physical, pair.old_equality); }
@@ -72,7 +73,9 @@ struct Writer {
   // know.
   [[nodiscard]] std::string LastBody() const {
     const bool new_wins = stage.new_wins && !pair.OneWay();
-    return fmt::format("IF NOT {} THEN {} END IF;", Consistent(pair, stage, "NEW."), new_wins ? FillOld() : FillNew());
+    const std::string differ =
+        pair.Copies() ? Unlike(OldSide(), NewSide()) : fmt::format("NOT {}", Consistent(pair, stage, "NEW."));
+    return fmt::format("IF {} THEN {} END IF;", differ, new_wins ? FillOld() : FillNew());
   }
 };
 
@@ -121,7 +124,7 @@ std::string When(const Pair& pair, const Stage& stage, const std::string& releas
   std::vector<std::string> changed = {writer.NewSideChanged()};
   if (!pair.OneWay()) changed.push_back(writer.OldSideChanged());
   for (const std::string& column : pair.up.reads) {
-    if (column != pair.old_name) changed.push_back(writer.Changed(column, {.by = ""}));
+    if (column != pair.old_name) changed.push_back(writer.Changed(column, {}));
   }
   std::string pending = writer.NewSide() + " IS NULL";
   if (!pair.OneWay()) pending += " AND " + writer.OldSide() + " IS NOT NULL";

@@ -42,6 +42,7 @@ Action ReadConstraint(const Statement& statement, Range part, const Json& constr
     const auto open = body.first + 1;
     action.expression = source.Slice({open + 1, source.Closing(body, open)});
     action.columns = ColumnsRead(At(constraint, "raw_expr"));
+    action.no_inherit = Flag(constraint, "is_no_inherit");
   } else if (action.kind == Kind::kAddForeignKey) {
     action.columns = Strings(At(constraint, "fk_attrs"));
     for (const char* when : {"fk_del_action", "fk_upd_action"}) {
@@ -53,6 +54,13 @@ Action ReadConstraint(const Statement& statement, Range part, const Json& constr
   } else {
     action.columns = Strings(At(constraint, "keys"));
     action.using_index = Str(constraint, "indexname");
+    action.unique_form = {
+        .included = Strings(At(constraint, "including")),
+        .nulls_not_distinct = Flag(constraint, "nulls_not_distinct"),
+        .deferrable = Flag(constraint, "deferrable"),
+        .initially_deferred = Flag(constraint, "initdeferred"),
+        .stored_apart = !At(constraint, "options").empty() || !Str(constraint, "indexspace").empty(),
+    };
   }
   return action;
 }

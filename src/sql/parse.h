@@ -100,6 +100,15 @@ struct Inline {
   Name referenced = {};  // fkey
 };
 
+// What a UNIQUE constraint says besides its columns.
+struct UniqueForm {
+  std::vector<std::string> included = {};
+  bool nulls_not_distinct = false;
+  bool deferrable = false;
+  bool initially_deferred = false;
+  bool stored_apart = false;  // WITH (...) or USING INDEX TABLESPACE
+};
+
 // One action: an ALTER TABLE with three subcommands gives three.
 struct Action {
   Kind kind = Kind::kOther;
@@ -125,6 +134,8 @@ struct Action {
   bool concurrently = false;
   bool only = false;       // ALTER TABLE ONLY
   bool not_valid = false;  // of a constraint: rows that are there are left alone; `definition` does not say it
+  bool no_inherit = false;  // of a check; `definition` says it too
+  UniqueForm unique_form = {};
   bool if_exists = false;  // IF EXISTS or IF NOT EXISTS
   bool cascade = false;
   bool acts = false;                 // of a foreign key: it does more on DELETE or UPDATE than to refuse
