@@ -163,10 +163,17 @@ bool RowValuesShown() {
   return Of().shown;
 }
 
-std::string ShownValue(std::string_view value) {
+namespace {
+
+std::string NameOfValue(std::string_view value) {
   const std::lock_guard<std::mutex> guard(Of().mutex);
-  if (Of().shown || IsPlainNumber(value)) return std::string(value);
-  return "#" + HmacSha256Hex(Of().secret, value).substr(0, 12);
+  return Of().shown ? std::string(value) : "#" + HmacSha256Hex(Of().secret, value).substr(0, 12);
+}
+
+}  // namespace
+
+std::string ShownValue(std::string_view value) {
+  return IsPlainNumber(value) ? std::string(value) : NameOfValue(value);
 }
 
 Json ShownKey(const Json& key) {
@@ -176,16 +183,24 @@ Json ShownKey(const Json& key) {
     return shown;
   }
   if (key.is_null() || key.is_boolean()) return key;
-  const std::string text = key.is_string() ? key.get<std::string>() : key.dump();
-  const std::string shown = ShownValue(text);
-  return shown == text ? key : Json(shown);
+  if (key.is_string()) return NameOfValue(key.get<std::string>());
+  const std::string shown = ShownValue(key.dump());
+  return shown == key.dump() ? key : Json(shown);
+}
+
+Json ShownKey(const Json& key, const std::function<bool(const std::string& column)>& whole) {
+  Json shown = Json::object();
+  for (const auto& [column, value] : key.items()) {
+    shown[column] = value.is_string() && whole(column) ? Json(ShownValue(value.get<std::string>())) : ShownKey(value);
+  }
+  return shown;
 }
 
 std::string ShownKeyText(const std::string& key) {
   try {
     return ShownKey(ParseJson(key, "a key")).dump();
   } catch (const Error&) {
-    return ShownValue(key);
+    return NameOfValue(key);
   }
 }
 

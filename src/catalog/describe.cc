@@ -67,11 +67,15 @@ Json DescribeParts(const Table& table) {
     dependents[std::string(KindText(one.kind)) + " " + one.name] = {
         {"columns", one.columns}, {"definition", one.by_text ? Json() : Json(one.definition)}};
   }
-  return {{"columns", columns},
-          {"constraints", constraints},
-          {"indexes", indexes},
-          {"triggers", triggers},
-          {"dependents", dependents}};
+  Json partitions = Json::object();
+  for (const auto& one : table.partitions) partitions[one.Text()] = Json::object();
+  Json parts = {{"columns", columns},
+                {"constraints", constraints},
+                {"indexes", indexes},
+                {"triggers", triggers},
+                {"dependents", dependents}};
+  if (!partitions.empty()) parts["partitions"] = partitions;
+  return parts;
 }
 
 }  // namespace

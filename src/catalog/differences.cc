@@ -55,7 +55,8 @@ class Comparison {
   void Say(const std::string& sentence) { sentences.push_back(prefix_ + sentence); }
 
   void OneTable(const Json& before, const Json& after) {
-    static const std::array<std::pair<const char*, const char*>, 5> kSections = {{{"columns", "column "},
+    static const std::array<std::pair<const char*, const char*>, 6> kSections = {{{"columns", "column "},
+                                                                                  {"partitions", "child table "},
                                                                                   {"constraints", "constraint "},
                                                                                   {"indexes", "index "},
                                                                                   {"triggers", "trigger "},

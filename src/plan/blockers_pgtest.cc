@@ -108,13 +108,30 @@ const Case kBlocked[] = {
      "CREATE TABLE t (id int PRIMARY KEY, r int4range, n int, EXCLUDE USING gist (r WITH &&) WHERE (n > 0))",
      "ALTER TABLE t RENAME COLUMN n TO m", "t.n", "exclusion constraint t_r_excl"},
     {"RowsStoredElsewhere",
-     "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE DOMAIN whole AS t; CREATE TYPE two AS (a whole, b int); CREATE "
+     "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE DOMAIN whole AS t; CREATE TYPE two AS (a whole, b int); "
+     "CREATE "
      "TABLE log (was two[])",
      "ALTER TABLE t RENAME COLUMN n TO m", "t.n", "public.log.was has whole rows of this table"},
     {"ReplicaIdentityIndex",
      "CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL); CREATE UNIQUE INDEX who ON t (n); ALTER TABLE t REPLICA "
      "IDENTITY USING INDEX who",
      "ALTER TABLE t ALTER COLUMN n TYPE bigint", "t.n", "the replica identity is the index who"},
+    {"SetToItsDefault",
+     "CREATE TABLE q (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 9 REFERENCES q ON DELETE "
+     "SET "
+     "DEFAULT)",
+     "ALTER TABLE t RENAME COLUMN n TO m", "t.n", "sets it to its default"},
+    {"DroppedFromUniqueWhere",
+     "CREATE TABLE t (id int PRIMARY KEY, n int, c int); CREATE UNIQUE INDEX one ON t (c) WHERE n IS NULL",
+     "ALTER TABLE t DROP COLUMN n", "t.n", "the unique index one would bind rows of the new version"},
+    {"DroppedFromUniqueByDefault", "CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 5 UNIQUE)",
+     "ALTER TABLE t DROP COLUMN n", "t.n", "the unique index t_n_key would bind rows of the new version"},
+    {"SetConfig", "CREATE TABLE t (id int PRIMARY KEY, n int)",
+     "SELECT set_config('search_path', 'other', false); UPDATE t SET n = 1", "statement 1",
+     "set_config() is for its own"},
+    {"SetConfigInDo", "CREATE TABLE t (id int PRIMARY KEY, n int)",
+     "DO $$ BEGIN PERFORM set_config('search_path', 'other', false); END $$; UPDATE t SET n = 1", "statement 1",
+     "set_config() is for its own"},
     {"KeyStoredApart", "CREATE TABLE t (n int)", "ALTER TABLE t ADD UNIQUE (n) WITH (fillfactor = 70)", "public.t",
      "how its index is stored"},
     {"CheckWithoutHeirs", "CREATE TABLE t (n int) PARTITION BY RANGE (n)", "ALTER TABLE t ADD CHECK (n > 0) NO INHERIT",

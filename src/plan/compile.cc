@@ -90,6 +90,18 @@ void CheckUnderstood(Builder& builder, const sql::Action& action) {
                 action.at);
 }
 
+// A setting that a statement of its own would make for the statements after it, other than by SET.
+void CheckNoSetting(Builder& builder, const sql::Action& action) {
+  const auto sets = [](const std::vector<sql::Name>& functions) {
+    return std::any_of(functions.begin(), functions.end(),
+                       [](const sql::Name& function) { return function.name == "set_config"; });
+  };
+  if (!sets(action.says.functions) && !(action.object_kind == "DO" && sets(action.body.functions))) return;
+  builder.Block(fmt::format("statement {}", action.statement),
+                "set_config() is for its own session only, and steps run in sessions of theirs",
+                "leave it out; qualify names instead of setting search_path", action.at);
+}
+
 // The table that only its owner may change so; null: nobody need own one, or it is not there yet.
 const catalog::Table* Altered(const catalog::Catalog& catalog, const sql::Action& action) {
   switch (action.kind) {
@@ -292,6 +304,7 @@ Plan Compile(const release::Release& release, const catalog::Catalog& catalog) {
                       "leave ONLY out where the partitions are meant too", action.at);
       }
     }
+    CheckNoSetting(builder, action);
     if (IsColumnAction(action.kind)) continue;
     builder.For(action.statement, builder.effects().Of(action));
     CompileAction(builder, action, changes, alone);

@@ -148,8 +148,8 @@ void AddCheck(Builder& builder, const sql::Action& action, const std::vector<Col
     Precheck(builder, *constraint, NoRow(name, fmt::format("NOT ({})", action.expression)),
              fmt::format("no row of {} breaks CHECK ({})", name.Text(), action.expression));
   }
-  AddConstraint(builder, name, *constraint, action.definition,
-                {{name, "ACCESS EXCLUSIVE", LockWork::kNone}}, !action.not_valid);
+  AddConstraint(builder, name, *constraint, action.definition, {{name, "ACCESS EXCLUSIVE", LockWork::kNone}},
+                !action.not_valid);
 }
 
 void AddForeignKey(Builder& builder, const sql::Action& action, const std::vector<ColumnChange>& changes) {
@@ -238,10 +238,10 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
   Step& build = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kConcurrent,
                             fmt::format("build the unique index {}", constraint),
                             "concurrently; only now, because it would bind the old version");
-  build.forward = {{fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({}){}{}", pg::Ident(constraint), name.Sql(),
-                                columns,
-                                form.included.empty() ? "" : fmt::format(" INCLUDE ({})", pg::IdentList(form.included)),
-                                form.nulls_not_distinct ? " NULLS NOT DISTINCT" : "")}};
+  build.forward = {
+      {fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ({}){}{}", pg::Ident(constraint), name.Sql(), columns,
+                   form.included.empty() ? "" : fmt::format(" INCLUDE ({})", pg::IdentList(form.included)),
+                   form.nulls_not_distinct ? " NULLS NOT DISTINCT" : "")}};
   build.reverse_title = "left to the way back of the step before";
   build.index = index.Sql();
   build.accesses = Without(build.accesses, Aspect::kRows);
@@ -258,6 +258,25 @@ void AddUnique(Builder& builder, const sql::Action& action, const std::vector<Co
   add.accesses = Without(add.accesses, Aspect::kRows);
   add.postcondition = {ConstraintExists(name, constraint), "the constraint is there"};
   add.locks = {{name, "ACCESS EXCLUSIVE", LockWork::kNone}};
+}
+
+void LiftConstraint(Builder& builder, const pg::QualifiedName& table, const catalog::Constraint& constraint,
+                    const std::string& why) {
+  AddWayBackValidation(builder, Phase::kExpand, Rank::kInPlace, table, constraint);
+  Step& step = builder.Add(Phase::kExpand, Rank::kInPlace, StepKind::kSql,
+                           fmt::format("drop {} on {}", constraint.name, table.Text()), why);
+  step.forward = {
+      {fmt::format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", table.Sql(), pg::Ident(constraint.name))}};
+  step.reverse = {{AddNotValid(table, constraint), Not(ConstraintExists(table, constraint.name))}};
+  if (constraint.comment) {
+    step.reverse->push_back({fmt::format("COMMENT ON CONSTRAINT {} ON {} IS {}", pg::Ident(constraint.name),
+                                         table.Sql(), pg::Literal(*constraint.comment))});
+  }
+  step.reverse_title = "add it NOT VALID; it is validated where no row breaks it";
+  step.postcondition = {Not(ConstraintExists(table, constraint.name)), "the constraint is gone"};
+  step.reverse_postcondition = {ConstraintExists(table, constraint.name), "the constraint is there"};
+  step.locks = {{table, "ACCESS EXCLUSIVE", LockWork::kNone}};
+  if (constraint.type == 'f') step.locks.push_back({constraint.referenced, "ACCESS EXCLUSIVE", LockWork::kNone});
 }
 
 void DropConstraint(Builder& builder, const sql::Action& action) {
@@ -277,22 +296,7 @@ void DropConstraint(Builder& builder, const sql::Action& action) {
     RunOpaque(builder, action, "a key that is dropped comes back only by building its index again", {});
     return;
   }
-  AddWayBackValidation(builder, Phase::kExpand, Rank::kInPlace, name, *constraint);
-  Step& step = builder.Add(Phase::kExpand, Rank::kInPlace, StepKind::kSql,
-                           fmt::format("drop {} on {}", constraint->name, name.Text()),
-                           "the new version writes rows that it forbids");
-  step.forward = {
-      {fmt::format("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", name.Sql(), pg::Ident(constraint->name))}};
-  step.reverse = {{AddNotValid(name, *constraint), Not(ConstraintExists(name, constraint->name))}};
-  if (constraint->comment) {
-    step.reverse->push_back({fmt::format("COMMENT ON CONSTRAINT {} ON {} IS {}", pg::Ident(constraint->name),
-                                         name.Sql(), pg::Literal(*constraint->comment))});
-  }
-  step.reverse_title = "add it NOT VALID; it is validated where no row breaks it";
-  step.postcondition = {Not(ConstraintExists(name, constraint->name)), "the constraint is gone"};
-  step.reverse_postcondition = {ConstraintExists(name, constraint->name), "the constraint is there"};
-  step.locks = {{name, "ACCESS EXCLUSIVE", LockWork::kNone}};
-  if (constraint->type == 'f') step.locks.push_back({constraint->referenced, "ACCESS EXCLUSIVE", LockWork::kNone});
+  LiftConstraint(builder, name, *constraint, "the new version writes rows that it forbids");
 }
 
 }  // namespace plan

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 #include "catalog/parts.h"
@@ -50,6 +51,7 @@ class Checker {
   void Check() {
     Table();
     Constraints();
+    if (use_ == Use::kDrop) UniqueIndexes();
     Triggers();
     for (const catalog::Dependent& dependent : table_.dependents) {
       if (Names(dependent.columns, column_)) Dependent(dependent);
@@ -112,6 +114,12 @@ class Checker {
       } else if (constraint.type == 'x') {
         Block(change_.Text(), fmt::format("it belongs to the exclusion constraint {}", constraint.name),
               "drop the constraint before");
+      } else if (constraint.type == 'f' && use_ == Use::kReplace &&
+                 (constraint.on_delete == 'd' || constraint.on_update == 'd')) {
+        Block(change_.Text(),
+              fmt::format("the foreign key {} sets it to its default, which only one of two columns can have",
+                          constraint.name),
+              "take another action (SET NULL, RESTRICT) in a release before this one");
       } else if (constraint.type == 'u' && use_ == Use::kReplace) {
         builder_.Notice(
             Phase::kContract,
@@ -119,6 +127,23 @@ class Checker {
                         "may see error 23505 from the other one and should try again",
                         table_.name.Text(), constraint.name));
       }
+    }
+  }
+
+  // Until purge a dropped column stands, and rows of the new version leave it out: no unique index may take that for a
+  // value. A default that is computed is taken to be another one each time.
+  void UniqueIndexes() {
+    const std::optional<std::string>& by_default = change_.Old().default_expression;
+    const bool repeated = by_default && by_default->find('(') == std::string::npos;
+    for (const catalog::Index& index : table_.indexes) {
+      if (!index.unique || !Names(index.columns, column_)) continue;
+      const bool nulls = index.definition.find(" NULLS NOT DISTINCT") != std::string::npos;
+      if (!index.expression && !nulls && !repeated) continue;
+      Block(
+          change_.Text(),
+          fmt::format("the unique index {} would bind rows of the new version, which leave the column out, until purge",
+                      index.name),
+          "drop the index in a release before this one");
     }
   }
 

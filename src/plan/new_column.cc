@@ -117,6 +117,14 @@ Step& ColumnStep(Builder& builder, const pg::QualifiedName& table, const std::st
           "{}: prepared SELECT * and RETURNING * fail once and must be prepared again; COPY without a column list and "
           "INSERT ... SELECT * see one column more",
           table.Text()));
+  const catalog::Table* known = builder.catalog().Find(table.schema, table.name);
+  if (known == nullptr) return step;
+  for (const catalog::Dependent& dependent : known->dependents) {
+    if (dependent.kind != catalog::Dependent::Kind::kPublication || !dependent.columns.empty()) continue;
+    builder.Notice(Phase::kExpand,
+                   fmt::format("{}: publication {} sends {} too; a subscriber stops until its table has it",
+                               table.Text(), dependent.name, column));
+  }
   return step;
 }
 

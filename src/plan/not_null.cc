@@ -71,10 +71,10 @@ void TightenNotNull(Builder& builder, const pg::QualifiedName& table, const std:
 void CheckMayBeNull(Builder& builder, const ColumnChange& change) {
   for (const catalog::Index& index : change.table->indexes) {
     if (!index.identity || !Names(index.columns, change.old_name)) continue;
-    builder.Block(change.Text(),
-                  fmt::format("the replica identity is the index {}, whose columns cannot be NULL for a while", index.name),
-                  "take another replica identity in a release before this one: ALTER TABLE ... REPLICA IDENTITY FULL",
-                  change.at);
+    builder.Block(
+        change.Text(),
+        fmt::format("the replica identity is the index {}, whose columns cannot be NULL for a while", index.name),
+        "take another replica identity in a release before this one: ALTER TABLE ... REPLICA IDENTITY FULL", change.at);
   }
 }
 

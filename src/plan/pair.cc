@@ -124,9 +124,7 @@ std::string Distinct(const std::string& left, const std::string& right, const ca
                      side(left), side(right), by);
 }
 
-bool Pair::Copies() const {
-  return !OneWay() && old_type == new_type && up.function.empty() && down->function.empty();
-}
+bool Pair::Copies() const { return !OneWay() && old_type == new_type && up.function.empty() && down->function.empty(); }
 
 std::string Unlike(const std::string& left, const std::string& right) {
   return fmt::format("pg_catalog.record_image_ne(ROW({}), ROW({}))", left, right);

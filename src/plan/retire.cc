@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <regex>
 
 #include "plan/conditions.h"
 #include "plan/directions.h"
 #include "plan/foreign_keys.h"
+#include "plan/hangers.h"
 #include "plan/new_column.h"
 #include "plan/not_null.h"
 #include "plan/replacement.h"
@@ -136,6 +138,19 @@ void PurgeDropped(Builder& builder, const Dropped& dropped) {
   step.locks = {{dropped.table, "ACCESS EXCLUSIVE", LockWork::kNone}};
 }
 
+// Whether a row that leaves the column out is sure to pass: it has NULL there, and the check is plain comparisons of
+// this column, which give NULL.
+bool AllowsLeavingOut(const catalog::Constraint& check, const catalog::Column& column) {
+  if (column.default_expression || check.columns.size() != 1) return false;
+  std::string text = check.definition;
+  // What is quoted is no word of the language, but a name or a value.
+  text = std::regex_replace(text, std::regex(R"("[^"]*"|'[^']*')"), "0");
+  static const std::regex kSeesNull(
+      R"(\b(IS|CASE|COALESCE|NULLIF|GREATEST|LEAST|DISTINCT)\b|\b(?!CHECK\b|ANY\b|ALL\b|AND\b|OR\b|NOT\b)[a-z_]\w*\s*\()",
+      std::regex::icase);
+  return !std::regex_search(text, kSeesNull);
+}
+
 }  // namespace
 
 Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<ColumnChange>& all) {
@@ -181,17 +196,21 @@ Dropped Drop(Builder& builder, const ColumnChange& change, const std::vector<Col
       dropped.fill = std::move(fill);
     }
   }
+  for (const catalog::Constraint& constraint : change.table->constraints) {
+    if (constraint.type == 'c' && Names(constraint.columns, change.old_name) && !AllowsLeavingOut(constraint, old))
+      LiftConstraint(builder, dropped.table, constraint, "rows of the new version leave the column out");
+  }
   if (old.not_null && !old.default_expression && old.identity == 0) {
-    LoosenNotNull(builder, Phase::kContract, Rank::kTighten, dropped.table, change.old_name, "",
+    CheckMayBeNull(builder, change);
+    LoosenNotNull(builder, Phase::kExpand, Rank::kInPlace, dropped.table, change.old_name, "",
                   "the new version's rows leave it out");
-    if (!dropped.fill) {
-      builder.Notice(
-          Phase::kContract,
-          fmt::format(
-              "{}: rows written after contract have NULL there; an undo of contract keeps them and leaves NOT NULL "
-              "as a check that is NOT VALID, unless transforms give a `down` for it",
-              change.Text()));
-    }
+    builder.Notice(
+        Phase::kExpand,
+        fmt::format(
+            "{}: rows of the new version have NULL there, which the old version reads{}; an undo keeps them and "
+            "leaves NOT NULL as a check that is NOT VALID{}",
+            change.Text(), dropped.fill ? " until contract" : "",
+            dropped.fill ? "" : ", unless transforms give a `down` for it"));
   }
   builder.Notice(
       Phase::kContract,

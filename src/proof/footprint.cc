@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/redact.h"
@@ -56,7 +57,13 @@ base::Json Shown(const Change& change, const std::map<std::int64_t, std::set<std
     if (relation.identity != 'f') return relation.columns[i].key;
     return own != keys.end() && own->second.count(NameOfColumn(relation, i)) > 0;
   };
-  base::Json shown = {{"key", base::ShownKey(RowJson(relation, identified, is_key))}};
+  const auto whole = [&](const std::string& name) {
+    constexpr std::array<std::uint32_t, 4> kWholeNumbers = {20, 21, 23, 26};  // int8, int2, int4, oid
+    return std::any_of(relation.columns.begin(), relation.columns.end(), [&](const auto& column) {
+      return column.name == name && std::ranges::count(kWholeNumbers, column.type) > 0;
+    });
+  };
+  base::Json shown = {{"key", base::ShownKey(RowJson(relation, identified, is_key), whole)}};
   if (!values) return shown;
   const auto all = [](std::size_t) { return true; };
   if (change.old && change.old_is_row) shown["before"] = RowJson(relation, *change.old, all);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/redact.h"
 
@@ -32,15 +33,23 @@ void AuditColumn(pg::Connection& connection, const plan::DataChange::Capture& ca
   std::vector<std::string> key;
   for (const std::string& name : capture.key) {
     const auto at = std::find(capture.columns.begin(), capture.columns.end(), name) - capture.columns.begin();
-    key.push_back(fmt::format("b{}::text", at + 1));
+    key.push_back(
+        fmt::format("b{0}::text, pg_catalog.pg_typeof(b{0})::pg_catalog.oid OPERATOR(pg_catalog.=) ANY "
+                    "('{{int8,int2,int4,oid}}'::pg_catalog.regtype[]::pg_catalog.oid[])",
+                    at + 1));
   }
   const pg::Result first =
       connection.Exec(fmt::format("SELECT {}{} ORDER BY seq LIMIT {}", fmt::join(key, ", "), where, kFirst));
   for (int row = 0; row < first.rows(); ++row) {
     base::Json values = base::Json::object();
-    for (std::size_t i = 0; i < capture.key.size(); ++i)
-      values[capture.key[i]] = base::ShownValue(first.Text(row, static_cast<int>(i)));
-    found.first.push_back({{"key", values}});
+    std::set<std::string> whole;
+    for (std::size_t i = 0; i < capture.key.size(); ++i) {
+      const int at = 2 * static_cast<int>(i);
+      values[capture.key[i]] = first.Text(row, at);
+      if (first.Bool(row, at + 1)) whole.insert(capture.key[i]);
+    }
+    const auto is_whole = [&](const std::string& name) { return whole.contains(name); };
+    found.first.push_back({{"key", base::ShownKey(values, is_whole)}});
   }
   outside.push_back(std::move(found));
 }

@@ -156,14 +156,16 @@ TEST_F(SyncTest, AnEqualValueThatIsAnotherIsCarried) {
   CompileAndMigrate(
       "CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false); "
       "CREATE TABLE t (id int PRIMARY KEY, i interval, n numeric, j jsonb, f float8, l text COLLATE lax, r numrange, a "
-      "numeric[]); INSERT INTO t SELECT g, '30 days', 1.0, '1.0', 0, 'abc', '[1.0,2]', '{1.0}' FROM generate_series(1, 2) g",
+      "numeric[]); INSERT INTO t SELECT g, '30 days', 1.0, '1.0', 0, 'abc', '[1.0,2]', '{1.0}' FROM generate_series(1, "
+      "2) g",
       "ALTER TABLE t RENAME COLUMN i TO i2; ALTER TABLE t RENAME COLUMN n TO n2; ALTER TABLE t RENAME COLUMN j TO j2; "
       "ALTER TABLE t RENAME COLUMN f TO f2; ALTER TABLE t RENAME COLUMN l TO l2; ALTER TABLE t RENAME COLUMN r TO r2; "
       "ALTER TABLE t RENAME COLUMN a TO a2");
   const std::string olds = "SELECT concat_ws(' ', i, n, j, f, l, r, a) FROM t WHERE id = ";
   const std::string news = "SELECT concat_ws(' ', i2, n2, j2, f2, l2, r2, a2) FROM t WHERE id = ";
   Do("UPDATE t SET i = '1 mon', n = 1.00, j = '1.00', f = '-0', l = 'ABC', r = '[1.00,2]', a = '{1.00}' WHERE id = 1");
-  Do("UPDATE t SET i2 = '1 mon', n2 = 1.00, j2 = '1.00', f2 = '-0', l2 = 'ABC', r2 = '[1.00,2]', a2 = '{1.00}' WHERE id "
+  Do("UPDATE t SET i2 = '1 mon', n2 = 1.00, j2 = '1.00', f2 = '-0', l2 = 'ABC', r2 = '[1.00,2]', a2 = '{1.00}' WHERE "
+     "id "
      "= 2");
   for (const char* id : {"1", "2"}) {
     EXPECT_EQ(Ask(olds + id), "1 mon 1.00 1.00 -0 ABC [1.00,2] {1.00}") << id;

@@ -157,11 +157,18 @@ std::int64_t Apply(pg::Connection& connection, Captured& captured, const Way& wa
 void ListKept(pg::Connection& connection, const Captured& captured, base::Json& kept) {
   if (!captured.net) return;
   connection.Exec(captured.sql.GiveReasons());
+  const pg::Result numbers = connection.Query(
+      "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.regclass AND NOT attisdropped AND "
+      "atttypid = ANY ('{int8,int2,int4,oid}'::pg_catalog.regtype[])",
+      {captured.capture.table.Sql()});
+  std::set<std::string> whole;
+  for (int i = 0; i < numbers.rows(); ++i) whole.insert(numbers.Text(i, 0));
   const auto rows = connection.Exec(
       fmt::format("SELECT key::text, reason FROM {} WHERE NOT settled ORDER BY seq", captured.sql.net()));
   for (int i = 0; i < rows.rows(); ++i) {
     kept.push_back({{"table", captured.capture.table.Text()},
-                    {"key", base::ShownKey(base::ParseJson(rows.Text(i, 0), "key of a row"))},
+                    {"key", base::ShownKey(base::ParseJson(rows.Text(i, 0), "key of a row"),
+                                           [&](const std::string& column) { return whole.contains(column); })},
                     {"reason", rows.Text(i, 1)}});
   }
 }

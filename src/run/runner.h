@@ -84,6 +84,7 @@ class Runner {
   // long for the first, and for the others only so long that no application finds a deadlock. Gives how long its
   // statements wait for each further one, which is set.
   std::chrono::milliseconds TakeLocks(const plan::Step& step, journal::Direction direction, pg::LockMeter& meter);
+  void LimitIdle(const pg::LockMeter& meter);
   std::int64_t RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter,
                              std::chrono::milliseconds lock_timeout);
   void DropInvalid(const plan::Step& step);
@@ -106,7 +107,9 @@ class Runner {
   pg::Connection connection_;
   std::optional<Lease> lease_;
   journal::Position position_;
-  journal::Tag tag_;                          // of the transactions: the step that runs
+  journal::Tag tag_;  // of the transactions: the step that runs
+  std::chrono::milliseconds frozen_reserve_{0};
+  std::chrono::milliseconds idle_limit_{0};   // of the transaction
   base::Json blocked_ = base::Json::array();  // who was in the way of the last attempt to fill
   bool first_ = false;                        // nothing of the release was done before the step that runs
   base::Json before_;                         // the touched objects before the step that runs

@@ -48,6 +48,14 @@ void Runner::KeepOthersOut(pg::Connection& connection, const std::vector<pg::Qua
   catalog::RequireTrust(connection, tables, "");
 }
 
+// With its locks, the transaction may stand still for as long as it might have gone on to wait for them.
+void Runner::LimitIdle(const pg::LockMeter& meter) {
+  const std::chrono::milliseconds limit = meter.Left() + frozen_reserve_;
+  if (limit >= idle_limit_) return;
+  idle_limit_ = std::max(limit, std::chrono::milliseconds(1));
+  connection_.Exec(fmt::format("SET LOCAL idle_in_transaction_session_timeout = {}", idle_limit_.count()));
+}
+
 std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statements, pg::LockMeter& meter,
                                    std::chrono::milliseconds lock_timeout) {
   std::int64_t rows = 0;
@@ -59,6 +67,7 @@ std::int64_t Runner::RunStatements(const std::vector<plan::Statement>& statement
     if (const auto left = meter.Left(); left < lock_timeout) pg::SetLockTimeout(connection_, lock_timeout = left);
     meter.Mark();
     rows += connection_.Exec(statement.sql).affected();
+    LimitIdle(meter);
     meter.Sample(connection_);
   }
   return rows;
@@ -109,6 +118,7 @@ Done Runner::InTransaction(const plan::Step& step, Direction direction, std::int
   pg::Transaction transaction(connection_);
   Prologue(connection_);
   const auto lock_timeout = TakeLocks(step, direction, meter);
+  LimitIdle(meter);
   KeepOthersOut(connection_, WrittenBy(step));
   CheckFirst();
   if (forward && !Holds(connection_, step.precondition, step.search_path)) {

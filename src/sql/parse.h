@@ -132,8 +132,8 @@ struct Action {
   bool over_expression = false;               // an index that has expressions for columns
   bool unique = false;
   bool concurrently = false;
-  bool only = false;       // ALTER TABLE ONLY
-  bool not_valid = false;  // of a constraint: rows that are there are left alone; `definition` does not say it
+  bool only = false;        // ALTER TABLE ONLY
+  bool not_valid = false;   // of a constraint: rows that are there are left alone; `definition` does not say it
   bool no_inherit = false;  // of a check; `definition` says it too
   UniqueForm unique_form = {};
   bool if_exists = false;  // IF EXISTS or IF NOT EXISTS

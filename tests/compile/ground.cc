@@ -218,7 +218,7 @@ namespace {
 
 // Without what an undo keeps until `close`: columns that have a name of the release's, and what hangs on them.
 End AtStart(const End& end) {
-  static const std::regex kColumn(R"(^    sbr_[^ ]* .*|.* COLUMN (public\.t\.)?sbr_[^ ]* .*)");
+  static const std::regex kColumn(R"(^    sbr_[^ ]* .*|.* COLUMN (public\.[a-z]+\.)?sbr_[^ ]* .*)");
   static const std::regex kMember(R"(, "sbr_[^"]*": (null|"[^"]*"|[^,}]*))");
   End start;
   std::istringstream lines(end.schema);

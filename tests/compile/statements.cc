@@ -22,6 +22,9 @@ CREATE TABLE u (id int PRIMARY KEY, t_id int REFERENCES t ON DELETE CASCADE, v i
 CREATE TABLE u_x (id int PRIMARY KEY, t_id int REFERENCES t ON DELETE CASCADE, v int);
 CREATE TABLE w (id int PRIMARY KEY, t_k int REFERENCES t (k) ON UPDATE CASCADE, x int);
 CREATE TABLE l (msg text, n int);
+CREATE TABLE x (id int PRIMARY KEY, n int NOT NULL, c int CHECK (c IS NOT NULL), k int CHECK (k > 0), d int,
+                CONSTRAINT x_one CHECK (num_nonnulls(c, d) >= 1));
+COMMENT ON CONSTRAINT x_one ON x IS 'one of them';
 CREATE VIEW tv AS SELECT id, c FROM t;
 CREATE FUNCTION twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 2';
 CREATE FUNCTION total() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT sum(v) FROM u); END';
@@ -30,6 +33,7 @@ INSERT INTO t SELECT g, g * 10, 'b' || g, g, 'n' || g, g * 100, g FROM generate_
 INSERT INTO u SELECT g, 1 + g % 4, g, 'x' || g FROM generate_series(1, 8) g;
 INSERT INTO u_x SELECT g, 1 + g % 4, g FROM generate_series(1, 8) g;
 INSERT INTO w SELECT g, g * 100, g FROM generate_series(1, 3) g;
+INSERT INTO x SELECT g, g, g, g, g FROM generate_series(1, 5) g;
 INSERT INTO l SELECT 'l' || g, g FROM generate_series(1, 3) g;
 )sql";
 
@@ -57,6 +61,9 @@ const std::vector<std::string> kStatements = {
     "ALTER TABLE u ADD COLUMN z int DEFAULT 5",
     "ALTER TABLE u RENAME COLUMN v TO z",
     "ALTER TABLE u DROP COLUMN v",
+    "ALTER TABLE x DROP COLUMN n",
+    "ALTER TABLE x DROP COLUMN c",
+    "ALTER TABLE x DROP COLUMN k",
     // rows
     "UPDATE t SET a = 1",
     "UPDATE t SET m = m + 1 WHERE id > 3",
