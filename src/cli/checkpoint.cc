@@ -86,6 +86,7 @@ checkpoint::Checkpoint TakeCheckpoint(Context& context, Work& work, const Checkp
                            .state = work.state(),
                            .policy = environment.policy,
                            .lock_budget = connect.lock_budget,
+                           .stop = connect.stop,
                            .content_hash = wishes.content_hash,
                            .prove = wishes.prove,
                            .alone =

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/redact.h"
 #include "catalog/trust.h"
 #include "pg/lock_budget.h"
@@ -108,6 +109,7 @@ pg::ConnectOptions Context::Database() {
   pg::ConnectOptions options = ChooseDatabase(invocation_, &project().environment);
   if (!lock_budget_) lock_budget_ = std::make_shared<pg::LockBudget>(project().environment.policy.lock_budget);
   options.lock_budget = lock_budget_;
+  options.stop = &base::InterruptFlag();
   options.lock_timeout = project().environment.policy.lock_timeout;
   for (const release::Trusted& trusted : project().environment.trust) options.trusts.push_back(trusted.role);
   if (!invocation_.Argument("RELEASE").empty()) {

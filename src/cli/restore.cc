@@ -208,7 +208,8 @@ recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& pla
           .provider = provider,
           .source_wal = source_wal.empty() ? std::filesystem::path() : std::filesystem::absolute(source_wal),
           .trusts = std::move(trusts),
-          .lock_budget = context.Database().lock_budget};
+          .lock_budget = context.Database().lock_budget,
+          .stop = context.Database().stop};
 }
 
 Outcome ShowLoss(Context& context) {
