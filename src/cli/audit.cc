@@ -65,7 +65,7 @@ void AddTables(const Tables& tables, gate::LossFact& loss) {
 // something to say; a new kind of them is.
 bool SaysNothing(const base::Json& body, const journal::Journal& journal) {
   if (!body.at("steps").empty() || !body.at("alarms").empty()) return false;
-  const std::vector<base::Json>& known = ReadAudits(journal).unverified;
+  const std::vector<base::Json>& known = rollout::ReadAudits(journal).unverified;
   for (const base::Json& unverified : body.at("unverified")) {
     const bool is_known = std::any_of(known.begin(), known.end(), [&](const base::Json& each) {
       return each.at("touches") == unverified.at("touches");
@@ -87,9 +87,9 @@ Auditor::Auditor(Work& work) : work_(work), checkpoint_(checkpoint::Find(work.st
 
 void Auditor::AfterStep(const plan::Step& step) {
   if (!Writes(step)) return;
-  const std::size_t before = ReadAudits(work_.journal()).alarms.size();
+  const std::size_t before = rollout::ReadAudits(work_.journal()).alarms.size();
   Look();
-  const Audits audits = ReadAudits(work_.journal());
+  const rollout::Audits audits = rollout::ReadAudits(work_.journal());
   if (audits.alarms.size() <= before) return;
   std::string detail;
   for (const std::string& alarm : audits.alarms) detail += (detail.empty() ? "" : "\n") + alarm;
@@ -124,8 +124,8 @@ void Auditor::Look() {
   }
   if (!unread_.empty()) body["not_evidenced"].push_back(unread_);
   if (!begun || SaysNothing(body, work_.journal())) return;
-  for (const base::Json& alarm : body.at("alarms")) base::Warn("alarm: {}", AlarmText(alarm));
-  for (const base::Json& unverified : body.at("unverified")) base::Warn("{}", UnverifiedText(unverified));
+  for (const base::Json& alarm : body.at("alarms")) base::Warn("alarm: {}", rollout::AlarmText(alarm));
+  for (const base::Json& unverified : body.at("unverified")) base::Warn("{}", rollout::UnverifiedText(unverified));
   work_.journal().Append("audited", body);
 }
 
@@ -268,7 +268,7 @@ std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const j
   if (name.empty()) return {};
   const stream::SlotState slot = stream::ReadSlot(connection, name);
   const std::string lost = stream::WhyLost(slot, name);
-  return SlotStanding{.lost = lost.empty() ? ReadAudits(journal).lost : lost,
+  return SlotStanding{.lost = lost.empty() ? rollout::ReadAudits(journal).lost : lost,
                       .soon_lost = stream::WhyNearlyLost(slot, name),
                       .kept = slot.kept,
                       .room = slot.room};

@@ -9,12 +9,12 @@
 
 #include "backup/provider.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/audits.h"
 #include "cli/work.h"
 #include "gate/facts.h"
 #include "plan/step.h"
 #include "proof/footprint.h"
 #include "proof/unseen.h"
+#include "rollout/audits.h"
 #include "stream/drain.h"
 #include "stream/reader.h"
 #include "stream/slot.h"

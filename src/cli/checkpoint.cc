@@ -6,10 +6,10 @@
 #include "base/time.h"
 #include "checkpoint/take.h"
 #include "cli/commands.h"
-#include "cli/provider.h"
-#include "cli/standing.h"
 #include "cli/stream_term.h"
 #include "journal/mirror.h"
+#include "rollout/advice.h"
+#include "rollout/provider.h"
 #include "run/identity.h"
 #include "run/lease.h"
 #include "salvage/fence.h"
@@ -56,7 +56,7 @@ void RequireNothingStands(Work& work) {
   if (position.done == 0 && !position.half && position.state != State::kDrifted) return;
   const bool complete = position.done == work.plan().steps.size() && !position.half;
   throw base::Error(base::Code::kCheckpointRefused,
-                    fmt::format("{} stands: {}", release, ShowPosition(work.plan(), position)))
+                    fmt::format("{} stands: {}", release, rollout::ShowPosition(work.plan(), position)))
       .Hint(complete ? "The next release takes a checkpoint of its own. For a backup of this moment use the tool that "
                        "makes your backups."
                      : fmt::format("The way back to before it is the checkpoint that there is. For a new one go back "
@@ -94,7 +94,7 @@ checkpoint::Checkpoint TakeCheckpoint(Context& context, Work& work, const Checkp
                                  const run::Fence held(connect, lease);
                                  record();
                                }},
-                          *MakeProvider(environment, line), work.journal());
+                          *rollout::MakeProvider(environment, line), work.journal());
 }
 
 Command Checkpoint() {

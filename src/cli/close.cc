@@ -5,13 +5,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/aftermath.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/forward.h"
-#include "cli/provider.h"
 #include "cli/work.h"
 #include "journal/mirror.h"
+#include "rollout/after_restore.h"
+#include "rollout/provider.h"
 #include "run/identity.h"
 
 namespace cli {
@@ -47,7 +47,7 @@ void CheckDatabase(Work& work) {
 
 // Ends the hold on the backup of the checkpoint, unless another release's checkpoint rests on it.
 void ReleaseBackup(Context& context, Work& work) {
-  const auto provider = ProviderIfAny(context.project().environment, work.state());
+  const auto provider = rollout::ProviderIfAny(context.project().environment, work.state());
   const auto own = checkpoint::Find(work.state());
   if (!provider || !own) return;
   const std::string& id = own->backup_id;
@@ -85,11 +85,11 @@ Outcome RunClose(const Invocation& invocation) {
     return {.result = {{"ended", ending->ended}, {"at", ending->at}},
             .text = fmt::format("{}: was closed at {}, {}", name, ending->at, ending->ended)};
   }
-  const Aftermath aftermath = ReadAftermath(work.journal());
+  const rollout::AfterRestore after = rollout::ReadAfterRestore(work.journal());
   // Then the applications are where their values are not.
-  if (aftermath.cut_over) std::erase(decided, "conflicts");
+  if (after.cut_over) std::erase(decided, "conflicts");
   const recover::Closing closing =
-      recover::LookToClose(work.connection(), work.plan(), work.journal(), decided, aftermath.open);
+      recover::LookToClose(work.connection(), work.plan(), work.journal(), decided, after.open);
   Outcome outcome{.result = recover::ToJson(closing)};
   if (invocation.Has("--dry-run")) {
     outcome.exit = closing.open.empty() ? base::Exit::kDone : base::Exit::kNoGo;

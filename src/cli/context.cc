@@ -40,16 +40,6 @@ bool LibpqIsTold() {
 
 }  // namespace
 
-std::vector<std::filesystem::path> ReleaseDirectories(const release::Project& project) {
-  std::vector<std::filesystem::path> directories;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(project.root / "releases", ignored)) {
-    if (std::filesystem::is_regular_file(entry.path() / "release.yaml", ignored)) directories.push_back(entry.path());
-  }
-  std::ranges::sort(directories);
-  return directories;
-}
-
 void RefusePassword(const Invocation& invocation) {
   if (invocation.database && pg::HasPassword(*invocation.database))
     throw base::Error(base::Code::kPasswordOnCommandLine, "--database holds a password");

@@ -44,9 +44,6 @@ class Context {
   std::shared_ptr<pg::LockBudget> lock_budget_;  // of all that the command does
 };
 
-// Those below releases/ of the project, by their names.
-std::vector<std::filesystem::path> ReleaseDirectories(const release::Project& project);
-
 // For every command, also one that connects to nothing: the process list shows what --database says. Throws
 // kPasswordOnCommandLine, kBadConnectionString.
 void RefusePassword(const Invocation& invocation);

@@ -88,11 +88,4 @@ std::string ShowResolved(const salvage::Resolution& done, const std::string& rel
   return text + ShowGroups(done.groups, release, file);
 }
 
-std::string NextOfConflicts(const std::string& release, const std::string& file, const std::string& then) {
-  return fmt::format(
-      "decide the conflicts: switchback restore {0} --decide CAUSE=CHOICE, or `take` in a copy of {1} and switchback "
-      "restore {0} --resolve COPY; then {2}",
-      release, file, then);
-}
-
 }  // namespace cli

@@ -18,7 +18,4 @@ std::string ShowGroups(const std::vector<salvage::Group>& groups, const std::str
 // Without that line feed.
 std::string ShowResolved(const salvage::Resolution& done, const std::string& release, const std::string& file);
 
-// What is next while conflicts are left: to decide them, and `then`.
-std::string NextOfConflicts(const std::string& release, const std::string& file, const std::string& then);
-
 }  // namespace cli

@@ -5,13 +5,13 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/aftermath.h"
 #include "cli/audit.h"
-#include "cli/plan_file.h"
-#include "cli/provider.h"
 #include "journal/position.h"
 #include "proof/invariants.h"
 #include "recover/unconverted.h"
+#include "rollout/after_restore.h"
+#include "rollout/plan_file.h"
+#include "rollout/provider.h"
 #include "run/drift.h"
 #include "run/identity.h"
 #include "run/others.h"
@@ -31,7 +31,7 @@ std::optional<std::string> TextOf(const journal::Event* event, const char* key) 
 std::optional<gate::CheckpointFact> CheckpointFact(const release::Environment& environment, Work& work) {
   const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(work.state());
   if (!found) return {};
-  const Restorable restorable = AskRestorable(environment, found->point);
+  const rollout::Restorable restorable = rollout::AskRestorable(environment, found->point);
   return gate::CheckpointFact{.digest = checkpoint::DigestOf(*found),
                               .recorded_digest = checkpoint::RecordedDigest(work.journal()),
                               .plan_digest = found->plan_digest,
@@ -103,7 +103,7 @@ gate::StreamFact StreamFact(Work& work, const backup::BackupProvider* provider) 
 
 gate::FenceFact FenceFact(Work& work) {
   gate::FenceFact fact{.tables = salvage::LookAtFence(work.connection()).tables};
-  const std::optional<Aftermath::Moment> cut_over = ReadAftermath(work.journal()).cut_over;
+  const std::optional<rollout::AfterRestore::Moment> cut_over = rollout::ReadAfterRestore(work.journal()).cut_over;
   if (fact.tables > 0 && cut_over) fact.new_server = cut_over->url;
   return fact;
 }
@@ -148,7 +148,7 @@ gate::Facts CollectFacts(Context& context, Work& work, gate::Phase phase) {
     facts.begun_digest = TextOf(opened, "plan");
     facts.begun_system_identifier = TextOf(opened, "system_identifier");
   } else {
-    const plan::Plan compiled = CompileAgainst(release, work.connection());
+    const plan::Plan compiled = rollout::CompileAgainst(release, work.connection());
     facts.compiled_digest = compiled.digest;
     // A plan that was made is not blocked; what blocks now came after it, or is this role's alone.
     if (!compiled.blockers.empty()) facts.blockers = Blockers(compiled);
@@ -169,8 +169,8 @@ gate::Facts CollectFacts(Context& context, Work& work, gate::Phase phase) {
   facts.invariants = Invariants(work.connection(), release);
   facts.unconverted = Unconverted(work.connection(), plan, phase);
   if (phase >= gate::Phase::kSwitch) facts.unfilled = UnfilledFact(work);
-  const Audits audits = ReadAudits(work.journal());
-  const auto provider = ProviderIfAny(context.project().environment, work.state());
+  const rollout::Audits audits = rollout::ReadAudits(work.journal());
+  const auto provider = rollout::ProviderIfAny(context.project().environment, work.state());
   facts.stream = StreamFact(work, provider.get());
   facts.footprint = gate::FootprintFact{.steps = audits.steps,
                                         .alarms = audits.alarms,

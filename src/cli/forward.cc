@@ -9,8 +9,8 @@
 #include "base/time.h"
 #include "cli/audit.h"
 #include "cli/facts.h"
-#include "cli/standing.h"
 #include "cli/stream_term.h"
+#include "rollout/advice.h"
 #include "run/identity.h"
 #include "run/runner.h"
 
@@ -93,7 +93,7 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
   run::EnterRelease(work.connection(), work.session());
   DropStreamsOver(context, work);
   if (invocation.Has(kAccept)) Accept(work);
-  if (invocation.Has(kAcceptAlarms)) AcceptAlarms(work.journal());
+  if (invocation.Has(kAcceptAlarms)) rollout::AcceptAlarms(work.journal());
   Auditor auditor(work);
   work.session().after_step = [&](const plan::Step& step, journal::Direction) { auditor.AfterStep(step); };
   // What an earlier run left without its end is brought to the books first: the gate would take it for a change made
@@ -121,11 +121,13 @@ Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan
   const journal::Position position = work.Position();
   const StreamTerm term = TermOf(work.release(), work.plan(), work.journal(), position);
   if (term.over) DropStreamOf(work);
-  return {.result = {{"phases", phases}, {"filled_again", filled}, {"position", PositionFacts(work.plan(), position)}},
-          .text = fmt::format("{}: {}", work.release().name, ShowPosition(work.plan(), position)) +
+  return {.result = {{"phases", phases},
+                     {"filled_again", filled},
+                     {"position", rollout::PositionFacts(work.plan(), position)}},
+          .text = fmt::format("{}: {}", work.release().name, rollout::ShowPosition(work.plan(), position)) +
                   (filled == 0 ? "" : fmt::format("\n  {} rows that came beside the triggers were filled", filled)) +
                   KeptText(work, term),
-          .next = NextCommand(work.release(), work.plan(), work.journal(), position)};
+          .next = rollout::Advice(work.release(), work.plan(), work.journal(), position)};
 }
 
 }  // namespace cli

@@ -9,12 +9,12 @@
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/audit.h"
-#include "cli/standing.h"
 #include "cli/stream_term.h"
-#include "cli/window.h"
 #include "journal/position.h"
 #include "proof/invariants.h"
 #include "recover/unconverted.h"
+#include "rollout/advice.h"
+#include "rollout/window.h"
 #include "run/drift.h"
 #include "run/refill.h"
 #include "salvage/fence.h"
@@ -46,11 +46,11 @@ bool IsRecorded(const journal::Journal& journal, const std::string& condition) {
   return false;
 }
 
-std::string WhyOver(Work& work, const journal::Position& position, const std::optional<Window>& window) {
+std::string WhyOver(Work& work, const journal::Position& position, const std::optional<rollout::Window>& window) {
   if (journal::Closed(work.journal().events()) != nullptr) return "the release is closed";
   if (TermOf(work.release(), work.plan(), work.journal(), position).over) return "the release is complete";
-  if (window && IsOver(*window, base::Now()))
-    return fmt::format("the rollback window: {}", ShowWindow(*window, base::Now()));
+  if (window && rollout::IsOver(*window, base::Now()))
+    return fmt::format("the rollback window: {}", rollout::ShowWindow(*window, base::Now()));
   const journal::Event* last = work.journal().Last("outcome");
   const bool taken_back = last != nullptr && last->body.value("direction", "") == "reverse";
   if (taken_back && position.done == 0 && !position.in_flight && !position.half) return "the release was taken back";
@@ -58,7 +58,7 @@ std::string WhyOver(Work& work, const journal::Position& position, const std::op
 }
 
 void AddAlarms(Work& work, Sight& sight) {
-  const Audits audits = ReadAudits(work.journal());
+  const rollout::Audits audits = rollout::ReadAudits(work.journal());
   for (std::size_t i = 0; i < audits.touching.size(); ++i) {
     sight.findings.push_back({.about = fmt::format("unverified {}", i),  // the sentence counts on
                               .text = audits.touching[i],
@@ -175,9 +175,10 @@ Sight Lookout::LookOnce() {
   look_at("where the release stands", [&] {
     const journal::Position position = work.Position();
     at_rest = !position.in_flight && !position.half;
-    const std::optional<Window> window = WindowOf(work.release(), work.plan(), work.journal(), position);
-    sight.stands = ShowPosition(work.plan(), position);
-    if (window) sight.window = ShowWindow(*window, now);
+    const std::optional<rollout::Window> window =
+        rollout::WindowOf(work.release(), work.plan(), work.journal(), position);
+    sight.stands = rollout::ShowPosition(work.plan(), position);
+    if (window) sight.window = rollout::ShowWindow(*window, now);
     sight.over = WhyOver(work, position, window);
     if (sight.over.empty()) AddWayOfUndo(work, position, at_rest, sight);
   });
@@ -187,8 +188,9 @@ Sight Lookout::LookOnce() {
   look_at("the rows", [&] { AddUnfilled(work, sight); });
   look_at("the alarms", [&] { AddAlarms(work, sight); });
   look_at("the checkpoint", [&] { AddRestorable(context, work, sight); });
-  look_at("the stream",
-          [&] { AddStream(work, ProviderIfAny(context.project().environment, work.state()).get(), at_rest, sight); });
+  look_at("the stream", [&] {
+    AddStream(work, rollout::ProviderIfAny(context.project().environment, work.state()).get(), at_rest, sight);
+  });
   look_at("the fence", [&] { AddFence(work, sight); });
   std::stable_sort(sight.findings.begin(), sight.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.level > b.level; });
@@ -307,7 +309,7 @@ void Lookout::AddRestorable(Context& context, Work& work, Sight& sight) {
                               .next = fmt::format("switchback checkpoint {}", work.release().name)});
     return;
   }
-  if (slow_) restorable_ = AskRestorable(context.project().environment, found->point);
+  if (slow_) restorable_ = rollout::AskRestorable(context.project().environment, found->point);
   if (restorable_.can.value_or(false)) return;
   sight.findings.push_back(
       {.about = "restore",

@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "cli/command.h"
-#include "cli/provider.h"
 #include "cli/work.h"
 #include "proof/conditions.h"
+#include "rollout/provider.h"
 
 namespace cli {
 
@@ -76,7 +76,7 @@ class Lookout {
   std::optional<base::Time> slow_look_;  // when what takes longer was asked last
   bool slow_ = false;                    // it is asked at this look
   std::string unread_;                   // why the stream could not be read on then
-  Restorable restorable_{.can = true, .why_not = ""};
+  rollout::Restorable restorable_{.can = true, .why_not = ""};
   std::optional<base::Time> ask_rows_;  // when the rows themselves are asked next: it takes a twentieth of the time
   std::vector<Finding> unfilled_;       // what was found then
   std::optional<Room> room_;

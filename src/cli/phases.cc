@@ -4,8 +4,8 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/forward.h"
-#include "cli/standing.h"
 #include "cli/work.h"
+#include "rollout/advice.h"
 
 namespace cli {
 namespace {

@@ -8,10 +8,10 @@
 #include "catalog/trust.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/plan_file.h"
 #include "cli/show_plan.h"
 #include "journal/position.h"
 #include "plan/plan.h"
+#include "rollout/plan_file.h"
 #include "run/identity.h"
 #include "run/look.h"
 
@@ -22,7 +22,7 @@ namespace {
 Outcome UnderWay(const release::Release& release, const journal::Journal& journal) {
   const journal::Event* opened = journal.Last("opened");
   const std::string began = opened == nullptr ? "" : opened->body.value("plan", "");
-  const plan::Plan plan = RequirePlan(release);
+  const plan::Plan plan = rollout::RequirePlan(release);
   if (plan.digest != began) {
     throw base::Error(base::Code::kOtherInputs, fmt::format("{} is under way with another plan", release.name))
         .Detail(fmt::format("it began with {}, and plan.lock.json has {}", began, plan.digest))
@@ -39,7 +39,7 @@ Outcome UnderWay(const release::Release& release, const journal::Journal& journa
 // What changed in the touched objects since the plan that is there was made; for people who plan again.
 std::vector<std::string> Changes(const release::Release& release, const plan::Plan& plan) {
   try {
-    const std::optional<plan::Plan> before = LoadPlan(release);
+    const std::optional<plan::Plan> before = rollout::LoadPlan(release);
     if (!before || before->digest == plan.digest) return {};
     base::Json was = base::Json::object();
     base::Json is = base::Json::object();
@@ -74,8 +74,8 @@ Outcome Made(const release::Release& release, const plan::Plan& plan) {
     outcome.result["changes"] = changes;
     outcome.text += fmt::format("\n\nsince the plan that was here before\n  {}", fmt::join(changes, "\n  "));
   }
-  StorePlan(release, plan);
-  outcome.text += fmt::format("\n\nwrote {}", release::ShownPath(PlanPath(release)).string());
+  rollout::StorePlan(release, plan);
+  outcome.text += fmt::format("\n\nwrote {}", release::ShownPath(rollout::PlanPath(release)).string());
   outcome.next = fmt::format("switchback checkpoint {}", release.name);
   return outcome;
 }
@@ -94,7 +94,7 @@ Outcome MakePlan(Context& context) {
   pg::Connection connection = context.Connect();
   const journal::Journal journal = run::OpenJournal(connection, release.name, context.StateDirectory());
   if (!journal::NothingDone(journal.events())) return UnderWay(release, journal);
-  const plan::Plan plan = CompileAgainst(release, connection);
+  const plan::Plan plan = rollout::CompileAgainst(release, connection);
   catalog::RequireTrust(connection, plan.tables, plan::AuthorsPath(plan));
   return Made(release, plan);
 }

@@ -10,17 +10,18 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/aftermath.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/decisions.h"
 #include "cli/forward.h"
-#include "cli/plan_file.h"
-#include "cli/provider.h"
 #include "pg/conninfo.h"
 #include "recover/log_loss.h"
 #include "recover/restore.h"
 #include "recover/salvage.h"
+#include "rollout/advice.h"
+#include "rollout/after_restore.h"
+#include "rollout/plan_file.h"
+#include "rollout/provider.h"
 
 namespace cli {
 namespace {
@@ -175,7 +176,7 @@ constexpr const char* kMove = "move the applications to the new server, with the
 
 // `then`: what comes after the decisions of a person, where there are any to make.
 std::string NextOf(const recover::SalvageReport& salvaged, const std::string& release, const std::string& then) {
-  return salvaged.report.conflicts == 0 ? then : NextOfConflicts(release, salvaged.conflicts.string(), then);
+  return salvaged.report.conflicts == 0 ? then : rollout::NextOfConflicts(release, salvaged.conflicts.string(), then);
 }
 
 std::string Show(const recover::CutOverReport& done, const std::string& release) {
@@ -213,8 +214,8 @@ recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& pla
 }
 
 Outcome ShowLoss(Context& context) {
-  const plan::Plan plan = RequirePlan(context.release());
-  const auto provider = ProviderIfAny(context.project().environment, context.StateDirectory());
+  const plan::Plan plan = rollout::RequirePlan(context.release());
+  const auto provider = rollout::ProviderIfAny(context.project().environment, context.StateDirectory());
   const recover::Loss loss = recover::CountLossAnyhow(SalvageOptionsOf(context, plan, provider.get()));
   return {.result = {{"loss", recover::ToJson(loss)}}, .text = Show(loss)};
 }
@@ -237,7 +238,7 @@ Outcome LiftFence(Context& context, journal::Journal& journal) {
 
 // The old server is fenced, and what it has is on this restored one.
 bool IsCutOver(const recover::SalvageOptions& options, const std::string& restored, const journal::Journal& journal) {
-  const std::optional<Aftermath::Moment> cut_over = ReadAftermath(journal).cut_over;
+  const std::optional<rollout::AfterRestore::Moment> cut_over = rollout::ReadAfterRestore(journal).cut_over;
   if (!cut_over || cut_over->url != pg::Redacted(restored)) return false;
   pg::Connection server = pg::Connection::Open({.conninfo = *options.conninfo});
   return salvage::LookAtFence(server).tables > 0;
@@ -272,7 +273,7 @@ void AddCutOver(Context& context, const recover::SalvageOptions& options, const 
 void AddDecisions(Context& context, const salvage::Decisions& decisions, const std::string& restored,
                   journal::Journal& journal, Outcome& outcome) {
   if (!Any(decisions)) return;
-  const plan::Plan plan = RequirePlan(context.release());
+  const plan::Plan plan = rollout::RequirePlan(context.release());
   const recover::SalvageOptions options = SalvageOptionsOf(context, plan, nullptr);
   const salvage::Resolution done = recover::Resolve(options, restored, decisions, journal);
   const std::string file = (options.state / "conflicts.json").string();
@@ -289,12 +290,12 @@ void AddDecisions(Context& context, const salvage::Decisions& decisions, const s
   const bool refused = done.resolved.refused > 0 || !done.resolved.stale.empty();
   if (refused) outcome.exit = base::Exit::kHold;
   if (outcome.next.find("--cut-over") != std::string::npos) return;
-  outcome.next = refused || done.resolved.left > 0 ? NextOfConflicts(plan.release, file, kMove) : kMove;
+  outcome.next = refused || done.resolved.left > 0 ? rollout::NextOfConflicts(plan.release, file, kMove) : kMove;
 }
 
 void AddSalvage(Context& context, const std::string& restored, journal::Journal& journal, Outcome& outcome) {
-  const plan::Plan plan = RequirePlan(context.release());
-  const auto provider = ProviderIfAny(context.project().environment, context.StateDirectory());
+  const plan::Plan plan = rollout::RequirePlan(context.release());
+  const auto provider = rollout::ProviderIfAny(context.project().environment, context.StateDirectory());
   const recover::SalvageOptions options = SalvageOptionsOf(context, plan, provider.get());
   if (context.invocation().Has("--cut-over")) return AddCutOver(context, options, restored, journal, outcome);
   const recover::SalvageReport salvaged = recover::Salvage(options, restored, journal);
@@ -341,12 +342,12 @@ Outcome RestoreBeside(const Invocation& invocation) {
     return outcome;
   }
   const backup::Point point = checkpoint::Load(context.StateDirectory()).point;
-  const auto provider = MakeProvider(context.project().environment, backup::LineOf(point));
+  const auto provider = rollout::MakeProvider(context.project().environment, backup::LineOf(point));
   const std::string directory = invocation.Option("--directory");
   const recover::RestoreReport report =
       recover::Restore({.conninfo = OldServer(context),
                         .state = context.StateDirectory(),
-                        .directory = directory.empty() ? NewServerDirectory(context.project().environment)
+                        .directory = directory.empty() ? rollout::NewServerDirectory(context.project().environment)
                                                        : std::filesystem::absolute(directory).lexically_normal(),
                         .source_wal = invocation.Option("--source-wal"),
                         .tell = [](const std::string& text) { base::Info("{}", text); }},

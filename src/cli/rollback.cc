@@ -8,11 +8,11 @@
 #include "cli/context.h"
 #include "cli/forward.h"
 #include "cli/restore.h"
-#include "cli/standing.h"
 #include "cli/work.h"
 #include "recover/undo.h"
 #include "recover/unproven.h"
 #include "recover/versions.h"
+#include "rollout/advice.h"
 #include "run/identity.h"
 
 namespace cli {
@@ -78,10 +78,10 @@ Outcome Undo(const Invocation& invocation, plan::Phase to) {
                              {"kept", undo.kept},
                              {"not_valid", recover::ToJson(unproven)},
                              {"milliseconds", took.count()},
-                             {"position", PositionFacts(work.plan(), position)}}};
+                             {"position", rollout::PositionFacts(work.plan(), position)}}};
   outcome.text =
       fmt::format("{}: took {} step{} back in {}; it stands {}", work.release().name, undo.steps,
-                  undo.steps == 1 ? "" : "s", base::FormatDuration(took), ShowPosition(work.plan(), position));
+                  undo.steps == 1 ? "" : "s", base::FormatDuration(took), rollout::ShowPosition(work.plan(), position));
   if (!undo.kept.empty()) {
     outcome.text += fmt::format("\n{} row{} left alone, because an application changed them since:", undo.kept.size(),
                                 undo.kept.size() == 1 ? " was" : "s were");
@@ -89,7 +89,7 @@ Outcome Undo(const Invocation& invocation, plan::Phase to) {
       outcome.text += "\n  " + row.dump(-1, ' ', false, base::Json::error_handler_t::replace);
   }
   outcome.text += recover::Text(unproven);
-  outcome.next = NextCommand(work.release(), work.plan(), work.journal(), position);
+  outcome.next = rollout::Advice(work.release(), work.plan(), work.journal(), position);
   return outcome;
 }
 

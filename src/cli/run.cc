@@ -6,9 +6,9 @@
 #include "cli/context.h"
 #include "cli/forward.h"
 #include "cli/plan.h"
-#include "cli/plan_file.h"
 #include "cli/work.h"
 #include "journal/position.h"
+#include "rollout/plan_file.h"
 #include "run/identity.h"
 
 namespace cli {
@@ -19,7 +19,7 @@ Outcome RunPhases(const Invocation& invocation) {
   // The last boundary before contract: there the new version may be deployed, and the old one still works.
   const plan::Phase phase = until.empty() ? plan::Phase::kSwitch : plan::ParsePhase(until);
   Context context(invocation);
-  if (!LoadPlan(context.release())) {
+  if (!rollout::LoadPlan(context.release())) {
     const Outcome planned = MakePlan(context);
     if (planned.exit != base::Exit::kDone) return planned;
     base::Info("{}", planned.text);

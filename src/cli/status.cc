@@ -4,20 +4,20 @@
 #include "base/time.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/unfinished.h"
-#include "cli/aftermath.h"
 #include "cli/audit.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/plan_file.h"
-#include "cli/provider.h"
-#include "cli/restored_line.h"
 #include "cli/sql_text.h"
-#include "cli/standing.h"
 #include "cli/stream_term.h"
-#include "cli/window.h"
 #include "journal/mirror.h"
 #include "recover/unconverted.h"
 #include "recover/unproven.h"
+#include "rollout/advice.h"
+#include "rollout/after_restore.h"
+#include "rollout/plan_file.h"
+#include "rollout/provider.h"
+#include "rollout/restored_line.h"
+#include "rollout/window.h"
 #include "run/drift.h"
 #include "run/look.h"
 
@@ -40,8 +40,8 @@ void AddHistory(const release::Release& release, const plan::Plan& plan, const j
     standing.facts["checkpoint"] = nullptr;
     standing.detail += "\n  checkpoint: none";
   }
-  if (const std::optional<Window> window = WindowOf(release, plan, journal, position)) {
-    const std::string text = ShowWindow(*window, base::Now());
+  if (const std::optional<rollout::Window> window = rollout::WindowOf(release, plan, journal, position)) {
+    const std::string text = rollout::ShowWindow(*window, base::Now());
     standing.facts["rollback_window"] = {{"opened", base::FormatTime(window->opened)}, {"text", text}};
     standing.detail += "\n  rollback window: " + text;
   }
@@ -127,13 +127,14 @@ void AddDrift(pg::Connection& connection, const plan::Plan& plan, const journal:
 // What the stream shows of the release, and whether it will go on to do so. `archive`: it can be read from there too.
 void AddAudits(pg::Connection& connection, const journal::Journal& journal, const StreamTerm& term, bool archive,
                Standing& standing) {
-  const Audits audits = ReadAudits(journal);
+  const rollout::Audits audits = rollout::ReadAudits(journal);
   standing.facts["footprint"] = {{"steps", audits.steps},
                                  {"alarms", audits.alarms},
                                  {"unverified", audits.unverified},
                                  {"not_evidenced", audits.not_evidenced}};
   for (const std::string& alarm : audits.alarms) standing.detail += "\n  alarm: " + alarm;
-  for (const base::Json& unverified : audits.unverified) standing.detail += "\n  " + UnverifiedText(unverified);
+  for (const base::Json& unverified : audits.unverified)
+    standing.detail += "\n  " + rollout::UnverifiedText(unverified);
   for (const std::string& sentence : audits.not_evidenced) standing.detail += "\n  not evidenced: " + sentence;
   standing.facts["stream"] = nullptr;
   const std::optional<SlotStanding> slot = ReadSlotStanding(connection, journal);
@@ -157,15 +158,15 @@ void AddAudits(pg::Connection& connection, const journal::Journal& journal, cons
 }
 
 // What came of a restore. Behind a fence nothing of the release is next.
-void AddAftermath(pg::Connection& connection, const std::string& release, const journal::Journal& journal,
-                  Standing& standing) {
-  const Aftermath aftermath = ReadAftermath(journal);
+void AddAfterRestore(pg::Connection& connection, const std::string& release, const journal::Journal& journal,
+                     Standing& standing) {
+  const rollout::AfterRestore after = rollout::ReadAfterRestore(journal);
   const salvage::FenceNow fence = salvage::LookAtFence(connection);
-  standing.facts.update(AftermathFacts(aftermath, fence));
-  standing.detail += ShowAftermath(aftermath, fence);
+  standing.facts.update(rollout::AfterRestoreFacts(after, fence));
+  standing.detail += rollout::ShowAfterRestore(after, fence);
   if (fence.tables == 0) return;
   standing.line += "; applications cannot write here";
-  standing.next = NextBehindFence(release, aftermath);
+  standing.next = rollout::NextBehindFence(release, after);
 }
 
 // What only a look at the backups and at this machine can tell.
@@ -179,7 +180,7 @@ void AddCheckpointState(Context& context, const std::filesystem::path& state, St
   }
   const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(state);
   if (!found) return;
-  const Restorable restorable = AskRestorable(context.project().environment, found->point);
+  const rollout::Restorable restorable = rollout::AskRestorable(context.project().environment, found->point);
   if (restorable.can) standing.facts["restorable"] = *restorable.can;
   if (restorable.can.value_or(false)) return;
   standing.detail += fmt::format("\n  restore: {}: {}", restorable.can ? "not possible" : "not known whether possible",
@@ -210,7 +211,7 @@ bool LookAtEnding(pg::Connection& connection, const release::Release& release, c
 Standing Look(const release::Project& project, const release::Release& release, pg::Connection* connection) {
   Standing standing;
   standing.facts = {{"release", release.name}, {"title", release.title}, {"plan", nullptr}, {"position", nullptr}};
-  const std::optional<plan::Plan> plan = LoadPlan(release);
+  const std::optional<plan::Plan> plan = rollout::LoadPlan(release);
   if (!plan) {
     standing.line = "no plan yet";
     standing.next = fmt::format("switchback plan {}", release.name);
@@ -227,29 +228,29 @@ Standing Look(const release::Project& project, const release::Release& release, 
   const auto journal = run::OpenJournal(*connection, release.name, directory);
   if (LookAtEnding(*connection, release, *plan, journal, standing)) return standing;
   const journal::Position position = run::WhereItStands(*connection, *plan, journal);
-  standing.facts["position"] = PositionFacts(*plan, position);
-  standing.line = ShowPosition(*plan, position);
+  standing.facts["position"] = rollout::PositionFacts(*plan, position);
+  standing.line = rollout::ShowPosition(*plan, position);
   AddHistory(release, *plan, journal, position, standing);
   AddUnconverted(*connection, *plan, standing);
   AddUnproven(*connection, *plan, journal, standing);
   AddBackfills(*connection, *plan, standing);
   AddAudits(*connection, journal, TermOf(release, *plan, journal, position),
-            ArchiveServes(directory, ProviderIfAny(project.environment, directory).get()), standing);
-  standing.next = NextCommand(release, *plan, journal, position);
+            ArchiveServes(directory, rollout::ProviderIfAny(project.environment, directory).get()), standing);
+  standing.next = rollout::Advice(release, *plan, journal, position);
   AddDrift(*connection, *plan, position, standing);
-  AddAftermath(*connection, release.name, journal, standing);
+  AddAfterRestore(*connection, release.name, journal, standing);
   return standing;
 }
 
 Outcome One(Context& context) {
   const release::Release& release = context.release();
   std::optional<pg::Connection> connection;
-  if (LoadPlan(release)) connection = context.Connect();
+  if (rollout::LoadPlan(release)) connection = context.Connect();
   Standing standing = Look(context.project(), release, connection ? &*connection : nullptr);
   AddCheckpointState(context, context.StateDirectory(), standing);
-  const auto line = connection ? LookAtLine(*connection, context.project()) : std::nullopt;
-  standing.facts["restored_line"] = LineFacts(line);
-  standing.detail += ShowLine(line, release.name);
+  const auto line = connection ? rollout::LookAtLine(*connection, context.project()) : std::nullopt;
+  standing.facts["restored_line"] = rollout::LineFacts(line);
+  standing.detail += rollout::ShowLine(line, release.name);
   const std::string title = release.title.empty() ? "" : fmt::format(": {}", release.title);
   return {.result = standing.facts,
           .text = fmt::format("{}{}\n  stands: {}{}", release.name, title, standing.line, standing.detail),
@@ -258,7 +259,7 @@ Outcome One(Context& context) {
 
 Outcome All(Context& context) {
   Outcome outcome{.result = {{"releases", base::Json::array()}, {"database_error", nullptr}}};
-  const std::vector<std::filesystem::path> directories = ReleaseDirectories(context.project());
+  const std::vector<std::filesystem::path> directories = release::ReleaseDirectories(context.project());
   std::optional<pg::Connection> connection;
   try {
     if (!directories.empty()) connection = context.Connect();
@@ -282,9 +283,9 @@ Outcome All(Context& context) {
     outcome.result["releases"].push_back(facts);
     outcome.text += fmt::format("{}{}: {}", outcome.text.empty() ? "" : "\n", directory.filename().string(), line);
   }
-  const auto line = connection ? LookAtLine(*connection, context.project()) : std::nullopt;
-  outcome.result["restored_line"] = LineFacts(line);
-  outcome.text += ShowLine(line, "RELEASE");
+  const auto line = connection ? rollout::LookAtLine(*connection, context.project()) : std::nullopt;
+  outcome.result["restored_line"] = rollout::LineFacts(line);
+  outcome.text += rollout::ShowLine(line, "RELEASE");
   if (directories.empty()) {
     outcome.text = "there is no release yet";
     outcome.next = "switchback new NAME";

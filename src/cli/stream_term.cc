@@ -7,11 +7,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/stream.h"
-#include "cli/plan_file.h"
 #include "cli/sql_text.h"
-#include "cli/standing.h"
-#include "cli/window.h"
 #include "journal/mirror.h"
+#include "rollout/advice.h"
+#include "rollout/plan_file.h"
+#include "rollout/window.h"
 #include "run/identity.h"
 #include "run/look.h"
 #include "run/rewind.h"
@@ -43,7 +43,7 @@ void DropIfOver(const Ground& ground, const std::filesystem::path& directory, co
   auto journal = journal::Journal::Open(state);
   if (!BeganHere(journal, ground.here)) return;
   const release::Release release = release::LoadRelease(directory);
-  const std::optional<plan::Plan> plan = LoadPlan(release);
+  const std::optional<plan::Plan> plan = rollout::LoadPlan(release);
   std::error_code ignored;
   if (!plan || (ground.streams.count(plan->hex) == 0 && !std::filesystem::exists(state / "stream", ignored))) return;
   run::SeeRewind(ground.connection, journal, journal::MirroredLines(ground.connection, release.name).size());
@@ -61,11 +61,11 @@ StreamTerm TermOf(const release::Release& release, const plan::Plan& plan, const
       position.done == plan.steps.size() && !position.half && position.state != journal::Position::State::kDrifted;
   if (!term.complete) return term;
   const bool nothing_left = plan.steps.empty() || plan.steps.back().phase == plan::Phase::kPurge;
-  if (nothing_left || WindowClosed(journal)) {
+  if (nothing_left || rollout::WindowClosed(journal)) {
     term.over = true;
     return term;
   }
-  const std::optional<base::Time> ended = DoneAt(journal, plan.steps.back().id);
+  const std::optional<base::Time> ended = rollout::DoneAt(journal, plan.steps.back().id);
   if (ended && release.rollback_window) term.until = *ended + *release.rollback_window;
   term.over = term.until && base::Now() >= *term.until;
   return term;

@@ -6,9 +6,9 @@
 #include "base/interrupt.h"
 #include "base/version.h"
 #include "catalog/trust.h"
-#include "cli/plan_file.h"
 #include "cli/progress.h"
 #include "journal/tag.h"
+#include "rollout/plan_file.h"
 #include "run/look.h"
 
 namespace cli {
@@ -35,7 +35,7 @@ std::map<std::string, std::string> DigestsOf(const release::Release& release) {
 Work::Work(Context& context)
     : release_(context.release()),
       state_(context.StateDirectory()),
-      plan_(RequirePlan(release_)),
+      plan_(rollout::RequirePlan(release_)),
       connection_(context.Connect()),
       journal_(run::OpenJournal(connection_, release_.name, state_)),
       session_{.connect = context.Database(),

@@ -210,6 +210,16 @@ fs::path ShownPath(const fs::path& path) {
 
 fs::path Project::StateOf(const std::string& release_name) const { return state_dir / environment.name / release_name; }
 
+std::vector<fs::path> ReleaseDirectories(const Project& project) {
+  std::vector<fs::path> directories;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(project.root / "releases", ignored)) {
+    if (fs::is_regular_file(entry.path() / "release.yaml", ignored)) directories.push_back(entry.path());
+  }
+  std::ranges::sort(directories);
+  return directories;
+}
+
 Project LoadProject(const fs::path& start, const std::string& asked) {
   Project project;
   project.root = FindRoot(start);

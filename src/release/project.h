@@ -62,6 +62,9 @@ Project LoadProject(const std::filesystem::path& start, const std::string& envir
 // else a unique prefix of either. Absolute. Throws kNoRelease with the candidates.
 std::filesystem::path FindRelease(const Project& project, const std::string& argument);
 
+// Those below releases/ of the project, by their names.
+std::vector<std::filesystem::path> ReleaseDirectories(const Project& project);
+
 // A path for messages: relative to the working directory where it lies below it.
 std::filesystem::path ShownPath(const std::filesystem::path& path);
 

@@ -1,4 +1,4 @@
-#include "cli/restored_line.h"
+#include "rollout/restored_line.h"
 
 #include <fmt/core.h>
 
@@ -7,10 +7,9 @@
 #include "backup/line.h"
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/context.h"
-#include "cli/sql_text.h"
+#include "rollout/sql_text.h"
 
-namespace cli {
+namespace rollout {
 namespace {
 
 bool Proves(const std::filesystem::path& state, const backup::Line& line) {
@@ -35,7 +34,7 @@ std::optional<RestoredLine> LookAtLine(pg::Connection& connection, const release
   if (line.restored.empty()) return std::nullopt;
   return RestoredLine{.line = line.restored,
                       .archives = connection.Exec(std::string(sql_text::kReadArchives)).Bool(0, 0),
-                      .proven = std::ranges::any_of(ReleaseDirectories(project), [&](const auto& directory) {
+                      .proven = std::ranges::any_of(release::ReleaseDirectories(project), [&](const auto& directory) {
                         return Proves(project.StateOf(directory.filename().string()), line);
                       })};
 }
@@ -52,4 +51,4 @@ base::Json LineFacts(const std::optional<RestoredLine>& line) {
   return {{"line", line->line}, {"archives", line->archives}, {"proven", line->proven}};
 }
 
-}  // namespace cli
+}  // namespace rollout

@@ -1,12 +1,12 @@
-#include "cli/window.h"
+#include "rollout/window.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 
-#include "cli/standing.h"
+#include "rollout/advice.h"
 
-namespace cli {
+namespace rollout {
 
 std::optional<Window> WindowOf(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
                                const journal::Position& position) {
@@ -35,4 +35,4 @@ std::optional<base::Time> WindowClosed(const journal::Journal& journal) {
   return closed->at;
 }
 
-}  // namespace cli
+}  // namespace rollout

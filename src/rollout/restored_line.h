@@ -7,7 +7,7 @@
 #include "pg/connection.h"
 #include "release/project.h"
 
-namespace cli {
+namespace rollout {
 
 // A server that was restored, which is a line of its own: as restored it archives nothing, and the backups of the one
 // that it was restored from are not its.
@@ -23,4 +23,4 @@ std::optional<RestoredLine> LookAtLine(pg::Connection& connection, const release
 std::string ShowLine(const std::optional<RestoredLine>& line, const std::string& release);
 base::Json LineFacts(const std::optional<RestoredLine>& line);
 
-}  // namespace cli
+}  // namespace rollout

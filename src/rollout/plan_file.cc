@@ -1,4 +1,4 @@
-#include "cli/plan_file.h"
+#include "rollout/plan_file.h"
 
 #include <fmt/core.h>
 
@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "catalog/read.h"
 
-namespace cli {
+namespace rollout {
 
 std::filesystem::path PlanPath(const release::Release& release) { return release.directory / "plan.lock.json"; }
 
@@ -39,4 +39,4 @@ plan::Plan CompileAgainst(const release::Release& release, pg::Connection& conne
                                                            .own_settings = true}));
 }
 
-}  // namespace cli
+}  // namespace rollout

@@ -1,8 +1,8 @@
-#include "cli/standing.h"
+#include "rollout/advice.h"
 
 #include <fmt/core.h>
 
-namespace cli {
+namespace rollout {
 namespace {
 
 std::string Steps(const plan::Plan& plan, const journal::Position& position) {
@@ -80,8 +80,8 @@ std::optional<base::Time> DoneAt(const journal::Journal& journal, const std::str
   return done;
 }
 
-std::string NextCommand(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
-                        const journal::Position& position) {
+std::string Advice(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
+                   const journal::Position& position) {
   using State = journal::Position::State;
   if (position.state == State::kDrifted) {
     return fmt::format("switchback diagnose {}: undo the change of the database, or restore", release.name);
@@ -109,4 +109,11 @@ std::string NextCommand(const release::Release& release, const plan::Plan& plan,
   return fmt::format("switchback {} {}", Name(*next), release.name);
 }
 
-}  // namespace cli
+std::string NextOfConflicts(const std::string& release, const std::string& file, const std::string& then) {
+  return fmt::format(
+      "decide the conflicts: switchback restore {0} --decide CAUSE=CHOICE, or `take` in a copy of {1} and switchback "
+      "restore {0} --resolve COPY; then {2}",
+      release, file, then);
+}
+
+}  // namespace rollout

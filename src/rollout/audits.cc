@@ -1,4 +1,4 @@
-#include "cli/audits.h"
+#include "rollout/audits.h"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 
-namespace cli {
+namespace rollout {
 namespace {
 
 using base::Json;
@@ -141,4 +141,4 @@ void AcceptAlarms(journal::Journal& journal) {
   journal.Append("alarms_accepted", {{"alarms", standing}});
 }
 
-}  // namespace cli
+}  // namespace rollout

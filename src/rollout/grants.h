@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "pg/connection.h"
 
-namespace cli {
+namespace rollout {
 
 // One thing that a role may do with the tool, and the statements that let it.
 struct Ability {
@@ -24,4 +24,4 @@ std::vector<Ability> ReadGrants(pg::Connection& connection, const std::string& r
 std::string GrantScript(const std::string& database, const std::string& role, const std::vector<Ability>& abilities);
 base::Json ToJson(const std::vector<Ability>& abilities);
 
-}  // namespace cli
+}  // namespace rollout

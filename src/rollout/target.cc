@@ -1,4 +1,4 @@
-#include "cli/target.h"
+#include "rollout/target.h"
 
 #include <fmt/core.h>
 
@@ -7,11 +7,11 @@
 #include <optional>
 
 #include "base/error.h"
-#include "cli/provider.h"
-#include "cli/sql_text.h"
 #include "pg/quote.h"
+#include "rollout/provider.h"
+#include "rollout/sql_text.h"
 
-namespace cli {
+namespace rollout {
 namespace {
 
 // Senders: one for a base backup, one for its WAL, one for the stream. Slots: the release's, and one in reserve.
@@ -173,4 +173,4 @@ base::Json ToJson(const Target& target) {
   return json;
 }
 
-}  // namespace cli
+}  // namespace rollout

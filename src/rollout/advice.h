@@ -10,9 +10,8 @@
 #include "plan/plan.h"
 #include "release/release.h"
 
-namespace cli {
-
-// Where a release stands, in words.
+// Where a release stands, in words, and what can be done there.
+namespace rollout {
 
 // "at the start", "after migrate (5 of 9 steps)", "between expand and migrate, at step migrate.2 (3 of 9 steps)", ...
 std::string ShowPosition(const plan::Plan& plan, const journal::Position& position);
@@ -22,7 +21,10 @@ base::Json PositionFacts(const plan::Plan& plan, const journal::Position& positi
 std::optional<base::Time> DoneAt(const journal::Journal& journal, const std::string& step);
 
 // What can be done next, a command line with its reason.
-std::string NextCommand(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
-                        const journal::Position& position);
+std::string Advice(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
+                   const journal::Position& position);
 
-}  // namespace cli
+// The same while conflicts of a salvage are left: to decide them, and `then`.
+std::string NextOfConflicts(const std::string& release, const std::string& file, const std::string& then);
+
+}  // namespace rollout

@@ -9,10 +9,10 @@
 #include "journal/journal.h"
 #include "salvage/fence.h"
 
-namespace cli {
+namespace rollout {
 
 // What came of a restore of a release, as its journal has it.
-struct Aftermath {
+struct AfterRestore {
   struct Moment {
     base::Time at;
     std::string url;  // of the new server, without a password
@@ -26,14 +26,14 @@ struct Aftermath {
   std::optional<base::Time> fenced = {};  // and not lifted since
   std::optional<Moment> cut_over = {};    // behind that fence
 };
-Aftermath ReadAftermath(const journal::Journal& journal);
+AfterRestore ReadAfterRestore(const journal::Journal& journal);
 
 // For people: lines, each behind a line feed and two spaces; and facts. `fence` as it stands in the database: it may be
 // of another release, or gone without a word in the journal.
-std::string ShowAftermath(const Aftermath& aftermath, const salvage::FenceNow& fence);
-base::Json AftermathFacts(const Aftermath& aftermath, const salvage::FenceNow& fence);
+std::string ShowAfterRestore(const AfterRestore& after, const salvage::FenceNow& fence);
+base::Json AfterRestoreFacts(const AfterRestore& after, const salvage::FenceNow& fence);
 
 // What is next where the fence stands.
-std::string NextBehindFence(const std::string& release, const Aftermath& aftermath);
+std::string NextBehindFence(const std::string& release, const AfterRestore& after);
 
-}  // namespace cli
+}  // namespace rollout

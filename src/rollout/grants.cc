@@ -1,11 +1,11 @@
-#include "cli/grants.h"
+#include "rollout/grants.h"
 
 #include <fmt/core.h>
 
-#include "cli/sql_text.h"
 #include "pg/quote.h"
+#include "rollout/sql_text.h"
 
-namespace cli {
+namespace rollout {
 namespace {
 
 // Since 16 the member's own INHERIT attribute is only a default.
@@ -131,4 +131,4 @@ base::Json ToJson(const std::vector<Ability>& abilities) {
   return json;
 }
 
-}  // namespace cli
+}  // namespace rollout

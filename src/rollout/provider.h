@@ -9,7 +9,7 @@
 #include "backup/provider.h"
 #include "release/project.h"
 
-namespace cli {
+namespace rollout {
 
 // The backup provider that the environment names, for a server of this line; the table of those there are. Throws
 // kNoRepository.
@@ -31,4 +31,4 @@ struct Restorable {
 };
 Restorable AskRestorable(const release::Environment& environment, const backup::Point& point);
 
-}  // namespace cli
+}  // namespace rollout

@@ -8,7 +8,7 @@
 #include "pg/connection.h"
 #include "release/project.h"
 
-namespace cli {
+namespace rollout {
 
 // Something that the target does not give yet, and how to get it.
 struct Missing {
@@ -50,4 +50,4 @@ void ApplySettings(pg::Connection& connection, const std::vector<backup::Setting
 
 base::Json ToJson(const Target& target);
 
-}  // namespace cli
+}  // namespace rollout

@@ -7,7 +7,7 @@
 #include "plan/plan.h"
 #include "release/release.h"
 
-namespace cli {
+namespace rollout {
 
 // releases/NAME/plan.lock.json.
 std::filesystem::path PlanPath(const release::Release& release);
@@ -20,4 +20,4 @@ void StorePlan(const release::Release& release, const plan::Plan& plan);
 // Reads what the release needs to know of the database, and compiles it.
 plan::Plan CompileAgainst(const release::Release& release, pg::Connection& connection);
 
-}  // namespace cli
+}  // namespace rollout

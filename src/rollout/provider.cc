@@ -1,4 +1,4 @@
-#include "cli/provider.h"
+#include "rollout/provider.h"
 
 #include <fmt/core.h>
 
@@ -16,7 +16,7 @@
 #include "base/time.h"
 #include "checkpoint/checkpoint.h"
 
-namespace cli {
+namespace rollout {
 namespace {
 
 // One backup tool. Its keys in switchback.yaml stand in release/project.cc.
@@ -98,4 +98,4 @@ Restorable AskRestorable(const release::Environment& environment, const backup::
   }
 }
 
-}  // namespace cli
+}  // namespace rollout

@@ -9,7 +9,7 @@
 #include "plan/plan.h"
 #include "release/release.h"
 
-namespace cli {
+namespace rollout {
 
 // The rollback window of a release: open from the end of migrate (of switch, where there is one) on, while nothing of
 // contract is done.
@@ -28,4 +28,4 @@ std::string ShowWindow(const Window& window, base::Time now);
 // When a person closed the window, for the checkpoint that there is.
 std::optional<base::Time> WindowClosed(const journal::Journal& journal);
 
-}  // namespace cli
+}  // namespace rollout

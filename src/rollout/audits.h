@@ -9,7 +9,7 @@
 #include "plan/plan.h"
 
 // What the journal says of the audits, and what a person said to it.
-namespace cli {
+namespace rollout {
 
 struct Audits {
   std::int64_t steps = 0;           // that were seen, in a direction
@@ -30,4 +30,4 @@ std::string UnverifiedText(const base::Json& unverified);
 // written.
 void AcceptAlarms(journal::Journal& journal);
 
-}  // namespace cli
+}  // namespace rollout
