@@ -9,9 +9,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "base/redact.h"
-#include "catalog/trust.h"
+#include "cli/progress.h"
 #include "pg/lock_budget.h"
+#include "rollout/plan_file.h"
 
 namespace cli {
 namespace {
@@ -21,21 +23,16 @@ std::string Variable(const std::string& name) {
   return value == nullptr ? "" : value;
 }
 
-void RequireRole(pg::Connection& connection, const release::Environment& environment) {
-  if (environment.role.empty()) return;
-  const std::string role = connection.Exec("SELECT session_user").Text(0, 0);
-  if (role == environment.role) return;
-  throw base::Error(base::Code::kOtherRole,
-                    fmt::format("the session is that of the role {}, and the environment {} is for {}", role,
-                                environment.name, environment.role))
-      .Hint(fmt::format("Connect as {0} (PGUSER={0}, or in the connection string).", environment.role));
-}
-
 // libpq decides by itself from these; with none of them set it would take a local server and the user's own name, which
 // nobody asked for.
 bool LibpqIsTold() {
   constexpr std::array kVariables = {"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"};
   return std::ranges::any_of(kVariables, [](const char* name) { return !Variable(name).empty(); });
+}
+
+release::Asked EnvironmentOf(const Invocation& invocation) {
+  if (!invocation.environment.empty()) return {.environment = invocation.environment};
+  return {.environment = Variable("SWITCHBACK_ENV"), .by = "SWITCHBACK_ENV"};
 }
 
 }  // namespace
@@ -72,7 +69,7 @@ const release::Project& Context::project() {
     const bool is_path = argument == "." || argument.find('/') != std::string::npos;
     std::error_code ignored;
     const bool elsewhere = is_path && std::filesystem::is_directory(argument, ignored);
-    project_ = release::LoadProject(elsewhere ? std::filesystem::path(argument) : start_, invocation_.environment);
+    project_ = release::LoadProject(elsewhere ? std::filesystem::path(argument) : start_, EnvironmentOf(invocation_));
     invocation_.scope->environment = project_->environment.name;
     base::ShowRowValues(project_->environment.policy.row_values_shown, "");
   }
@@ -108,11 +105,18 @@ pg::ConnectOptions Context::Database() {
   return options;
 }
 
-pg::Connection Context::Connect() {
-  pg::Connection connection = pg::Connection::Open(Database());
-  RequireRole(connection, project().environment);
-  catalog::RequireOwnSchemas(connection);
-  return connection;
+pg::Connection Context::Connect() { return rollout::Connect(Database(), project().environment); }
+
+rollout::Opening Context::Opening() {
+  const release::Release& opened = release();
+  StateDirectory();
+  return {.project = project(),
+          .release = opened,
+          .plan = rollout::RequirePlan(opened),
+          .target = Database(),
+          .tell = [](base::LogLevel level, const std::string& text) { base::LogMessage(level, text); },
+          .progress = [printer = std::make_shared<ProgressPrinter>(ProgressPrinter::FormFor(invocation_.json))](
+                          const run::Progress& progress) { printer->Tell(progress); }};
 }
 
 }  // namespace cli

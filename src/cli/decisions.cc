@@ -49,8 +49,6 @@ salvage::Decisions DecisionsOf(const Invocation& invocation) {
   return decisions;
 }
 
-bool Any(const salvage::Decisions& decisions) { return !decisions.groups.empty() || !decisions.file.is_null(); }
-
 std::string ShowGroups(const std::vector<salvage::Group>& groups, const std::string& release, const std::string& file) {
   if (groups.empty()) return "";
   std::int64_t conflicts = 0;

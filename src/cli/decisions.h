@@ -11,7 +11,6 @@ namespace cli {
 
 // --decide and --resolve; relative to the working directory. Throws kUsage, kBadResolutions, kFileRead.
 salvage::Decisions DecisionsOf(const Invocation& invocation);
-bool Any(const salvage::Decisions& decisions);
 
 // For people: lines, each behind a line feed. A table of what is left to decide, with the command for each group.
 std::string ShowGroups(const std::vector<salvage::Group>& groups, const std::string& release, const std::string& file);

@@ -4,14 +4,13 @@
 #include <string>
 
 #include "base/time.h"
-#include "cli/context.h"
-#include "cli/work.h"
 #include "journal/journal.h"
 #include "journal/position.h"
 #include "plan/plan.h"
 #include "release/release.h"
+#include "rollout/open_release.h"
 
-namespace cli {
+namespace rollout {
 
 // How long the stream of a checkpoint is kept: its publications and its slot on the server, and the spool here. By it a
 // restore brings back what applications wrote since, so it outlives the last step for the length of the rollback
@@ -29,13 +28,13 @@ std::string ShowKept(const std::string& release, const StreamTerm& term);
 
 // Closes the rollback window of a release that is complete, once. Throws kGateNoGo while the fence of a cut-over
 // stands.
-void CloseWindow(Work& work);
+void CloseWindow(OpenRelease& open);
 
 // Drops the stream of a release that is over. A crash leaves a part, for the next run or checkpoint to drop.
-void DropStreamOf(Work& work);
+void DropStreamOf(OpenRelease& open);
 
 // The same for all other releases of this project on this database. Nothing is dropped while the fence of a cut-over
 // stands; a release that cannot be read is left alone.
-void DropStreamsOver(Context& context, Work& work);
+void DropStreamsOver(OpenRelease& open);
 
-}  // namespace cli
+}  // namespace rollout

@@ -1,4 +1,4 @@
-#include "cli/lookout.h"
+#include "rollout/watcher.h"
 
 #include <fmt/core.h>
 
@@ -8,18 +8,18 @@
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/audit.h"
-#include "cli/stream_term.h"
 #include "journal/position.h"
 #include "proof/invariants.h"
 #include "recover/unconverted.h"
 #include "rollout/advice.h"
+#include "rollout/audit.h"
+#include "rollout/stream_term.h"
 #include "rollout/window.h"
 #include "run/drift.h"
 #include "run/refill.h"
 #include "salvage/fence.h"
 
-namespace cli {
+namespace rollout {
 namespace {
 
 constexpr int kAttempts = 5;
@@ -27,9 +27,9 @@ constexpr std::chrono::seconds kAnswerTimeout{60};
 constexpr std::chrono::minutes kSlowEvery{1};
 constexpr std::chrono::minutes kSoon{15};
 
-std::string NextFor(const std::string& then, Work& work) {
-  const std::string& release = work.release().name;
-  const journal::Event* checkpoint = work.journal().Last("checkpoint");
+std::string NextFor(const std::string& then, OpenRelease& open) {
+  const std::string& release = open.release().name;
+  const journal::Event* checkpoint = open.journal().Last("checkpoint");
   const bool stream = checkpoint != nullptr && !checkpoint->body.value("slot", "").empty();
   if (then == "restore") return fmt::format("switchback restore {}{}", release, stream ? " --salvage" : "");
   if (then == "code") return "take the code of the applications back to the old version";
@@ -46,63 +46,63 @@ bool IsRecorded(const journal::Journal& journal, const std::string& condition) {
   return false;
 }
 
-std::string WhyOver(Work& work, const journal::Position& position, const std::optional<rollout::Window>& window) {
-  if (journal::Closed(work.journal().events()) != nullptr) return "the release is closed";
-  if (TermOf(work.release(), work.plan(), work.journal(), position).over) return "the release is complete";
-  if (window && rollout::IsOver(*window, base::Now()))
-    return fmt::format("the rollback window: {}", rollout::ShowWindow(*window, base::Now()));
-  const journal::Event* last = work.journal().Last("outcome");
+std::string WhyOver(OpenRelease& open, const journal::Position& position, const std::optional<Window>& window) {
+  if (journal::Closed(open.journal().events()) != nullptr) return "the release is closed";
+  if (TermOf(open.release(), open.plan(), open.journal(), position).over) return "the release is complete";
+  if (window && IsOver(*window, base::Now()))
+    return fmt::format("the rollback window: {}", ShowWindow(*window, base::Now()));
+  const journal::Event* last = open.journal().Last("outcome");
   const bool taken_back = last != nullptr && last->body.value("direction", "") == "reverse";
   if (taken_back && position.done == 0 && !position.in_flight && !position.half) return "the release was taken back";
   return "";
 }
 
-void AddAlarms(Work& work, Sight& sight) {
-  const rollout::Audits audits = rollout::ReadAudits(work.journal());
+void AddAlarms(OpenRelease& open, Observation& seen) {
+  const Audits audits = ReadAudits(open.journal());
   for (std::size_t i = 0; i < audits.touching.size(); ++i) {
-    sight.findings.push_back({.about = fmt::format("unverified {}", i),  // the sentence counts on
-                              .text = audits.touching[i],
-                              .next = fmt::format("switchback status {}", work.release().name)});
+    seen.findings.push_back({.about = fmt::format("unverified {}", i),  // the sentence counts on
+                             .text = audits.touching[i],
+                             .next = fmt::format("switchback status {}", open.release().name)});
   }
   for (const std::string& alarm : audits.alarms) {
-    sight.findings.push_back({.about = "alarm " + alarm,
-                              .level = Level::kFired,
-                              .text = "the release wrote what it does not declare: " + alarm,
-                              .next = fmt::format("switchback status {}", work.release().name)});
+    seen.findings.push_back({.about = "alarm " + alarm,
+                             .level = Level::kFired,
+                             .text = "the release wrote what it does not declare: " + alarm,
+                             .next = fmt::format("switchback status {}", open.release().name)});
   }
 }
 
 // While a step is open, the objects may differ.
-void AddWayOfUndo(Work& work, const journal::Position& position, bool at_rest, Sight& sight) {
-  const std::string look = fmt::format("switchback diagnose {}", work.release().name);
-  if (at_rest && position.done > 0 && position.done < work.plan().steps.size()) {
-    const run::Drift drift = run::FindDrift(work.connection(), work.plan());
+void AddWayOfUndo(OpenRelease& open, const journal::Position& position, bool at_rest, Observation& seen) {
+  const std::string look = fmt::format("switchback diagnose {}", open.release().name);
+  if (at_rest && position.done > 0 && position.done < open.plan().steps.size()) {
+    const run::Drift drift = run::FindDrift(open.connection(), open.plan());
     for (const std::string& sentence : drift.notices) {
-      sight.findings.push_back(
+      seen.findings.push_back(
           {.about = "others " + sentence, .level = Level::kNote, .text = "changed by others: " + sentence});
     }
     for (const std::string& sentence : drift.forward) {
-      sight.findings.push_back(
+      seen.findings.push_back(
           {.about = "drift " + sentence, .text = "changed beside the release: " + sentence, .next = look});
     }
   }
-  const recover::Unconverted found = recover::ReadUnconverted(work.connection(), work.plan().release, &work.plan());
+  const recover::Unconverted found = recover::ReadUnconverted(open.connection(), open.plan().release, &open.plan());
   if (found.count > found.up) {
-    sight.findings.push_back({.about = "unconverted",
-                              .level = Level::kNote,
-                              .text = fmt::format("undo has no way back for {} rows, whose new value does not fit the "
-                                                  "old column",
-                                                  found.count - found.up),
-                              .next = look});
+    seen.findings.push_back({.about = "unconverted",
+                             .level = Level::kNote,
+                             .text = fmt::format("undo has no way back for {} rows, whose new value does not fit the "
+                                                 "old column",
+                                                 found.count - found.up),
+                             .next = look});
   }
 }
 
-void AddFence(Work& work, Sight& sight) {
-  const std::int64_t tables = salvage::LookAtFence(work.connection()).tables;
+void AddFence(OpenRelease& open, Observation& seen) {
+  const std::int64_t tables = salvage::LookAtFence(open.connection()).tables;
   if (tables == 0) return;
-  sight.findings.push_back({.about = "fence",
-                            .text = fmt::format("{} tables are read-only, by the fence of a cut-over", tables),
-                            .next = fmt::format("switchback status {}", work.release().name)});
+  seen.findings.push_back({.about = "fence",
+                           .text = fmt::format("{} tables are read-only, by the fence of a cut-over", tables),
+                           .next = fmt::format("switchback status {}", open.release().name)});
 }
 
 }  // namespace
@@ -127,9 +127,9 @@ Finding Unseen(const std::string& what, const base::Error& error) {
           .blind = true};
 }
 
-Level Gravest(const Sight& sight) {
+Level Gravest(const Observation& seen) {
   Level gravest = Level::kNote;
-  for (const Finding& finding : sight.findings) gravest = std::max(gravest, finding.level);
+  for (const Finding& finding : seen.findings) gravest = std::max(gravest, finding.level);
   return gravest;
 }
 
@@ -140,7 +140,7 @@ base::Json ToJson(const Finding& finding) {
           {"next", finding.next.empty() ? base::Json() : base::Json(finding.next)}};
 }
 
-Sight Lookout::Look() {
+Observation Watcher::Look() {
   for (int attempt = 1;; ++attempt) {
     try {
       return LookOnce();
@@ -152,72 +152,68 @@ Sight Lookout::Look() {
   }
 }
 
-Sight Lookout::LookOnce() {
-  Context context(invocation_);
-  Work work(context);
+Observation Watcher::LookOnce() {
+  OpenRelease open(open_());
   const base::Time now = base::Now();
   slow_ = !slow_look_ || now - *slow_look_ >= kSlowEvery;
   if (slow_) slow_look_ = now;
 
-  Sight sight;
+  Observation seen;
   bool at_rest = false;
   // What cannot be looked at, for a lock or a right, hides nothing of the rest.
   const auto look_at = [&](const char* what, const auto& look) {
-    if (work.connection().Broken()) return;
+    if (open.connection().Broken()) return;
     try {
       look();
     } catch (const base::Error& error) {
       if (error.code() == base::Code::kInterrupted || error.code() == base::Code::kJournalForked) throw;
-      if (work.connection().Broken() && Gravest(sight) < Level::kFired) throw;
-      sight.findings.push_back(Unseen(what, error));
+      if (open.connection().Broken() && Gravest(seen) < Level::kFired) throw;
+      seen.findings.push_back(Unseen(what, error));
     }
   };
   look_at("where the release stands", [&] {
-    const journal::Position position = work.Position();
+    const journal::Position position = open.Position();
     at_rest = !position.in_flight && !position.half;
-    const std::optional<rollout::Window> window =
-        rollout::WindowOf(work.release(), work.plan(), work.journal(), position);
-    sight.stands = rollout::ShowPosition(work.plan(), position);
-    if (window) sight.window = rollout::ShowWindow(*window, now);
-    sight.over = WhyOver(work, position, window);
-    if (sight.over.empty()) AddWayOfUndo(work, position, at_rest, sight);
+    const std::optional<Window> window = WindowOf(open.release(), open.plan(), open.journal(), position);
+    seen.stands = ShowPosition(open.plan(), position);
+    if (window) seen.window = ShowWindow(*window, now);
+    seen.over = WhyOver(open, position, window);
+    if (seen.over.empty()) AddWayOfUndo(open, position, at_rest, seen);
   });
-  if (!sight.over.empty()) return sight;
-  look_at("the rollback conditions", [&] { AddConditions(work, sight); });
-  look_at("the invariants", [&] { AddInvariants(work, sight); });
-  look_at("the rows", [&] { AddUnfilled(work, sight); });
-  look_at("the alarms", [&] { AddAlarms(work, sight); });
-  look_at("the checkpoint", [&] { AddRestorable(context, work, sight); });
-  look_at("the stream", [&] {
-    AddStream(work, rollout::ProviderIfAny(context.project().environment, work.state()).get(), at_rest, sight);
-  });
-  look_at("the fence", [&] { AddFence(work, sight); });
-  std::stable_sort(sight.findings.begin(), sight.findings.end(),
+  if (!seen.over.empty()) return seen;
+  look_at("the rollback conditions", [&] { AddConditions(open, seen); });
+  look_at("the invariants", [&] { AddInvariants(open, seen); });
+  look_at("the rows", [&] { AddUnfilled(open, seen); });
+  look_at("the alarms", [&] { AddAlarms(open, seen); });
+  look_at("the checkpoint", [&] { AddRestorable(open, seen); });
+  look_at("the stream", [&] { AddStream(open, ProviderIfAny(open.environment(), open.state()).get(), at_rest, seen); });
+  look_at("the fence", [&] { AddFence(open, seen); });
+  std::stable_sort(seen.findings.begin(), seen.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.level > b.level; });
-  return sight;
+  return seen;
 }
 
-void Lookout::AddConditions(Work& work, Sight& sight) {
-  sight.conditions = conditions_.Look(work.connection(), work.release().rollback_conditions, kAnswerTimeout);
-  for (const proof::ConditionStanding& condition : sight.conditions) {
+void Watcher::AddConditions(OpenRelease& open, Observation& seen) {
+  seen.conditions = conditions_.Look(open.connection(), open.release().rollback_conditions, kAnswerTimeout);
+  for (const proof::ConditionStanding& condition : seen.conditions) {
     const std::string about = "rollback condition " + condition.name;
     if (!condition.error.empty()) {
-      sight.findings.push_back({.about = about + " (asking it)",
-                                .text = fmt::format("the rollback condition \"{}\" could not be asked: {}",
-                                                    condition.name, condition.error)});
+      seen.findings.push_back({.about = about + " (asking it)",
+                               .text = fmt::format("the rollback condition \"{}\" could not be asked: {}",
+                                                   condition.name, condition.error)});
     }
     if (!condition.above_since) continue;
     const std::string lasting = condition.lasting.empty() ? "" : fmt::format(" (for: {})", condition.lasting);
-    sight.findings.push_back(
+    seen.findings.push_back(
         {.about = about + (condition.fired ? " (fired)" : ""),
          .level = condition.fired ? Level::kFired : Level::kHold,
          .text = fmt::format("the rollback condition \"{}\" is above {} since {}{}{}", condition.name, condition.max,
                              base::FormatTime(*condition.above_since), lasting,
                              condition.found ? fmt::format(": {}", *condition.found) : ""),
-         .next = condition.fired ? NextFor(condition.then, work) : ""});
-    if (!condition.fired || IsRecorded(work.journal(), condition.name)) continue;
+         .next = condition.fired ? NextFor(condition.then, open) : ""});
+    if (!condition.fired || IsRecorded(open.journal(), condition.name)) continue;
     // Of the journal as it is now: a run may have written since the look began.
-    journal::Journal::Open(work.state())
+    journal::Journal::Open(open.state())
         .Append("condition_fired", {{"condition", condition.name},
                                     {"found", fmt::format("{}", *condition.found)},
                                     {"max", fmt::format("{}", condition.max)},
@@ -226,9 +222,9 @@ void Lookout::AddConditions(Work& work, Sight& sight) {
   }
 }
 
-void Lookout::AddInvariants(Work& work, Sight& sight) {
-  const auto results = proof::AskInvariants(work.connection(), work.release().invariants, kAnswerTimeout);
-  sight.invariants = results.size();
+void Watcher::AddInvariants(OpenRelease& open, Observation& seen) {
+  const auto results = proof::AskInvariants(open.connection(), open.release().invariants, kAnswerTimeout);
+  seen.invariants = results.size();
   for (const proof::InvariantResult& result : results) {
     if (result.holds.value_or(false)) continue;
     Finding finding{.about = "invariant " + result.name, .text = ""};
@@ -236,31 +232,31 @@ void Lookout::AddInvariants(Work& work, Sight& sight) {
       finding.level = Level::kFired;
       finding.text = fmt::format("the invariant \"{}\" does not hold: {}, and ought to be {}", result.name,
                                  result.found, result.expected);
-      finding.next = fmt::format("switchback diagnose {}", work.release().name);
+      finding.next = fmt::format("switchback diagnose {}", open.release().name);
     } else {
       finding.about += " (asking it)";
       finding.text = fmt::format("the invariant \"{}\" could not be asked: {}", result.name, result.error);
     }
-    sight.findings.push_back(std::move(finding));
+    seen.findings.push_back(std::move(finding));
   }
 }
 
-void Lookout::AddUnfilled(Work& work, Sight& sight) {
+void Watcher::AddUnfilled(OpenRelease& open, Observation& seen) {
   const base::Time began = base::Now();
   if (!ask_rows_ || began >= *ask_rows_) {
     unfilled_.clear();
-    for (const run::Unfilled& unfilled : run::FindUnfilled(work.connection(), work.plan(), work.Position().done)) {
+    for (const run::Unfilled& unfilled : run::FindUnfilled(open.connection(), open.plan(), open.Position().done)) {
       unfilled_.push_back({.about = "unfilled " + unfilled.backfill.table.Text() + "." + unfilled.backfill.column,
                            .text = run::Text(unfilled),
-                           .next = fmt::format("switchback migrate {}", work.release().name)});
+                           .next = fmt::format("switchback migrate {}", open.release().name)});
     }
     constexpr int kShare = 20;
     ask_rows_ = base::Now() + std::max<base::Time::duration>(kSlowEvery, kShare * (base::Now() - began));
   }
-  sight.findings.insert(sight.findings.end(), unfilled_.begin(), unfilled_.end());
+  seen.findings.insert(seen.findings.end(), unfilled_.begin(), unfilled_.end());
 }
 
-std::optional<std::chrono::milliseconds> Lookout::RoomLasts(std::int64_t bytes) {
+std::optional<std::chrono::milliseconds> Watcher::RoomLasts(std::int64_t bytes) {
   const std::optional<Room> before = std::exchange(room_, Room{.at = base::Now(), .bytes = bytes});
   if (!before || bytes >= before->bytes) return {};
   const std::chrono::duration<double, std::milli> elapsed = room_->at - before->at;
@@ -269,49 +265,49 @@ std::optional<std::chrono::milliseconds> Lookout::RoomLasts(std::int64_t bytes) 
                                                                (left / static_cast<double>(before->bytes - bytes)));
 }
 
-void Lookout::AddStream(Work& work, backup::BackupProvider* provider, bool at_rest, Sight& sight) {
-  std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
+void Watcher::AddStream(OpenRelease& open, backup::BackupProvider* provider, bool at_rest, Observation& seen) {
+  std::optional<SlotStanding> slot = ReadSlotStanding(open.connection(), open.journal());
   if (!slot) {
-    if (work.journal().Last("checkpoint") == nullptr) return;  // which is told already
-    sight.findings.push_back({.about = "stream",
-                              .level = Level::kNote,
-                              .text = "the checkpoint has no slot: a restore loses what applications wrote since"});
+    if (open.journal().Last("checkpoint") == nullptr) return;  // which is told already
+    seen.findings.push_back({.about = "stream",
+                             .level = Level::kNote,
+                             .text = "the checkpoint has no slot: a restore loses what applications wrote since"});
     return;
   }
   if (!slot->lost.empty()) {
     std::string text = "the stream is lost, what it fed is not evidenced: " + slot->lost;
-    if (ArchiveServes(work.state(), provider)) text += "; a restore reads the archive instead";
-    sight.findings.push_back({.about = "stream", .text = std::move(text)});
+    if (ArchiveServes(open.state(), provider)) text += "; a restore reads the archive instead";
+    seen.findings.push_back({.about = "stream", .text = std::move(text)});
     return;
   }
   // A run reads it on by itself, behind each step.
-  if (slow_ && at_rest) unread_ = Auditor(work).KeepUp();
+  if (slow_ && at_rest) unread_ = Auditor(open).KeepUp();
   if (!unread_.empty()) {
-    sight.findings.push_back({.about = "stream (reading it)", .text = "the stream could not be read on: " + unread_});
+    seen.findings.push_back({.about = "stream (reading it)", .text = "the stream could not be read on: " + unread_});
   }
-  slot = ReadSlotStanding(work.connection(), work.journal());
+  slot = ReadSlotStanding(open.connection(), open.journal());
   if (slow_) room_lasts_ = slot->room ? RoomLasts(*slot->room) : std::nullopt;
   if (slot->soon_lost.empty() && (!room_lasts_ || *room_lasts_ > kSoon)) return;
   std::string text =
       slot->soon_lost.empty() ? "the stream is soon lost" : "the stream is soon lost: " + slot->soon_lost;
   if (room_lasts_) text += fmt::format("; at the present rate in {}", base::FormatDuration(*room_lasts_));
-  sight.findings.push_back(
+  seen.findings.push_back(
       {.about = "stream (soon lost)",
        .text = std::move(text),
        .next = "end transactions that are open for long (they hold the slot back), or raise max_slot_wal_keep_size"});
 }
 
-void Lookout::AddRestorable(Context& context, Work& work, Sight& sight) {
-  const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(work.state());
+void Watcher::AddRestorable(OpenRelease& open, Observation& seen) {
+  const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(open.state());
   if (!found) {
-    sight.findings.push_back({.about = "checkpoint",
-                              .text = "there is no checkpoint, so nothing can be restored",
-                              .next = fmt::format("switchback checkpoint {}", work.release().name)});
+    seen.findings.push_back({.about = "checkpoint",
+                             .text = "there is no checkpoint, so nothing can be restored",
+                             .next = fmt::format("switchback checkpoint {}", open.release().name)});
     return;
   }
-  if (slow_) restorable_ = rollout::AskRestorable(context.project().environment, found->point);
+  if (slow_) restorable_ = AskRestorable(open.environment(), found->point);
   if (restorable_.can.value_or(false)) return;
-  sight.findings.push_back(
+  seen.findings.push_back(
       {.about = "restore",
        .text = fmt::format("{}: {}",
                            restorable_.can ? "the checkpoint cannot be restored any more"
@@ -319,4 +315,4 @@ void Lookout::AddRestorable(Context& context, Work& work, Sight& sight) {
                            restorable_.why_not)});
 }
 
-}  // namespace cli
+}  // namespace rollout

@@ -9,22 +9,22 @@
 
 #include "backup/provider.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/work.h"
 #include "gate/facts.h"
 #include "plan/step.h"
 #include "proof/footprint.h"
 #include "proof/unseen.h"
 #include "rollout/audits.h"
+#include "rollout/open_release.h"
 #include "stream/drain.h"
 #include "stream/reader.h"
 #include "stream/slot.h"
 
-namespace cli {
+namespace rollout {
 
 // Reads off the checkpoint's slot what the release's transactions wrote, and compares it with what its steps declare.
 class Auditor {
  public:
-  explicit Auditor(Work& work);
+  explicit Auditor(OpenRelease& open);
 
   // After a step forward that writes. Throws kGateNoGo where there is a new alarm, which ends the run at this safe
   // point.
@@ -53,7 +53,7 @@ class Auditor {
   void CountInStream(gate::LossFact& loss);
   void CountInLog(backup::BackupProvider& provider, gate::LossFact& loss);
 
-  Work& work_;
+  OpenRelease& open_;
   std::optional<checkpoint::Checkpoint> checkpoint_;
   std::string unread_;  // why the last look did not read to the end, a sentence without a full stop; empty: it did
   proof::StoredTables stored_;
@@ -73,4 +73,4 @@ std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const j
 // are made for it. `provider` may be null.
 bool ArchiveServes(const std::filesystem::path& state, const backup::BackupProvider* provider);
 
-}  // namespace cli
+}  // namespace rollout

@@ -1,15 +1,14 @@
-#include "cli/facts.h"
+#include "rollout/facts.h"
 
 #include <fmt/core.h>
 
 #include "base/failpoint.h"
-#include "base/log.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/audit.h"
 #include "journal/position.h"
 #include "proof/invariants.h"
 #include "recover/unconverted.h"
 #include "rollout/after_restore.h"
+#include "rollout/audit.h"
 #include "rollout/plan_file.h"
 #include "rollout/provider.h"
 #include "run/drift.h"
@@ -18,7 +17,7 @@
 #include "run/refill.h"
 #include "run/tail.h"
 
-namespace cli {
+namespace rollout {
 namespace {
 
 constexpr std::chrono::seconds kInvariantTimeout{60};
@@ -28,12 +27,12 @@ std::optional<std::string> TextOf(const journal::Event* event, const char* key) 
   return event->body[key].get<std::string>();
 }
 
-std::optional<gate::CheckpointFact> CheckpointFact(const release::Environment& environment, Work& work) {
-  const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(work.state());
+std::optional<gate::CheckpointFact> CheckpointFact(OpenRelease& open) {
+  const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(open.state());
   if (!found) return {};
-  const rollout::Restorable restorable = rollout::AskRestorable(environment, found->point);
+  const Restorable restorable = AskRestorable(open.environment(), found->point);
   return gate::CheckpointFact{.digest = checkpoint::DigestOf(*found),
-                              .recorded_digest = checkpoint::RecordedDigest(work.journal()),
+                              .recorded_digest = checkpoint::RecordedDigest(open.journal()),
                               .plan_digest = found->plan_digest,
                               .system_identifier = found->point.system_identifier,
                               .taken_at = found->time,
@@ -83,17 +82,17 @@ gate::UnconvertedFact Unconverted(pg::Connection& connection, const plan::Plan& 
   return fact;
 }
 
-std::vector<std::string> UnfilledFact(Work& work) {
+std::vector<std::string> UnfilledFact(OpenRelease& open) {
   std::vector<std::string> sentences;
-  for (const run::Unfilled& unfilled : run::FindUnfilled(work.connection(), work.plan(), work.Position().done)) {
+  for (const run::Unfilled& unfilled : run::FindUnfilled(open.connection(), open.plan(), open.Position().done)) {
     sentences.push_back(run::Text(unfilled));
   }
   return sentences;
 }
 
-gate::StreamFact StreamFact(Work& work, const backup::BackupProvider* provider) {
-  const std::optional<SlotStanding> slot = ReadSlotStanding(work.connection(), work.journal());
-  gate::StreamFact fact{.has_slot = slot.has_value(), .archive = ArchiveServes(work.state(), provider)};
+gate::StreamFact StreamFact(OpenRelease& open, const backup::BackupProvider* provider) {
+  const std::optional<SlotStanding> slot = ReadSlotStanding(open.connection(), open.journal());
+  gate::StreamFact fact{.has_slot = slot.has_value(), .archive = ArchiveServes(open.state(), provider)};
   if (slot) {
     fact.lost = slot->lost;
     fact.soon_lost = slot->soon_lost;
@@ -101,9 +100,9 @@ gate::StreamFact StreamFact(Work& work, const backup::BackupProvider* provider) 
   return fact;
 }
 
-gate::FenceFact FenceFact(Work& work) {
-  gate::FenceFact fact{.tables = salvage::LookAtFence(work.connection()).tables};
-  const std::optional<rollout::AfterRestore::Moment> cut_over = rollout::ReadAfterRestore(work.journal()).cut_over;
+gate::FenceFact FenceFact(OpenRelease& open) {
+  gate::FenceFact fact{.tables = salvage::LookAtFence(open.connection()).tables};
+  const std::optional<AfterRestore::Moment> cut_over = ReadAfterRestore(open.journal()).cut_over;
   if (fact.tables > 0 && cut_over) fact.new_server = cut_over->url;
   return fact;
 }
@@ -129,68 +128,68 @@ std::vector<std::string> Blockers(const plan::Plan& plan) {
 
 gate::Policy GatePolicy(const release::Policy& policy) { return {.checkpoint_max_age = policy.checkpoint_max_age}; }
 
-gate::Facts CollectFacts(Context& context, Work& work, gate::Phase phase) {
-  const release::Release& release = work.release();
-  const plan::Plan& plan = work.plan();
-  Auditor auditor(work);
+gate::Facts Measure(OpenRelease& open, gate::Phase phase) {
+  const release::Release& release = open.release();
+  const plan::Plan& plan = open.plan();
+  Auditor auditor(open);
   auditor.Look();
-  const journal::Event* opened = work.journal().Last("opened");
-  const bool moved = EverMoved(work.journal());
+  const journal::Event* opened = open.journal().Last("opened");
+  const bool moved = EverMoved(open.journal());
 
   gate::Facts facts;
   facts.now = base::Now();
   facts.release = release.name;
-  facts.begun = !journal::NothingDone(work.journal().events());
-  facts.checkpoint = CheckpointFact(context.project().environment, work);
+  facts.begun = !journal::NothingDone(open.journal().events());
+  facts.checkpoint = CheckpointFact(open);
   facts.blockers = Blockers(plan);
   facts.plan_digest = plan.digest;
   if (moved) {
     facts.begun_digest = TextOf(opened, "plan");
     facts.begun_system_identifier = TextOf(opened, "system_identifier");
   } else {
-    const plan::Plan compiled = rollout::CompileAgainst(release, work.connection());
+    const plan::Plan compiled = CompileAgainst(release, open.connection());
     facts.compiled_digest = compiled.digest;
     // A plan that was made is not blocked; what blocks now came after it, or is this role's alone.
     if (!compiled.blockers.empty()) facts.blockers = Blockers(compiled);
   }
-  facts.system_identifier = run::ReadIdentity(work.connection()).system_identifier;
-  if (const std::optional<std::size_t> half = work.Position().half) {
+  facts.system_identifier = run::ReadIdentity(open.connection()).system_identifier;
+  if (const std::optional<std::size_t> half = open.Position().half) {
     facts.half_done = plan.steps[*half].id;
   } else {
-    facts.drift = run::FindDrift(work.connection(), plan, moved).forward;
+    facts.drift = run::FindDrift(open.connection(), plan, moved).forward;
   }
   facts.others.emplace();
-  for (const run::Other& other : run::FindOthers(work.connection(), plan, work.journal().events())) {
+  for (const run::Other& other : run::FindOthers(open.connection(), plan, open.journal().events())) {
     if (!*facts.begun || other.later) facts.others->push_back(run::Text(other));
   }
   facts.owner = release.owner;
   facts.rollback_window = release.rollback_window.value_or(std::chrono::milliseconds(0));
-  facts.point_of_no_return = PointOfNoReturn(plan, work.journal());
-  facts.invariants = Invariants(work.connection(), release);
-  facts.unconverted = Unconverted(work.connection(), plan, phase);
-  if (phase >= gate::Phase::kSwitch) facts.unfilled = UnfilledFact(work);
-  const rollout::Audits audits = rollout::ReadAudits(work.journal());
-  const auto provider = rollout::ProviderIfAny(context.project().environment, work.state());
-  facts.stream = StreamFact(work, provider.get());
+  facts.point_of_no_return = PointOfNoReturn(plan, open.journal());
+  facts.invariants = Invariants(open.connection(), release);
+  facts.unconverted = Unconverted(open.connection(), plan, phase);
+  if (phase >= gate::Phase::kSwitch) facts.unfilled = UnfilledFact(open);
+  const Audits audits = ReadAudits(open.journal());
+  const auto provider = ProviderIfAny(open.environment(), open.state());
+  facts.stream = StreamFact(open, provider.get());
   facts.footprint = gate::FootprintFact{.steps = audits.steps,
                                         .alarms = audits.alarms,
                                         .touching = audits.touching,
                                         .not_evidenced = audits.not_evidenced};
   facts.loss = auditor.Loss(provider.get());
-  facts.fence = FenceFact(work);
+  facts.fence = FenceFact(open);
   return facts;
 }
 
-gate::Verdict Judge(Context& context, Work& work, gate::Phase phase) {
-  const gate::Policy policy = GatePolicy(context.project().environment.policy);
-  const gate::Facts facts = CollectFacts(context, work, phase);
+gate::Verdict Judge(OpenRelease& open, gate::Phase phase) {
+  const gate::Policy policy = GatePolicy(open.environment().policy);
+  const gate::Facts facts = Measure(open, phase);
   gate::Verdict verdict = gate::Decide(policy, facts, phase);
   base::Failpoint(base::FailpointId::kGateDecided);
   base::Json record = gate::Record(policy, facts, verdict);
-  record["files"] = work.session().files;
-  work.journal().Append("verdict", record);
-  run::MirrorTail(work.connection(), work.session());
+  record["files"] = open.session().files;
+  open.journal().Append("verdict", record);
+  run::MirrorTail(open.connection(), open.session());
   return verdict;
 }
 
-}  // namespace cli
+}  // namespace rollout

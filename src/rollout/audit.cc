@@ -1,4 +1,4 @@
-#include "cli/audit.h"
+#include "rollout/audit.h"
 
 #include <fmt/core.h>
 
@@ -6,8 +6,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/interrupt.h"
-#include "base/log.h"
 #include "base/long_work.h"
 #include "checkpoint/content_hash.h"
 #include "journal/tag.h"
@@ -16,7 +14,7 @@
 #include "recover/log_loss.h"
 #include "salvage/stage.h"
 
-namespace cli {
+namespace rollout {
 namespace {
 
 // So much is read in a second or two.
@@ -45,7 +43,7 @@ base::Json AlarmOf(const proof::StepAudit& step, const proof::Outside& outside) 
 }
 
 // Of the time for reading the stream: at least half, or it would fall behind what the applications write.
-double ShareOf(Work& work) { return std::max(work.session().limits.throttle.share, 0.5); }
+double ShareOf(OpenRelease& open) { return std::max(open.session().limits.throttle.share, 0.5); }
 
 const plan::Step* StepOf(const plan::Plan& plan, const std::string& id) {
   const auto step =
@@ -65,7 +63,7 @@ void AddTables(const Tables& tables, gate::LossFact& loss) {
 // something to say; a new kind of them is.
 bool SaysNothing(const base::Json& body, const journal::Journal& journal) {
   if (!body.at("steps").empty() || !body.at("alarms").empty()) return false;
-  const std::vector<base::Json>& known = rollout::ReadAudits(journal).unverified;
+  const std::vector<base::Json>& known = ReadAudits(journal).unverified;
   for (const base::Json& unverified : body.at("unverified")) {
     const bool is_known = std::any_of(known.begin(), known.end(), [&](const base::Json& each) {
       return each.at("touches") == unverified.at("touches");
@@ -80,16 +78,16 @@ bool SaysNothing(const base::Json& body, const journal::Journal& journal) {
 
 }  // namespace
 
-Auditor::Auditor(Work& work) : work_(work), checkpoint_(checkpoint::Find(work.state())) {
+Auditor::Auditor(OpenRelease& open) : open_(open), checkpoint_(checkpoint::Find(open.state())) {
   if (!checkpoint_ || checkpoint_->slot.empty()) return;
-  stored_ = proof::ReadStored(work_.connection(), checkpoint_->publications);
+  stored_ = proof::ReadStored(open_.connection(), checkpoint_->publications);
 }
 
 void Auditor::AfterStep(const plan::Step& step) {
   if (!Writes(step)) return;
-  const std::size_t before = rollout::ReadAudits(work_.journal()).alarms.size();
+  const std::size_t before = ReadAudits(open_.journal()).alarms.size();
   Look();
-  const rollout::Audits audits = rollout::ReadAudits(work_.journal());
+  const Audits audits = ReadAudits(open_.journal());
   if (audits.alarms.size() <= before) return;
   std::string detail;
   for (const std::string& alarm : audits.alarms) detail += (detail.empty() ? "" : "\n") + alarm;
@@ -97,15 +95,15 @@ void Auditor::AfterStep(const plan::Step& step) {
       .Detail(detail)
       .Hint(fmt::format("Go back with `switchback rollback {}`, or, where it is as it should be, go on with "
                         "--accept-alarms.",
-                        work_.plan().release))
+                        open_.plan().release))
       .TargetChanged(base::Changed::kYes);
 }
 
 void Auditor::Look() {
   if (!checkpoint_ || checkpoint_->slot.empty()) return;
-  const bool begun = work_.journal().Last("intent") != nullptr;
+  const bool begun = open_.journal().Last("intent") != nullptr;
   base::Json body = {{"slot", checkpoint_->slot},
-                     {"through", AuditedThrough(work_.journal(), *checkpoint_).Text()},
+                     {"through", AuditedThrough(open_.journal(), *checkpoint_).Text()},
                      {"applications", 0},
                      {"steps", base::Json::array()},
                      {"alarms", base::Json::array()},
@@ -123,10 +121,10 @@ void Auditor::Look() {
     unread_ = fmt::format("the stream was not read: {}", error.message());
   }
   if (!unread_.empty()) body["not_evidenced"].push_back(unread_);
-  if (!begun || SaysNothing(body, work_.journal())) return;
-  for (const base::Json& alarm : body.at("alarms")) base::Warn("alarm: {}", rollout::AlarmText(alarm));
-  for (const base::Json& unverified : body.at("unverified")) base::Warn("{}", rollout::UnverifiedText(unverified));
-  work_.journal().Append("audited", body);
+  if (!begun || SaysNothing(body, open_.journal())) return;
+  for (const base::Json& alarm : body.at("alarms")) open_.Warn("alarm: " + AlarmText(alarm));
+  for (const base::Json& unverified : body.at("unverified")) open_.Warn(UnverifiedText(unverified));
+  open_.journal().Append("audited", body);
 }
 
 std::string Auditor::KeepUp() {
@@ -141,26 +139,26 @@ std::string Auditor::KeepUp() {
 
 stream::Drained Auditor::Drain() {
   stream::Drained drained =
-      stream::Drain({.connect = work_.session().connect,
+      stream::Drain({.connect = open_.session().connect,
                      .slot = checkpoint_->slot,
                      .publications = checkpoint_->publications,
                      .from = checkpoint_->point.lsn,
-                     .state = work_.state(),
+                     .state = open_.state(),
                      .busy_wait = in_vain_ ? std::chrono::milliseconds(0) : std::chrono::milliseconds(kBusyWait),
-                     .stop = &base::InterruptFlag(),
-                     .share = ShareOf(work_)});
+                     .stop = open_.session().stop,
+                     .share = ShareOf(open_)});
   in_vain_ = !drained.lost && !drained.not_evidenced.empty();
   return drained;
 }
 
 void Auditor::Compare(base::Json& body) {
-  const proof::StoredTables now = proof::ReadStored(work_.connection(), checkpoint_->publications);
+  const proof::StoredTables now = proof::ReadStored(open_.connection(), checkpoint_->publications);
   stream::Reader reader = Open();
-  const proof::Audit audit = proof::AuditFootprint(reader, {.plan = work_.plan(),
-                                                            .after = AuditedThrough(work_.journal(), *checkpoint_),
+  const proof::Audit audit = proof::AuditFootprint(reader, {.plan = open_.plan(),
+                                                            .after = AuditedThrough(open_.journal(), *checkpoint_),
                                                             .roots = proof::RootsOf(now),
                                                             .keys = proof::KeysOf(now),
-                                                            .share = ShareOf(work_)});
+                                                            .share = ShareOf(open_)});
   std::set<pg::QualifiedName> truncated;
   for (const proof::StepAudit& step : audit.steps) {
     if (!step.step.empty()) body["steps"].push_back(proof::ToJson(step));
@@ -168,7 +166,7 @@ void Auditor::Compare(base::Json& body) {
     AddImages(body, step);
     for (const auto& [table, wrote] : step.wrote) {
       if (wrote.truncated) truncated.insert(table);
-      const plan::Step* wrote_it = StepOf(work_.plan(), step.step);
+      const plan::Step* wrote_it = StepOf(open_.plan(), step.step);
       if (wrote.columns_unknown == 0 || (wrote_it != nullptr && plan::ColumnsEvident(*wrote_it))) continue;
       body["not_evidenced"].push_back(fmt::format(
           "which columns of {} step {} changed: its replica identity is only the key", table.Text(), step.step));
@@ -184,16 +182,16 @@ void Auditor::Compare(base::Json& body) {
 
 // Of the way forward: the way back brings these images back.
 void Auditor::AddImages(base::Json& body, const proof::StepAudit& audit) {
-  const plan::Step* step = StepOf(work_.plan(), audit.step);
+  const plan::Step* step = StepOf(open_.plan(), audit.step);
   if (step == nullptr || audit.direction != journal::Name(journal::Direction::kForward)) return;
-  for (const proof::Outside& outside : proof::AuditImages(work_.connection(), *step)) {
+  for (const proof::Outside& outside : proof::AuditImages(open_.connection(), *step)) {
     body["alarms"].push_back(AlarmOf(audit, outside));
   }
 }
 
 void Auditor::AddUnseen(base::Json& body, const proof::StoredTables& now,
                         const std::set<pg::QualifiedName>& truncated) {
-  for (const std::string& sentence : proof::Uncovered(work_.connection(), now))
+  for (const std::string& sentence : proof::Uncovered(open_.connection(), now))
     body["not_evidenced"].push_back(sentence);
   for (const pg::QualifiedName& table : proof::Rewritten(stored_, now)) {
     if (truncated.count(table) > 0 || SameContent(table)) continue;
@@ -206,10 +204,10 @@ void Auditor::AddUnseen(base::Json& body, const proof::StoredTables& now,
 // With a hash from the checkpoint, which also holds for a table that nobody else wrote to since.
 bool Auditor::SameContent(const pg::QualifiedName& table) {
   if (!checkpoint_->content || checkpoint_->content->count(table) == 0) return false;
-  return checkpoint::HashTable(work_.connection(), table) == checkpoint_->content->at(table);
+  return checkpoint::HashTable(open_.connection(), table) == checkpoint_->content->at(table);
 }
 
-stream::Reader Auditor::Open() const { return {work_.state(), checkpoint_->slot, stream::SecretsOf(work_.state())}; }
+stream::Reader Auditor::Open() const { return {open_.state(), checkpoint_->slot, stream::SecretsOf(open_.state())}; }
 
 gate::LossFact Auditor::Loss(backup::BackupProvider* provider) {
   if (!checkpoint_) return {.not_evidenced = "there is no checkpoint"};
@@ -222,8 +220,8 @@ gate::LossFact Auditor::Loss(backup::BackupProvider* provider) {
   }
   if (!loss.not_evidenced.empty() && provider != nullptr) CountInLog(*provider, loss);
   std::set<std::string> names;
-  for (const auto& application : recover::ReadApplications(work_.connection())) names.insert(application.name);
-  names.erase(work_.connection().options().application_name);
+  for (const auto& application : recover::ReadApplications(open_.connection())) names.insert(application.name);
+  names.erase(open_.connection().options().application_name);
   loss.applications.assign(names.begin(), names.end());
   return loss;
 }
@@ -237,14 +235,14 @@ void Auditor::CountInStream(gate::LossFact& loss) {
   loss.first = account.first;
   if (!loss.at_least) loss.last = account.last;
   AddTables(account.tables, loss);
-  loss.uncovered = proof::Uncovered(work_.connection(), stored_);
+  loss.uncovered = proof::Uncovered(open_.connection(), stored_);
 }
 
 void Auditor::CountInLog(backup::BackupProvider& provider, gate::LossFact& loss) {
   const recover::LogCount count = recover::CountInLog({.checkpoint = *checkpoint_,
-                                                       .state = work_.state(),
+                                                       .state = open_.state(),
                                                        .provider = provider,
-                                                       .server = &work_.connection(),
+                                                       .server = &open_.connection(),
                                                        .segments_most = kSegmentsMost});
   if (!count.account) {
     loss.not_evidenced += "; and the log itself was " + count.note;
@@ -268,7 +266,7 @@ std::optional<SlotStanding> ReadSlotStanding(pg::Connection& connection, const j
   if (name.empty()) return {};
   const stream::SlotState slot = stream::ReadSlot(connection, name);
   const std::string lost = stream::WhyLost(slot, name);
-  return SlotStanding{.lost = lost.empty() ? rollout::ReadAudits(journal).lost : lost,
+  return SlotStanding{.lost = lost.empty() ? ReadAudits(journal).lost : lost,
                       .soon_lost = stream::WhyNearlyLost(slot, name),
                       .kept = slot.kept,
                       .room = slot.room};
@@ -279,4 +277,4 @@ bool ArchiveServes(const std::filesystem::path& state, const backup::BackupProvi
   return provider != nullptr && provider->Follows() && checkpoint && checkpoint->parking;
 }
 
-}  // namespace cli
+}  // namespace rollout

@@ -5,14 +5,14 @@
 
 #include "base/exit.h"
 
-namespace cli {
+namespace base {
 
 struct ExitInfo {
-  base::Exit exit;
+  Exit exit;
   std::string_view meaning;
 };
 
 // The exit codes of the program, each with a sentence.
 std::span<const ExitInfo> AllExits();
 
-}  // namespace cli
+}  // namespace base

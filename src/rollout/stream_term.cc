@@ -1,16 +1,15 @@
-#include "cli/stream_term.h"
+#include "rollout/stream_term.h"
 
 #include <fmt/core.h>
 
 #include <set>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "checkpoint/stream.h"
-#include "cli/sql_text.h"
 #include "journal/mirror.h"
 #include "rollout/advice.h"
 #include "rollout/plan_file.h"
+#include "rollout/sql_text.h"
 #include "rollout/window.h"
 #include "run/identity.h"
 #include "run/look.h"
@@ -18,7 +17,7 @@
 #include "salvage/fence.h"
 #include "stream/spool.h"
 
-namespace cli {
+namespace rollout {
 namespace {
 
 void DropStreamAt(pg::Connection& connection, const std::string& hex, const std::filesystem::path& state) {
@@ -34,7 +33,7 @@ bool BeganHere(const journal::Journal& journal, const run::Identity& here) {
 
 // What a look at all releases needs of the database.
 struct Ground {
-  pg::Connection& connection;
+  OpenRelease& open;
   run::Identity here;
   std::set<std::string> streams;  // hex of the releases that have a part of one
 };
@@ -43,13 +42,14 @@ void DropIfOver(const Ground& ground, const std::filesystem::path& directory, co
   auto journal = journal::Journal::Open(state);
   if (!BeganHere(journal, ground.here)) return;
   const release::Release release = release::LoadRelease(directory);
-  const std::optional<plan::Plan> plan = rollout::LoadPlan(release);
+  const std::optional<plan::Plan> plan = LoadPlan(release);
   std::error_code ignored;
   if (!plan || (ground.streams.count(plan->hex) == 0 && !std::filesystem::exists(state / "stream", ignored))) return;
-  run::SeeRewind(ground.connection, journal, journal::MirroredLines(ground.connection, release.name).size());
-  if (!TermOf(release, *plan, journal, run::WhereItStands(ground.connection, *plan, journal)).over) return;
-  DropStreamAt(ground.connection, plan->hex, state);
-  base::Info("the stream of {} is dropped: its rollback window is over", release.name);
+  pg::Connection& connection = ground.open.connection();
+  run::SeeRewind(connection, journal, journal::MirroredLines(connection, release.name).size());
+  if (!TermOf(release, *plan, journal, run::WhereItStands(connection, *plan, journal)).over) return;
+  DropStreamAt(connection, plan->hex, state);
+  ground.open.Inform(fmt::format("the stream of {} is dropped: its rollback window is over", release.name));
 }
 
 }  // namespace
@@ -61,11 +61,11 @@ StreamTerm TermOf(const release::Release& release, const plan::Plan& plan, const
       position.done == plan.steps.size() && !position.half && position.state != journal::Position::State::kDrifted;
   if (!term.complete) return term;
   const bool nothing_left = plan.steps.empty() || plan.steps.back().phase == plan::Phase::kPurge;
-  if (nothing_left || rollout::WindowClosed(journal)) {
+  if (nothing_left || WindowClosed(journal)) {
     term.over = true;
     return term;
   }
-  const std::optional<base::Time> ended = rollout::DoneAt(journal, plan.steps.back().id);
+  const std::optional<base::Time> ended = DoneAt(journal, plan.steps.back().id);
   if (ended && release.rollback_window) term.until = *ended + *release.rollback_window;
   term.over = term.until && base::Now() >= *term.until;
   return term;
@@ -77,34 +77,34 @@ std::string ShowKept(const std::string& release, const StreamTerm& term) {
       term.until ? "until " + base::FormatTime(*term.until) : "without an end", release);
 }
 
-void CloseWindow(Work& work) {
-  const StreamTerm term = TermOf(work.release(), work.plan(), work.journal(), work.Position());
+void CloseWindow(OpenRelease& open) {
+  const StreamTerm term = TermOf(open.release(), open.plan(), open.journal(), open.Position());
   if (!term.complete || term.over) return;
-  if (salvage::LookAtFence(work.connection()).tables > 0) {
+  if (salvage::LookAtFence(open.connection()).tables > 0) {
     throw base::Error(base::Code::kGateNoGo, "the rollback window stays open while applications cannot write here")
         .Detail("the fence of a cut-over stands, and what it needs would be dropped")
-        .Hint(fmt::format("`switchback status {}` says how it stands.", work.release().name));
+        .Hint(fmt::format("`switchback status {}` says how it stands.", open.release().name));
   }
-  work.journal().Append("window_closed", {{"plan", work.plan().digest}});
+  open.journal().Append("window_closed", {{"plan", open.plan().digest}});
 }
 
-void DropStreamOf(Work& work) { DropStreamAt(work.connection(), work.plan().hex, work.state()); }
+void DropStreamOf(OpenRelease& open) { DropStreamAt(open.connection(), open.plan().hex, open.state()); }
 
-void DropStreamsOver(Context& context, Work& work) {
-  if (salvage::LookAtFence(work.connection()).tables > 0) return;
-  Ground ground{.connection = work.connection(), .here = run::ReadIdentity(work.connection()), .streams = {}};
-  const pg::Result rows = work.connection().Query(std::string(sql_text::kReadStreams));
+void DropStreamsOver(OpenRelease& open) {
+  if (salvage::LookAtFence(open.connection()).tables > 0) return;
+  Ground ground{.open = open, .here = run::ReadIdentity(open.connection()), .streams = {}};
+  const pg::Result rows = open.connection().Query(std::string(sql_text::kReadStreams));
   for (int row = 0; row < rows.rows(); ++row) ground.streams.insert(rows.Text(row, 0));
-  for (const std::filesystem::path& directory : ReleaseDirectories(context.project())) {
+  for (const std::filesystem::path& directory : release::ReleaseDirectories(open.project())) {
     const std::string name = directory.filename().string();
-    if (name == work.release().name) continue;
+    if (name == open.release().name) continue;
     try {
-      DropIfOver(ground, directory, context.project().StateOf(name));
+      DropIfOver(ground, directory, open.project().StateOf(name));
     } catch (const base::Error& error) {
-      if (work.connection().Broken()) throw;
-      base::Info("whether the stream of {} is over was not found out: {}", name, error.message());
+      if (open.connection().Broken()) throw;
+      open.Inform(fmt::format("whether the stream of {} is over was not found out: {}", name, error.message()));
     }
   }
 }
 
-}  // namespace cli
+}  // namespace rollout
