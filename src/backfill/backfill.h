@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -8,6 +7,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/stop.h"
 #include "base/time.h"
 #include "pg/connection.h"
 #include "plan/step.h"
@@ -51,7 +51,7 @@ struct Job {
   release::Throttle throttle = {};
   std::int64_t rows_per_s = 0;  // 0: no limit
   std::string slot = {};        // of the checkpoint; empty: none
-  const std::atomic<bool>* stop = nullptr;
+  base::Stop stop = nullptr;
   std::function<void(pg::Connection&)> begin;  // first thing in each batch's transaction; from several threads
   // Both from the calling thread.
   std::function<void(const Report&)> progress = {};  // about five times a second

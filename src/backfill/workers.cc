@@ -91,7 +91,7 @@ void Workers::Work() {
 }
 
 void Workers::StopIfAsked() {
-  if (job_.stop == nullptr || !*job_.stop) return;
+  if (!base::Asked(job_.stop)) return;
   throw base::Error(Code::kInterrupted, fmt::format("the backfill of {} was interrupted", job_.backfill.table.Text()));
 }
 

@@ -7,8 +7,8 @@
 
 #include "backup/programs.h"
 #include "base/file.h"
-#include "base/interrupt.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "pg/connection.h"
 #include "sandbox/workspace.h"
 
@@ -106,7 +106,7 @@ struct Follower::State {
         if (WaitsForReader(now - begun >= kSlotPatience)) return Stop::kReader;
         look = now + kLookEvery;
       }
-      base::StopIfInterrupted();
+      base::StopIfAsked(job.request.stop);
       std::this_thread::sleep_for(milliseconds(2));
     }
   }

@@ -13,6 +13,7 @@
 #include "backup/wal.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/stop.h"
 #include "base/time.h"
 #include "pg/connection.h"
 
@@ -74,6 +75,7 @@ struct RestoreRequest {
   std::string role = "postgres";
   bool throwaway = false;  // durability is switched off: never for a server that may be cut over to
   std::chrono::milliseconds deadline = std::chrono::hours(12);
+  base::Stop stop = nullptr;  // of Follow
 };
 
 // A server that was restored, promoted, and checked to have ended exactly at the point. It is left running. Its

@@ -48,7 +48,8 @@ class Taking {
         provider_(provider),
         source_(pg::Connection::Open({.conninfo = options.conninfo,
                                       .lock_timeout = options.policy.lock_timeout,
-                                      .lock_budget = options.lock_budget})) {}
+                                      .lock_budget = options.lock_budget,
+                                      .stop = options.stop})) {}
 
   [[nodiscard]] pg::LockPatience Locks() const {
     return {.lock_timeout = options_.policy.lock_timeout, .retries = options_.policy.lock_retries};

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "backup/provider.h"
+#include "base/stop.h"
 #include "checkpoint/checkpoint.h"
 #include "journal/journal.h"
 #include "pg/connection.h"
@@ -22,6 +23,7 @@ struct Options {
   std::filesystem::path state;  // of this release in this environment
   release::Policy policy;
   std::shared_ptr<pg::LockBudget> lock_budget = nullptr;  // as in pg::ConnectOptions
+  base::Stop stop = nullptr;                              // likewise
   bool content_hash = false;  // cut exactly and keep counts and hashes of the release's tables
   bool prove = false;         // restore it into a temporary server, compare, measure, remove
   std::chrono::milliseconds backup_deadline = std::chrono::hours(6);

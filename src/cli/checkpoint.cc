@@ -1,18 +1,10 @@
-#include "cli/checkpoint.h"
+#include "rollout/checkpoint.h"
 
 #include <fmt/core.h>
 
-#include "base/error.h"
 #include "base/time.h"
-#include "checkpoint/take.h"
 #include "cli/commands.h"
-#include "cli/provider.h"
-#include "cli/standing.h"
-#include "cli/stream_term.h"
-#include "journal/mirror.h"
-#include "run/identity.h"
-#include "run/lease.h"
-#include "salvage/fence.h"
+#include "cli/context.h"
 
 namespace cli {
 namespace {
@@ -35,66 +27,15 @@ std::string Show(const checkpoint::Checkpoint& taken) {
 
 Outcome RunCheckpoint(const Invocation& invocation) {
   Context context(invocation);
-  Work work(context);
-  const checkpoint::Checkpoint taken = TakeCheckpoint(
-      context, work, {.content_hash = invocation.Has("--content-hash"), .prove = invocation.Has("--prove")});
+  rollout::OpenRelease open(context.Opening());
+  const checkpoint::Checkpoint taken = rollout::TakeCheckpoint(
+      open, {.content_hash = invocation.Has("--content-hash"), .prove = invocation.Has("--prove")});
   return {.result = checkpoint::ToJson(taken),
           .text = Show(taken),
-          .next = fmt::format("switchback run {}", work.release().name)};
-}
-
-// A checkpoint holds what is there: with steps in it, no restore would ever lead to before them.
-void RequireNothingStands(Work& work) {
-  using State = journal::Position::State;
-  const std::string& release = work.release().name;
-  if (salvage::LookAtFence(work.connection()).tables > 0) {
-    throw base::Error(base::Code::kCheckpointRefused, "the fence of a cut-over stands")
-        .Detail("a new checkpoint would drop the stream that the cut-over needs")
-        .Hint(fmt::format("`switchback status {}` says how it stands.", release));
-  }
-  const journal::Position position = work.Position();
-  if (position.done == 0 && !position.half && position.state != State::kDrifted) return;
-  const bool complete = position.done == work.plan().steps.size() && !position.half;
-  throw base::Error(base::Code::kCheckpointRefused,
-                    fmt::format("{} stands: {}", release, ShowPosition(work.plan(), position)))
-      .Hint(complete ? "The next release takes a checkpoint of its own. For a backup of this moment use the tool that "
-                       "makes your backups."
-                     : fmt::format("The way back to before it is the checkpoint that there is. For a new one go back "
-                                   "first: `switchback rollback {}`. For a backup of this moment use the tool that "
-                                   "makes your backups.",
-                                   release));
+          .next = fmt::format("switchback run {}", open.release().name)};
 }
 
 }  // namespace
-
-checkpoint::Checkpoint TakeCheckpoint(Context& context, Work& work, const CheckpointWishes& wishes) {
-  const pg::ConnectOptions& connect = work.session().connect;
-  // A session of its own: who takes the lease next ends it.
-  pg::Connection runner = pg::Connection::Open(connect);
-  journal::InstallSchema(runner);
-  const run::Lease lease(connect, runner, work.release().name, work.session().tag_secret);
-  run::EnterRelease(work.connection(), work.session());
-  work.journal().Append("lease", lease.taken());
-  RequireNothingStands(work);
-  DropStreamsOver(context, work);
-  const release::Environment& environment = context.project().environment;
-  const backup::Line line = backup::ReadLine(work.connection());
-  return checkpoint::Take(work.plan(),
-                          {.conninfo = work.session().connect.conninfo,
-                           .environment = environment.name,
-                           .line = line.restored,
-                           .state = work.state(),
-                           .policy = environment.policy,
-                           .lock_budget = connect.lock_budget,
-                           .content_hash = wishes.content_hash,
-                           .prove = wishes.prove,
-                           .alone =
-                               [&](const std::function<void()>& record) {
-                                 const run::Fence held(connect, lease);
-                                 record();
-                               }},
-                          *MakeProvider(environment, line), work.journal());
-}
 
 Command Checkpoint() {
   return {

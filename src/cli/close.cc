@@ -1,18 +1,10 @@
-#include "recover/close.h"
+#include "rollout/close.h"
 
 #include <fmt/core.h>
 
 #include "base/error.h"
-#include "base/log.h"
-#include "checkpoint/checkpoint.h"
-#include "cli/aftermath.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/forward.h"
-#include "cli/provider.h"
-#include "cli/work.h"
-#include "journal/mirror.h"
-#include "run/identity.h"
 
 namespace cli {
 namespace {
@@ -35,34 +27,6 @@ std::vector<std::string> Decided(const Invocation& invocation) {
   return causes;
 }
 
-void CheckDatabase(Work& work) {
-  const journal::Event* opened = work.journal().Last("opened");
-  if (opened == nullptr) return;
-  const run::Identity here = run::ReadIdentity(work.connection());
-  if (opened->body.value("system_identifier", "") == here.system_identifier &&
-      opened->body.value("database", "") == here.database)
-    return;
-  throw base::Error(base::Code::kOtherInputs, "the release began on another database");
-}
-
-// Ends the hold on the backup of the checkpoint, unless another release's checkpoint rests on it.
-void ReleaseBackup(Context& context, Work& work) {
-  const auto provider = ProviderIfAny(context.project().environment, work.state());
-  const auto own = checkpoint::Find(work.state());
-  if (!provider || !own) return;
-  const std::string& id = own->backup_id;
-  for (const std::filesystem::path& directory : ReleaseDirectories(context.project())) {
-    const std::filesystem::path state = context.project().StateOf(directory.filename().string());
-    if (state == work.state()) continue;
-    const auto other = checkpoint::Find(state);
-    if (!other || other->backup_id != id) continue;
-    if (journal::Closed(journal::Journal::Open(state).events()) == nullptr) return;
-  }
-  for (const backup::Backup& backup : provider->List()) {
-    if (backup.id == id) provider->Release(backup);
-  }
-}
-
 std::string Shown(const recover::Closing& closing, bool dry) {
   std::string text;
   for (const recover::Closing::Left& left : closing.left) {
@@ -75,38 +39,29 @@ std::string Shown(const recover::Closing& closing, bool dry) {
   return text;
 }
 
+Outcome WouldClose(const std::string& name, const recover::Closing& closing) {
+  const bool can = closing.open.empty();
+  return {.exit = can ? base::Exit::kDone : base::Exit::kNoGo,
+          .result = recover::ToJson(closing),
+          .text = fmt::format("{}: {}{}", name, can ? "can be closed, " + closing.ended : "cannot be closed yet",
+                              Shown(closing, true)),
+          .next = can ? fmt::format("switchback close {}", name) : closing.open.front().remedy};
+}
+
 Outcome RunClose(const Invocation& invocation) {
-  std::vector<std::string> decided = Decided(invocation);
+  const rollout::CloseOptions options{.decided = Decided(invocation), .dry_run = invocation.Has("--dry-run")};
   Context context(invocation);
-  Work work(context);
-  CheckDatabase(work);
-  const std::string& name = work.release().name;
-  if (const auto ending = journal::ReadEnding(work.connection(), name, work.plan().digest)) {
-    return {.result = {{"ended", ending->ended}, {"at", ending->at}},
-            .text = fmt::format("{}: was closed at {}, {}", name, ending->at, ending->ended)};
+  rollout::OpenRelease open(context.Opening());
+  const std::string& name = open.release().name;
+  const auto [before, closing] = rollout::Close(open, options);
+  if (before) {
+    return {.result = {{"ended", before->ended}, {"at", before->at}},
+            .text = fmt::format("{}: was closed at {}, {}", name, before->at, before->ended)};
   }
-  const Aftermath aftermath = ReadAftermath(work.journal());
-  // Then the applications are where their values are not.
-  if (aftermath.cut_over) std::erase(decided, "conflicts");
-  const recover::Closing closing =
-      recover::LookToClose(work.connection(), work.plan(), work.journal(), decided, aftermath.open);
-  Outcome outcome{.result = recover::ToJson(closing)};
-  if (invocation.Has("--dry-run")) {
-    outcome.exit = closing.open.empty() ? base::Exit::kDone : base::Exit::kNoGo;
-    outcome.text =
-        fmt::format("{}: {}{}", name, closing.open.empty() ? "can be closed, " + closing.ended : "cannot be closed yet",
-                    Shown(closing, true));
-    outcome.next = closing.open.empty() ? fmt::format("switchback close {}", name) : closing.open.front().remedy;
-    return outcome;
-  }
-  // First, because it is gone afterwards.
-  if (closing.open.empty()) {
-    for (const recover::Closing::Left& left : closing.left) base::Info("drops {}", recover::Text(left));
-  }
-  recover::Close(work.session(), closing, work.state(), [&] { ReleaseBackup(context, work); });
-  outcome.text = fmt::format("{}: closed, {}{}", name, closing.ended, Shown(closing, false));
-  outcome.next = fmt::format("switchback evidence build {}", name);
-  return outcome;
+  if (options.dry_run) return WouldClose(name, closing);
+  return {.result = recover::ToJson(closing),
+          .text = fmt::format("{}: closed, {}{}", name, closing.ended, Shown(closing, false)),
+          .next = fmt::format("switchback evidence build {}", name)};
 }
 
 }  // namespace

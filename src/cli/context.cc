@@ -8,9 +8,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/interrupt.h"
+#include "base/log.h"
 #include "base/redact.h"
-#include "catalog/trust.h"
+#include "cli/progress.h"
 #include "pg/lock_budget.h"
+#include "rollout/plan_file.h"
 
 namespace cli {
 namespace {
@@ -20,16 +23,6 @@ std::string Variable(const std::string& name) {
   return value == nullptr ? "" : value;
 }
 
-void RequireRole(pg::Connection& connection, const release::Environment& environment) {
-  if (environment.role.empty()) return;
-  const std::string role = connection.Exec("SELECT session_user").Text(0, 0);
-  if (role == environment.role) return;
-  throw base::Error(base::Code::kOtherRole,
-                    fmt::format("the session is that of the role {}, and the environment {} is for {}", role,
-                                environment.name, environment.role))
-      .Hint(fmt::format("Connect as {0} (PGUSER={0}, or in the connection string).", environment.role));
-}
-
 // libpq decides by itself from these; with none of them set it would take a local server and the user's own name, which
 // nobody asked for.
 bool LibpqIsTold() {
@@ -37,17 +30,12 @@ bool LibpqIsTold() {
   return std::ranges::any_of(kVariables, [](const char* name) { return !Variable(name).empty(); });
 }
 
-}  // namespace
-
-std::vector<std::filesystem::path> ReleaseDirectories(const release::Project& project) {
-  std::vector<std::filesystem::path> directories;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(project.root / "releases", ignored)) {
-    if (std::filesystem::is_regular_file(entry.path() / "release.yaml", ignored)) directories.push_back(entry.path());
-  }
-  std::ranges::sort(directories);
-  return directories;
+release::Asked EnvironmentOf(const Invocation& invocation) {
+  if (!invocation.environment.empty()) return {.environment = invocation.environment};
+  return {.environment = Variable("SWITCHBACK_ENV"), .by = "SWITCHBACK_ENV"};
 }
+
+}  // namespace
 
 void RefusePassword(const Invocation& invocation) {
   if (invocation.database && pg::HasPassword(*invocation.database))
@@ -81,7 +69,7 @@ const release::Project& Context::project() {
     const bool is_path = argument == "." || argument.find('/') != std::string::npos;
     std::error_code ignored;
     const bool elsewhere = is_path && std::filesystem::is_directory(argument, ignored);
-    project_ = release::LoadProject(elsewhere ? std::filesystem::path(argument) : start_, invocation_.environment);
+    project_ = release::LoadProject(elsewhere ? std::filesystem::path(argument) : start_, EnvironmentOf(invocation_));
     invocation_.scope->environment = project_->environment.name;
     base::ShowRowValues(project_->environment.policy.row_values_shown, "");
   }
@@ -108,6 +96,7 @@ pg::ConnectOptions Context::Database() {
   pg::ConnectOptions options = ChooseDatabase(invocation_, &project().environment);
   if (!lock_budget_) lock_budget_ = std::make_shared<pg::LockBudget>(project().environment.policy.lock_budget);
   options.lock_budget = lock_budget_;
+  options.stop = &base::InterruptFlag();
   options.lock_timeout = project().environment.policy.lock_timeout;
   for (const release::Trusted& trusted : project().environment.trust) options.trusts.push_back(trusted.role);
   if (!invocation_.Argument("RELEASE").empty()) {
@@ -116,11 +105,18 @@ pg::ConnectOptions Context::Database() {
   return options;
 }
 
-pg::Connection Context::Connect() {
-  pg::Connection connection = pg::Connection::Open(Database());
-  RequireRole(connection, project().environment);
-  catalog::RequireOwnSchemas(connection);
-  return connection;
+pg::Connection Context::Connect() { return rollout::Connect(Database(), project().environment); }
+
+rollout::Opening Context::Opening() {
+  const release::Release& opened = release();
+  StateDirectory();
+  return {.project = project(),
+          .release = opened,
+          .plan = rollout::RequirePlan(opened),
+          .target = Database(),
+          .tell = [](base::LogLevel level, const std::string& text) { base::LogMessage(level, text); },
+          .progress = [printer = std::make_shared<ProgressPrinter>(ProgressPrinter::FormFor(invocation_.json))](
+                          const run::Progress& progress) { printer->Tell(progress); }};
 }
 
 }  // namespace cli

@@ -11,6 +11,7 @@
 #include "pg/connection.h"
 #include "release/project.h"
 #include "release/release.h"
+#include "rollout/open_release.h"
 
 namespace cli {
 
@@ -33,8 +34,11 @@ class Context {
   // With the roles that switchback.yaml, and release.yaml where the command names a release, trust, and with the limits
   // of the policy: nothing waits for a lock longer than lock_timeout, but where it says so itself.
   pg::ConnectOptions Database();
-  // Connects to it, for reading. Throws kOtherRole, and kUntrusted where our schemas there are not ours.
+  // Connects to it, for reading. Throws what rollout::Connect throws.
   pg::Connection Connect();
+  // Everything of the release, for who moves it; what is told goes to the log, and the progress of a run to stderr.
+  // Throws kNoPlan, too.
+  rollout::Opening Opening();
 
  private:
   const Invocation& invocation_;
@@ -43,9 +47,6 @@ class Context {
   std::optional<release::Release> release_;
   std::shared_ptr<pg::LockBudget> lock_budget_;  // of all that the command does
 };
-
-// Those below releases/ of the project, by their names.
-std::vector<std::filesystem::path> ReleaseDirectories(const release::Project& project);
 
 // For every command, also one that connects to nothing: the process list shows what --database says. Throws
 // kPasswordOnCommandLine, kBadConnectionString.

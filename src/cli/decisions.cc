@@ -49,8 +49,6 @@ salvage::Decisions DecisionsOf(const Invocation& invocation) {
   return decisions;
 }
 
-bool Any(const salvage::Decisions& decisions) { return !decisions.groups.empty() || !decisions.file.is_null(); }
-
 std::string ShowGroups(const std::vector<salvage::Group>& groups, const std::string& release, const std::string& file) {
   if (groups.empty()) return "";
   std::int64_t conflicts = 0;
@@ -86,13 +84,6 @@ std::string ShowResolved(const salvage::Resolution& done, const std::string& rel
     }
   }
   return text + ShowGroups(done.groups, release, file);
-}
-
-std::string NextOfConflicts(const std::string& release, const std::string& file, const std::string& then) {
-  return fmt::format(
-      "decide the conflicts: switchback restore {0} --decide CAUSE=CHOICE, or `take` in a copy of {1} and switchback "
-      "restore {0} --resolve COPY; then {2}",
-      release, file, then);
 }
 
 }  // namespace cli

@@ -11,14 +11,10 @@ namespace cli {
 
 // --decide and --resolve; relative to the working directory. Throws kUsage, kBadResolutions, kFileRead.
 salvage::Decisions DecisionsOf(const Invocation& invocation);
-bool Any(const salvage::Decisions& decisions);
 
 // For people: lines, each behind a line feed. A table of what is left to decide, with the command for each group.
 std::string ShowGroups(const std::vector<salvage::Group>& groups, const std::string& release, const std::string& file);
 // Without that line feed.
 std::string ShowResolved(const salvage::Resolution& done, const std::string& release, const std::string& file);
-
-// What is next while conflicts are left: to decide them, and `then`.
-std::string NextOfConflicts(const std::string& release, const std::string& file, const std::string& then);
 
 }  // namespace cli

@@ -8,8 +8,8 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/plan_file.h"
 #include "journal/mirror.h"
+#include "rollout/plan_file.h"
 #include "run/look.h"
 
 namespace cli {
@@ -43,7 +43,7 @@ Outcome RunDiagnose(const Invocation& invocation) {
   std::vector<std::string> unreachable;
   std::optional<pg::Connection> connection = Try(unreachable, [&context] { return context.Connect(); });
 
-  const auto plan = Try(problems, [&release] { return LoadPlan(release); }).value_or(std::nullopt);
+  const auto plan = Try(problems, [&release] { return rollout::LoadPlan(release); }).value_or(std::nullopt);
   const auto checkpoint = Try(problems, [&state] { return checkpoint::Find(state); }).value_or(std::nullopt);
   const auto journal = Try(problems, [&connection, &release, &state] {
     return connection ? run::OpenJournal(*connection, release.name, state) : journal::Journal::Open(state);

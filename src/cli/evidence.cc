@@ -9,11 +9,11 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/plan_file.h"
 #include "evidence/package.h"
 #include "evidence/verify.h"
 #include "journal/journal.h"
 #include "journal/mirror.h"
+#include "rollout/plan_file.h"
 
 namespace cli {
 namespace {
@@ -36,7 +36,7 @@ Outcome RunBuild(const Invocation& invocation) {
                           .environment = context.project().environment.name,
                           .program_version = std::string(base::kVersion),
                           .events = {}};
-  inputs.files[evidence::kPlanFile] = base::ReadFile(PlanPath(release));
+  inputs.files[evidence::kPlanFile] = base::ReadFile(rollout::PlanPath(release));
   if (auto checkpoint = checkpoint::TextInForce(state)) {
     inputs.files[evidence::kCheckpointFile] = *std::move(checkpoint);
   }

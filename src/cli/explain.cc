@@ -7,9 +7,9 @@
 
 #include "base/codes.h"
 #include "base/error.h"
+#include "base/exits.h"
 #include "base/failpoint.h"
 #include "cli/commands.h"
-#include "cli/exits.h"
 #include "release/nearest.h"
 
 namespace cli {
@@ -23,7 +23,9 @@ base::Json ToJson(const base::CodeInfo& info) {
           {"remedy", info.remedy}};
 }
 base::Json ToJson(const base::FailpointInfo& info) { return {{"failpoint", info.name}, {"where", info.where}}; }
-base::Json ToJson(const ExitInfo& info) { return {{"exit", static_cast<int>(info.exit)}, {"meaning", info.meaning}}; }
+base::Json ToJson(const base::ExitInfo& info) {
+  return {{"exit", static_cast<int>(info.exit)}, {"meaning", info.meaning}};
+}
 
 Outcome ListAll() {
   Outcome outcome;
@@ -35,7 +37,7 @@ Outcome ListAll() {
                                 static_cast<int>(info.exit), info.meaning);
   }
   outcome.text += "\nexit codes:\n";
-  for (const ExitInfo& info : AllExits()) {
+  for (const base::ExitInfo& info : base::AllExits()) {
     outcome.result["exits"].push_back(ToJson(info));
     outcome.text += fmt::format("{:>5}  {}\n", static_cast<int>(info.exit), info.meaning);
   }
@@ -82,7 +84,7 @@ Outcome RunExplain(const Invocation& invocation) {
             .text = fmt::format("{} {} (exit {})\n\n{}\n{}", base::CodeText(code->code), code->name,
                                 static_cast<int>(code->exit), code->meaning, code->remedy)};
   }
-  for (const ExitInfo& info : AllExits()) {
+  for (const base::ExitInfo& info : base::AllExits()) {
     if (word != std::to_string(static_cast<int>(info.exit))) continue;
     return {.result = ToJson(info), .text = fmt::format("exit {}\n\n{}", word, info.meaning)};
   }

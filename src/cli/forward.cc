@@ -5,14 +5,8 @@
 #include <charconv>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/time.h"
-#include "cli/audit.h"
-#include "cli/facts.h"
-#include "cli/standing.h"
-#include "cli/stream_term.h"
-#include "run/identity.h"
-#include "run/runner.h"
+#include "rollout/advice.h"
 
 namespace cli {
 namespace {
@@ -32,28 +26,13 @@ std::int64_t MaxRate(const Invocation& invocation) {
   throw base::Error(base::Code::kUsage, fmt::format("--max-rate {}: a whole number of rows a second, above 0", text));
 }
 
-// A person's word, bound to this plan and this step.
-void Accept(Work& work) {
-  const std::optional<std::size_t> point = work.plan().PointOfNoReturn();
-  if (!point || work.plan().steps[*point].phase == plan::Phase::kPurge) return;
-  const std::string& step = work.plan().steps[*point].id;
-  const journal::Event* last = work.journal().Last("accepted");
-  if (last != nullptr && last->body.value("plan", "") == work.plan().digest && last->body.value("step", "") == step)
-    return;
-  work.journal().Append("accepted", {{"plan", work.plan().digest}, {"step", step}});
-}
-
-base::Json PhaseResult(plan::Phase phase, const gate::Verdict& verdict, base::Time began) {
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::Now() - began);
-  return {{"phase", Name(phase)}, {"verdict", gate::Name(verdict.decision)}, {"milliseconds", took.count()}};
-}
-
-// A release that is complete keeps WAL on the server all the same.
-std::string KeptText(Work& work, const StreamTerm& term) {
-  const journal::Event* checkpoint = work.journal().Last("checkpoint");
-  const bool slot = checkpoint != nullptr && !checkpoint->body.value("slot", "").empty();
-  if (!term.complete || term.over || !slot) return "";
-  return "\n  " + ShowKept(work.release().name, term);
+base::Json PhasesJson(const rollout::ForwardReport& report) {
+  base::Json phases = base::Json::array();
+  for (const rollout::ForwardReport::Done& done : report.phases) {
+    phases.push_back(
+        {{"phase", Name(done.phase)}, {"verdict", gate::Name(done.verdict)}, {"milliseconds", done.took.count()}});
+  }
+  return phases;
 }
 
 }  // namespace
@@ -66,9 +45,9 @@ Option TerminateOption() {
               "journal (default: never)"};
 }
 
-void ReadTerminate(const Invocation& invocation, Work& work) {
-  if (!invocation.Has(kTerminate)) return;
-  work.session().limits.terminate_blockers_after = base::ParseDuration(invocation.Option(kTerminate));
+std::optional<std::chrono::milliseconds> TerminateAfter(const Invocation& invocation) {
+  if (!invocation.Has(kTerminate)) return std::nullopt;
+  return base::ParseDuration(invocation.Option(kTerminate));
 }
 
 std::vector<Option> ForwardOptions() {
@@ -86,46 +65,20 @@ std::vector<Option> BackfillOptions() {
   return options;
 }
 
-Outcome Forward(const Invocation& invocation, Context& context, Work& work, plan::Phase until, bool close_window,
-                bool fill_again) {
-  work.session().limits.backfill_rows_per_s = MaxRate(invocation);
-  ReadTerminate(invocation, work);
-  run::EnterRelease(work.connection(), work.session());
-  DropStreamsOver(context, work);
-  if (invocation.Has(kAccept)) Accept(work);
-  if (invocation.Has(kAcceptAlarms)) AcceptAlarms(work.journal());
-  Auditor auditor(work);
-  work.session().after_step = [&](const plan::Step& step, journal::Direction) { auditor.AfterStep(step); };
-  // What an earlier run left without its end is brought to the books first: the gate would take it for a change made
-  // beside the release, and where nothing is left to do, nobody else would.
-  if (const auto at = work.Position(); at.in_flight && !at.failed) run::RunTo(work.session(), plan::Phase::kStart);
-  std::int64_t filled = 0;
-  if (fill_again && work.Position().ForwardFrom() >= work.plan().EndOf(plan::Phase::kMigrate)) {
-    filled = run::FillAgain(work.session());
-  }
-  base::Json phases = base::Json::array();
-  for (const plan::Phase phase : work.plan().Phases()) {
-    const std::size_t end = work.plan().EndOf(phase);
-    if (phase > until) break;
-    if (work.Position().ForwardFrom() >= end) continue;
-    const base::Time began = base::Now();
-    const gate::Verdict verdict = Judge(context, work, gate::ParsePhase(std::string(Name(phase))));
-    if (verdict.decision != gate::Decision::kGo) throw gate::Refusal(verdict);
-    work.session().verdict_digest = verdict.facts_digest;
-    run::RunTo(work.session(), phase);
-    phases.push_back(PhaseResult(phase, verdict, began));
-    base::Info("{} is done", Name(phase));
-  }
-  if (!phases.empty() || filled > 0) auditor.Look();
-  if (close_window) CloseWindow(work);
-  const journal::Position position = work.Position();
-  const StreamTerm term = TermOf(work.release(), work.plan(), work.journal(), position);
-  if (term.over) DropStreamOf(work);
-  return {.result = {{"phases", phases}, {"filled_again", filled}, {"position", PositionFacts(work.plan(), position)}},
-          .text = fmt::format("{}: {}", work.release().name, ShowPosition(work.plan(), position)) +
-                  (filled == 0 ? "" : fmt::format("\n  {} rows that came beside the triggers were filled", filled)) +
-                  KeptText(work, term),
-          .next = NextCommand(work.release(), work.plan(), work.journal(), position)};
+Outcome Forward(const Invocation& invocation, rollout::OpenRelease& open, rollout::ForwardOptions options) {
+  options.rows_per_s = MaxRate(invocation);
+  options.terminate_blockers_after = TerminateAfter(invocation);
+  options.accept_point_of_no_return = invocation.Has(kAccept);
+  options.accept_alarms = invocation.Has(kAcceptAlarms);
+  const rollout::ForwardReport report = rollout::Forward(open, options);
+  std::string text = fmt::format("{}: {}", open.release().name, rollout::ShowPosition(open.plan(), report.position));
+  if (report.filled > 0) text += fmt::format("\n  {} rows that came beside the triggers were filled", report.filled);
+  if (!report.kept.empty()) text += "\n  " + report.kept;
+  return {.result = {{"phases", PhasesJson(report)},
+                     {"filled_again", report.filled},
+                     {"position", rollout::PositionFacts(open.plan(), report.position)}},
+          .text = std::move(text),
+          .next = report.next};
 }
 
 }  // namespace cli

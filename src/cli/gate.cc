@@ -4,8 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/facts.h"
-#include "cli/work.h"
+#include "rollout/facts.h"
 
 namespace cli {
 namespace {
@@ -13,11 +12,11 @@ namespace {
 Outcome RunGate(const Invocation& invocation) {
   const gate::Phase phase = gate::ParsePhase(invocation.Option("--for"));
   Context context(invocation);
-  Work work(context);
-  const gate::Verdict verdict = Judge(context, work, phase);
+  rollout::OpenRelease open(context.Opening());
+  const gate::Verdict verdict = rollout::Judge(open, phase);
   Outcome outcome{.exit = verdict.exit, .result = gate::ToJson(verdict), .text = gate::Text(verdict)};
   if (verdict.decision == gate::Decision::kGo) {
-    outcome.next = fmt::format("switchback {} {}", gate::Name(phase), work.release().name);
+    outcome.next = fmt::format("switchback {} {}", gate::Name(phase), open.release().name);
   } else if (!verdict.InTheWay().empty()) {
     outcome.next = verdict.InTheWay().front()->remedy;
   }

@@ -9,11 +9,11 @@
 #include "base/process.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/grants.h"
-#include "cli/project_template.h"
-#include "cli/provider.h"
-#include "cli/target.h"
 #include "journal/mirror.h"
+#include "release/scaffold.h"
+#include "rollout/grants.h"
+#include "rollout/provider.h"
+#include "rollout/target.h"
 
 namespace cli {
 namespace {
@@ -36,7 +36,7 @@ std::vector<std::string> WriteFiles(const fs::path& directory, const std::string
     made.emplace_back(".gitignore");
   }
   if (!fs::exists(directory / "switchback.yaml", ignored)) {
-    base::WriteFile(directory / "switchback.yaml", ProjectYaml(repository));
+    base::WriteFile(directory / "switchback.yaml", release::ProjectYaml(repository));
     made.emplace_back("switchback.yaml");
   }
   return made;
@@ -54,7 +54,7 @@ bool IsAbsence(const base::Error& error) {
   }
 }
 
-std::string InstallSchema(pg::Connection& connection, Target& target) {
+std::string InstallSchema(pg::Connection& connection, rollout::Target& target) {
   try {
     journal::InstallSchema(connection);
     return "installed";
@@ -65,22 +65,22 @@ std::string InstallSchema(pg::Connection& connection, Target& target) {
   }
 }
 
-std::string TargetText(const Target& target, const std::string& where, bool applied) {
+std::string TargetText(const rollout::Target& target, const std::string& where, bool applied) {
   std::string text = fmt::format("\n\ntarget: {} (PostgreSQL {}, database {}, role {})", where, target.version,
                                  target.database, target.role);
-  for (const Missing& missing : target.missing)
+  for (const rollout::Missing& missing : target.missing)
     text += fmt::format("\n  off: {}\n       {}", missing.text, missing.remedy);
   for (const std::string& found : target.found) text += "\n  found: " + found;
   for (const backup::Setting& setting : target.settings) {
-    text +=
-        fmt::format("\n  {}: {} is \"{}\"{}\n       {}", applied ? "set" : "off", setting.name, setting.current,
-                    setting.restart ? " (takes effect after a restart of the server)" : "", ApplyStatement(setting));
+    text += fmt::format("\n  {}: {} is \"{}\"{}\n       {}", applied ? "set" : "off", setting.name, setting.current,
+                        setting.restart ? " (takes effect after a restart of the server)" : "",
+                        rollout::ApplyStatement(setting));
   }
   if (target.missing.empty() && target.settings.empty()) text += "\n  everything that switchback needs is on";
   return text;
 }
 
-std::string Next(const Target& target, bool applied) {
+std::string Next(const rollout::Target& target, bool applied) {
   if (applied && target.NeedsRestart())
     return "restart the server, then run `switchback init` again to see that everything is on";
   if (!target.settings.empty() && !applied) {
@@ -94,15 +94,15 @@ std::string Next(const Target& target, bool applied) {
 }
 
 // Looks at the target, makes it ready as far as asked, and adds what it found to the outcome.
-void Visit(Context& context, bool apply, ArchiveChoice choice, Outcome& outcome) {
+void Visit(Context& context, bool apply, rollout::ArchiveChoice choice, Outcome& outcome) {
   const pg::ConnectOptions options = context.Database();
   pg::Connection connection = pg::Connection::Open(options);
   const release::Environment& environment = context.project().environment;
-  Target target = ReadTarget(connection, environment, choice);
+  rollout::Target target = rollout::ReadTarget(connection, environment, choice);
   const std::string schema = InstallSchema(connection, target);
   const bool applied = apply && !target.settings.empty();
-  if (apply) MakeProvider(environment, backup::ReadLine(connection))->PrepareArchive(connection);
-  if (applied) ApplySettings(connection, target.settings);
+  if (apply) rollout::MakeProvider(environment, backup::ReadLine(connection))->PrepareArchive(connection);
+  if (applied) rollout::ApplySettings(connection, target.settings);
   outcome.result["target"] = ToJson(target);
   outcome.result["target"]["schema"] = schema;
   outcome.result["target"]["applied"] = applied;
@@ -139,9 +139,9 @@ Outcome PrintGrants(const Invocation& invocation, const fs::path& directory) {
   const pg::Result self = connection.Exec("SELECT current_user, current_database()");
   const std::string role =
       invocation.Has("--role") ? invocation.Option("--role") : RoleOf(invocation, directory, self.Text(0, 0));
-  const std::vector<Ability> abilities = ReadGrants(connection, role);
+  const std::vector<rollout::Ability> abilities = rollout::ReadGrants(connection, role);
   return {.result = {{"role", role}, {"database", self.Text(0, 1)}, {"abilities", ToJson(abilities)}},
-          .text = GrantScript(self.Text(0, 1), role, abilities)};
+          .text = rollout::GrantScript(self.Text(0, 1), role, abilities)};
 }
 
 Outcome RunInit(const Invocation& invocation) {
@@ -150,7 +150,7 @@ Outcome RunInit(const Invocation& invocation) {
   if (!directory.has_filename()) directory = directory.parent_path();
   if (invocation.Has("--print-grants")) return PrintGrants(invocation, directory);
   if (invocation.Has("--role")) throw base::Error(base::Code::kUsage, "--role goes with --print-grants");
-  const ArchiveChoice choice = ParseArchiveChoice(invocation.Option("--archive-command"));
+  const rollout::ArchiveChoice choice = rollout::ParseArchiveChoice(invocation.Option("--archive-command"));
   const std::string repository = invocation.Option("--repository");
   const std::vector<std::string> made = WriteFiles(directory, repository.empty() ? DefaultRepository() : repository);
 

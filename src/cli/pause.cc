@@ -1,12 +1,11 @@
+#include "rollout/pause.h"
+
 #include <fmt/core.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/sql_text.h"
-#include "journal/mirror.h"
-#include "pg/transaction.h"
 
 namespace cli {
 namespace {
@@ -25,9 +24,7 @@ Outcome RunPause(const Invocation& invocation) {
   Context context(invocation);
   const std::string& release = context.release().name;
   pg::Connection connection = context.Connect();
-  journal::InstallSchema(connection);
-  const auto row = connection.Query(std::string(sql_text::kPause), {release, Who()});
-  const bool runs = row.Bool(0, 0);
+  const bool runs = rollout::Pause(connection, release, Who());
   const std::string what =
       runs ? "it waits after the batches that run now" : "no backfill runs; the next one will wait";
   return {.result = {{"paused", true}, {"runs", runs}},
@@ -39,8 +36,7 @@ Outcome RunResume(const Invocation& invocation) {
   Context context(invocation);
   const std::string& release = context.release().name;
   pg::Connection connection = context.Connect();
-  journal::InstallSchema(connection);
-  const bool was = connection.Query(std::string(sql_text::kResume), {release}).affected() > 0;
+  const bool was = rollout::Resume(connection, release);
   return {.result = {{"paused", false}, {"was_paused", was}},
           .text = was ? fmt::format("backfills of {} go on", release) : fmt::format("{} was not paused", release)};
 }

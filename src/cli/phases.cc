@@ -1,31 +1,18 @@
-#include <fmt/core.h>
-
-#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/forward.h"
-#include "cli/standing.h"
-#include "cli/work.h"
 
 namespace cli {
 namespace {
 
-// A phase begins where the one before it ended: what was skipped would run without having been asked for.
-void CheckOrder(Work& work, plan::Phase phase) {
-  for (const plan::Phase before : work.plan().Phases()) {
-    if (before >= phase) return;
-    if (work.Position().ForwardFrom() >= work.plan().EndOf(before)) continue;
-    throw base::Error(base::Code::kPhaseOrder,
-                      fmt::format("{} comes before {}, and is not done", Name(before), Name(phase)))
-        .Hint(fmt::format("Run `switchback {} {}` first.", Name(before), work.release().name));
-  }
-}
-
 Outcome RunPhase(const Invocation& invocation, plan::Phase phase) {
   Context context(invocation);
-  Work work(context);
-  CheckOrder(work, phase);
-  return Forward(invocation, context, work, phase, phase == plan::Phase::kPurge, phase == plan::Phase::kMigrate);
+  rollout::OpenRelease open(context.Opening());
+  return Forward(invocation, open,
+                 {.until = phase,
+                  .in_order = true,
+                  .fill_again = phase == plan::Phase::kMigrate,
+                  .close_window = phase == plan::Phase::kPurge});
 }
 
 Command PhaseCommand(plan::Phase phase, std::string summary, std::string text) {

@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "base/codes.h"
+#include "base/exits.h"
 #include "base/failpoint.h"
 #include "cli/commands.h"
-#include "cli/exits.h"
 
 namespace cli {
 namespace {
@@ -114,7 +114,7 @@ std::string ReferenceMarkdown() {
     if (!command.hidden) out += CommandMarkdown(command);
   }
   out += "\n## Exit codes\n\n| exit | meaning |\n| --- | --- |\n";
-  for (const ExitInfo& info : AllExits())
+  for (const base::ExitInfo& info : base::AllExits())
     out += fmt::format("| {} | {} |\n", static_cast<int>(info.exit), Cell(info.meaning));
   out += "\n## Error codes\n\n| code | name | exit | meaning | what to do |\n| --- | --- | --- | --- | --- |\n";
   for (const base::CodeInfo& info : base::AllCodes()) {

@@ -7,20 +7,17 @@
 
 #include "backup/recovery.h"
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/time.h"
-#include "checkpoint/checkpoint.h"
-#include "cli/aftermath.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/decisions.h"
 #include "cli/forward.h"
-#include "cli/plan_file.h"
-#include "cli/provider.h"
 #include "pg/conninfo.h"
 #include "recover/log_loss.h"
-#include "recover/restore.h"
-#include "recover/salvage.h"
+#include "rollout/advice.h"
+#include "rollout/restore.h"
 
 namespace cli {
 namespace {
@@ -82,16 +79,6 @@ std::string Show(const recover::RestoreReport& report) {
   }
   if (!report.left_behind_note.empty()) text += fmt::format("\n  {}", report.left_behind_note);
   return text;
-}
-
-// A restore needs no old server: without a name it is not asked.
-std::optional<std::string> OldServer(Context& context) {
-  try {
-    return context.Database().conninfo;
-  } catch (const base::Error& error) {
-    if (error.code() != base::Code::kNoDatabase) throw;
-    return std::nullopt;
-  }
 }
 
 // What others changed of the schema, the first of it.
@@ -175,137 +162,116 @@ constexpr const char* kMove = "move the applications to the new server, with the
 
 // `then`: what comes after the decisions of a person, where there are any to make.
 std::string NextOf(const recover::SalvageReport& salvaged, const std::string& release, const std::string& then) {
-  return salvaged.report.conflicts == 0 ? then : NextOfConflicts(release, salvaged.conflicts.string(), then);
+  return salvaged.report.conflicts == 0 ? then : rollout::NextOfConflicts(release, salvaged.conflicts.string(), then);
 }
 
-std::string Show(const recover::CutOverReport& done, const std::string& release) {
-  const salvage::Report& report = done.salvaged.report;
-  std::string text = Show(done.salvaged, release);
-  text += fmt::format("\ncut over at {}: {} tables of the old server are read-only", done.fence.lsn.Text(),
-                      done.fence.tables);
+std::string ShowCutOver(const rollout::CarriedOver& carried, const std::string& release) {
+  const salvage::Report& report = carried.report.report;
+  std::string text = fmt::format("\ncut over at {}: {} tables of the old server are read-only",
+                                 carried.fence->lsn.Text(), carried.fence->tables);
   text += fmt::format("\n  {} transactions, {} changes up to there = {} applied + {} in conflict + {} skipped",
                       report.account.applications, report.account.Changes(), report.Applied(), report.InConflict(),
                       report.Skipped());
-  if (!done.fence.ended.empty()) {
-    text += fmt::format("\n  {} sessions stood in the way and were ended", done.fence.ended.size());
+  if (!carried.fence->ended.empty()) {
+    text += fmt::format("\n  {} sessions stood in the way and were ended", carried.fence->ended.size());
   }
-  for (const std::string& table : done.fence.open) {
+  for (const std::string& table : carried.fence->open) {
     text += fmt::format("\n  not read-only: {}, of a role that this one may not act for", table);
   }
-  text += "\n  new server: " + pg::Redacted(done.salvaged.restored);
-  const std::filesystem::path directory = pg::ParseConninfo(done.salvaged.restored)["host"];
-  return text + "\n  before it is used as such, set again what it needs: " + LeftOutText(directory);
-}
-
-recover::SalvageOptions SalvageOptionsOf(Context& context, const plan::Plan& plan, backup::BackupProvider* provider) {
-  const std::string source_wal = context.invocation().Option("--source-wal");
-  std::vector<std::string> trusts = context.Database().trusts;
-  if (const std::string& role = context.project().environment.role; !role.empty()) trusts.push_back(role);
-  return {.conninfo = OldServer(context),
-          .state = context.StateDirectory(),
-          .plan = plan,
-          .tell = [](const std::string& text) { base::Info("{}", text); },
-          .provider = provider,
-          .source_wal = source_wal.empty() ? std::filesystem::path() : std::filesystem::absolute(source_wal),
-          .trusts = std::move(trusts),
-          .lock_budget = context.Database().lock_budget};
-}
-
-Outcome ShowLoss(Context& context) {
-  const plan::Plan plan = RequirePlan(context.release());
-  const auto provider = ProviderIfAny(context.project().environment, context.StateDirectory());
-  const recover::Loss loss = recover::CountLossAnyhow(SalvageOptionsOf(context, plan, provider.get()));
-  return {.result = {{"loss", recover::ToJson(loss)}}, .text = Show(loss)};
-}
-
-salvage::Patience PatienceOf(Context& context) {
-  const release::Policy& policy = context.project().environment.policy;
-  salvage::Patience patience{{.lock_timeout = policy.lock_timeout, .retries = policy.lock_retries}};
-  if (const std::string after = context.invocation().Option(TerminateOption().name); !after.empty()) {
-    patience.end_after = base::ParseDuration(after);
+  text += "\n  new server: " + pg::Redacted(carried.report.restored);
+  const std::filesystem::path directory = pg::ParseConninfo(carried.report.restored)["host"];
+  text += "\n  before it is used as such, set again what it needs: " + LeftOutText(directory);
+  for (const std::string& table : carried.made_since) {
+    text += fmt::format("\n  not read-only: {}, made since; `switchback restore {} --cut-over` fences it too", table,
+                        release);
   }
-  return patience;
+  return text;
 }
 
-Outcome LiftFence(Context& context, journal::Journal& journal) {
-  const std::int64_t tables = recover::LiftFence(context.Database(), PatienceOf(context), journal);
-  return {.result = {{"tables", tables}},
-          .text = tables == 0 ? std::string("no fence stood: applications could write already")
-                              : fmt::format("applications can write to {} tables of the old server again", tables)};
-}
+void AddText(const std::string& text, Outcome& outcome) { outcome.text += (outcome.text.empty() ? "" : "\n") + text; }
 
-// The old server is fenced, and what it has is on this restored one.
-bool IsCutOver(const recover::SalvageOptions& options, const std::string& restored, const journal::Journal& journal) {
-  const std::optional<Aftermath::Moment> cut_over = ReadAftermath(journal).cut_over;
-  if (!cut_over || cut_over->url != pg::Redacted(restored)) return false;
-  pg::Connection server = pg::Connection::Open({.conninfo = *options.conninfo});
-  return salvage::LookAtFence(server).tables > 0;
-}
-
-// Tables that somebody made behind the fence: what applications write to them is on the old server alone.
-void AddMadeSince(const recover::SalvageOptions& options, const salvage::Fence& fence, Outcome& outcome) {
-  base::Json made = base::Json::array();
-  pg::Connection server = pg::Connection::Open({.conninfo = *options.conninfo});
-  for (const std::string& table : salvage::LookAtFence(server).open) {
-    if (std::find(fence.open.begin(), fence.open.end(), table) != fence.open.end()) continue;
-    made.push_back(table);
-    outcome.text += fmt::format("\n  not read-only: {}, made since; `switchback restore {} --cut-over` fences it too",
-                                table, options.plan.release);
+void AddCarriedOver(const rollout::CarriedOver& carried, const std::string& release, Outcome& outcome) {
+  AddText(Show(carried.report, release), outcome);
+  outcome.result["salvage"] = recover::ToJson(carried.report);
+  if (!carried.fence) {
+    outcome.next = carried.to_fence ? fmt::format(
+                                          "switchback restore {} --cut-over: it ends the applications' writes to the "
+                                          "old server and carries over the last",
+                                          release)
+                                    : NextOf(carried.report, release, kMove);
+    return;
   }
-  outcome.result["cut_over"]["made_since"] = made;
-}
-
-void AddCutOver(Context& context, const recover::SalvageOptions& options, const std::string& restored,
-                journal::Journal& journal, Outcome& outcome) {
-  const recover::CutOverReport done = recover::CutOver(options, PatienceOf(context), restored, journal);
-  outcome.result["salvage"] = recover::ToJson(done.salvaged);
-  outcome.result["cut_over"] = recover::ToJson(done);
-  outcome.text += (outcome.text.empty() ? "" : "\n") + Show(done, options.plan.release);
-  AddMadeSince(options, done.fence, outcome);
+  outcome.text += ShowCutOver(carried, release);
+  outcome.result["cut_over"] = recover::ToJson({.fence = *carried.fence, .salvaged = carried.report});
+  outcome.result["cut_over"]["made_since"] = carried.made_since;
   outcome.next = NextOf(
-      done.salvaged, options.plan.release,
-      fmt::format("move the applications to {}, with the code of that time", pg::Redacted(done.salvaged.restored)));
+      carried.report, release,
+      fmt::format("move the applications to {}, with the code of that time", pg::Redacted(carried.report.restored)));
 }
 
-// On the restored server; where the last command left off, or behind a salvage of the same one.
-void AddDecisions(Context& context, const salvage::Decisions& decisions, const std::string& restored,
-                  journal::Journal& journal, Outcome& outcome) {
-  if (!Any(decisions)) return;
-  const plan::Plan plan = RequirePlan(context.release());
-  const recover::SalvageOptions options = SalvageOptionsOf(context, plan, nullptr);
-  const salvage::Resolution done = recover::Resolve(options, restored, decisions, journal);
-  const std::string file = (options.state / "conflicts.json").string();
-  base::Json result = salvage::ToJson(done.resolved);
-  result["url"] = restored;
-  result["groups"] = salvage::GroupsJson(done.groups);
+void AddDecided(const rollout::RestoreDone& done, const std::string& release, Outcome& outcome) {
+  const salvage::Resolved& resolved = done.decided->resolved;
+  const std::string file = done.conflicts_file.string();
+  base::Json result = salvage::ToJson(resolved);
+  result["url"] = done.url;
+  result["groups"] = salvage::GroupsJson(done.decided->groups);
   result["conflicts_file"] = file;
   if (outcome.result.empty()) {
     outcome.result = std::move(result);
   } else {
     outcome.result["decided"] = std::move(result);
   }
-  outcome.text += (outcome.text.empty() ? "" : "\n") + ShowResolved(done, plan.release, file);
-  const bool refused = done.resolved.refused > 0 || !done.resolved.stale.empty();
+  AddText(ShowResolved(*done.decided, release, file), outcome);
+  const bool refused = resolved.refused > 0 || !resolved.stale.empty();
   if (refused) outcome.exit = base::Exit::kHold;
-  if (outcome.next.find("--cut-over") != std::string::npos) return;
-  outcome.next = refused || done.resolved.left > 0 ? NextOfConflicts(plan.release, file, kMove) : kMove;
+  if (done.carried_over && done.carried_over->to_fence) return;
+  outcome.next = refused || resolved.left > 0 ? rollout::NextOfConflicts(release, file, kMove) : kMove;
 }
 
-void AddSalvage(Context& context, const std::string& restored, journal::Journal& journal, Outcome& outcome) {
-  const plan::Plan plan = RequirePlan(context.release());
-  const auto provider = ProviderIfAny(context.project().environment, context.StateDirectory());
-  const recover::SalvageOptions options = SalvageOptionsOf(context, plan, provider.get());
-  if (context.invocation().Has("--cut-over")) return AddCutOver(context, options, restored, journal, outcome);
-  const recover::SalvageReport salvaged = recover::Salvage(options, restored, journal);
-  outcome.result["salvage"] = recover::ToJson(salvaged);
-  outcome.text += (outcome.text.empty() ? "" : "\n") + Show(salvaged, plan.release);
-  const bool to_fence = salvaged.old_server_answered && !IsCutOver(options, restored, journal);
-  outcome.next = to_fence
-                     ? fmt::format(
-                           "switchback restore {} --cut-over: it ends the applications' writes to the old server and "
-                           "carries over the last",
-                           plan.release)
-                     : NextOf(salvaged, plan.release, kMove);
+Outcome Show(const rollout::RestoreDone& done, const std::string& release) {
+  Outcome outcome;
+  if (done.restored) {
+    outcome = {.result = recover::ToJson(*done.restored),
+               .text = Show(*done.restored),
+               .next = "look at the new server; move the applications to it, with the code of that time, or stop it"};
+  }
+  if (done.carried_over) AddCarriedOver(*done.carried_over, release, outcome);
+  if (done.decided) AddDecided(done, release, outcome);
+  return outcome;
+}
+
+Outcome Unfence(const rollout::RestoreGround& ground) {
+  const std::int64_t tables = rollout::LiftFence(ground);
+  return {.result = {{"tables", tables}},
+          .text = tables == 0 ? std::string("no fence stood: applications could write already")
+                              : fmt::format("applications can write to {} tables of the old server again", tables)};
+}
+
+// A restore needs no old server: without a name it is not asked.
+std::optional<pg::ConnectOptions> OldServer(Context& context, bool needed) {
+  try {
+    return context.Database();
+  } catch (const base::Error& error) {
+    if (needed || error.code() != base::Code::kNoDatabase) throw;
+    return std::nullopt;
+  }
+}
+
+std::filesystem::path Absolute(const std::string& path) {
+  return path.empty() ? std::filesystem::path() : std::filesystem::absolute(path).lexically_normal();
+}
+
+rollout::RestoreGround GroundOf(Context& context) {
+  const Invocation& invocation = context.invocation();
+  context.StateDirectory();
+  const bool needed = invocation.Has("--cut-over") || invocation.Has("--lift-fence");
+  return {.project = context.project(),
+          .release = context.release(),
+          .old_server = OldServer(context, needed),
+          .source_wal = Absolute(invocation.Option("--source-wal")),
+          .terminate_blockers_after = TerminateAfter(invocation),
+          .tell = [](const std::string& text) { base::Info("{}", text); },
+          .stop = &base::InterruptFlag()};
 }
 
 }  // namespace
@@ -321,43 +287,20 @@ std::vector<Option> RestoreOptions() {
 
 Outcome RestoreBeside(const Invocation& invocation) {
   Context context(invocation);
-  if (invocation.Has("--dry-run")) return ShowLoss(context);
-  if (invocation.Has("--cut-over")) context.Database();  // before anything is done: it needs the old server
-  // Not the mirror: the old server may be down, which is what a restore is for.
-  journal::Journal journal = journal::Journal::Open(context.StateDirectory());
-  const salvage::Decisions decisions = DecisionsOf(invocation);
-  if (invocation.Has("--lift-fence")) return LiftFence(context, journal);
-  if (invocation.Has("--go-on") || (invocation.Has("--cut-over") && !invocation.Has("--salvage"))) {
-    Outcome outcome;
-    const std::string restored = recover::LastRestored(context.StateDirectory(), journal);
-    AddSalvage(context, restored, journal, outcome);
-    AddDecisions(context, decisions, restored, journal, outcome);
-    return outcome;
+  const rollout::RestoreGround ground = GroundOf(context);
+  if (invocation.Has("--dry-run")) {
+    const recover::Loss loss = rollout::CountLoss(ground);
+    return {.result = {{"loss", recover::ToJson(loss)}}, .text = Show(loss)};
   }
-  if (!invocation.Has("--salvage") && Any(decisions)) {
-    Outcome outcome;
-    AddDecisions(context, decisions, recover::LastRestored(context.StateDirectory(), journal), journal, outcome);
-    return outcome;
-  }
-  const backup::Point point = checkpoint::Load(context.StateDirectory()).point;
-  const auto provider = MakeProvider(context.project().environment, backup::LineOf(point));
-  const std::string directory = invocation.Option("--directory");
-  const recover::RestoreReport report =
-      recover::Restore({.conninfo = OldServer(context),
-                        .state = context.StateDirectory(),
-                        .directory = directory.empty() ? NewServerDirectory(context.project().environment)
-                                                       : std::filesystem::absolute(directory).lexically_normal(),
-                        .source_wal = invocation.Option("--source-wal"),
-                        .tell = [](const std::string& text) { base::Info("{}", text); }},
-                       *provider, journal);
-  Outcome outcome{
-      .result = recover::ToJson(report),
-      .text = Show(report),
-      .next = "look at the new server; move the applications to it, with the code of that time, or stop it"};
-  if (!invocation.Has("--salvage")) return outcome;
-  AddSalvage(context, report.restored.url, journal, outcome);
-  AddDecisions(context, decisions, report.restored.url, journal, outcome);
-  return outcome;
+  rollout::RestoreWishes wishes{.directory = Absolute(invocation.Option("--directory")),
+                                .salvage = invocation.Has("--salvage") || invocation.Has("--go-on"),
+                                .cut_over = invocation.Has("--cut-over"),
+                                .decisions = DecisionsOf(invocation)};
+  if (invocation.Has("--lift-fence")) return Unfence(ground);
+  // Alone, what is to be done about a restored server is about the last one.
+  const bool of_last = wishes.cut_over || rollout::Any(wishes.decisions);
+  wishes.restore = !invocation.Has("--go-on") && (invocation.Has("--salvage") || !of_last);
+  return Show(rollout::Restore(ground, wishes), context.release().name);
 }
 
 Command Restore() {

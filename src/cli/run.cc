@@ -1,15 +1,12 @@
 #include <fmt/core.h>
 
 #include "base/log.h"
-#include "cli/checkpoint.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/forward.h"
 #include "cli/plan.h"
-#include "cli/plan_file.h"
-#include "cli/work.h"
-#include "journal/position.h"
-#include "run/identity.h"
+#include "rollout/checkpoint.h"
+#include "rollout/plan_file.h"
 
 namespace cli {
 namespace {
@@ -19,21 +16,14 @@ Outcome RunPhases(const Invocation& invocation) {
   // The last boundary before contract: there the new version may be deployed, and the old one still works.
   const plan::Phase phase = until.empty() ? plan::Phase::kSwitch : plan::ParsePhase(until);
   Context context(invocation);
-  if (!LoadPlan(context.release())) {
+  if (!rollout::LoadPlan(context.release())) {
     const Outcome planned = MakePlan(context);
     if (planned.exit != base::Exit::kDone) return planned;
     base::Info("{}", planned.text);
   }
-  Work work(context);
-  const bool none = !checkpoint::Find(work.state());
-  const journal::Event* taken = work.journal().Last("checkpoint");
-  const journal::Event* closed = journal::Closed(work.journal().events());
-  // What was closed has another plan by now, and its checkpoint ended with it.
-  const bool ended = closed != nullptr && (taken == nullptr || taken->seq < closed->seq);
-  // Nor has one of a server that was restored since another to go back to.
-  const bool rewound = !work.Position().rewound.empty();
-  if ((none || ended || rewound) && journal::NothingDone(work.journal().events())) TakeCheckpoint(context, work, {});
-  return Forward(invocation, context, work, phase, false, phase >= plan::Phase::kMigrate);
+  rollout::OpenRelease open(context.Opening());
+  if (rollout::NeedsCheckpoint(open)) rollout::TakeCheckpoint(open, {});
+  return Forward(invocation, open, {.until = phase, .fill_again = phase >= plan::Phase::kMigrate});
 }
 
 }  // namespace

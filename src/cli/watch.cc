@@ -1,30 +1,29 @@
+#include "rollout/watch.h"
+
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <map>
-#include <thread>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "cli/commands.h"
-#include "cli/lookout.h"
+#include "cli/context.h"
 
 namespace cli {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kEveryLeast{100};
 
-std::string Watched(const Sight& sight) {
+std::string Watched(const rollout::Observation& seen) {
   return fmt::format("{} rollback conditions, {} invariants, the alarms, the stream and the ways back; {}",
-                     sight.conditions.size(), sight.invariants,
-                     sight.window.empty() ? "the rollback window is not open, it stands " + sight.stands
-                                          : "the rollback window is " + sight.window);
+                     seen.conditions.size(), seen.invariants,
+                     seen.window.empty() ? "the rollback window is not open, it stands " + seen.stands
+                                         : "the rollback window is " + seen.window);
 }
 
 // Tells what came and what went since the look before: for people a line each on stderr, with --json an object a line.
@@ -32,37 +31,20 @@ class Teller {
  public:
   explicit Teller(bool json) : json_(json) {}
 
-  void Begin(const std::string& release, milliseconds every, const Sight& sight) const {
+  void Begin(const std::string& release, milliseconds every, const rollout::Observation& seen) const {
     if (json_) return Print({{"watch", "begins"}, {"at", base::FormatTime(base::Now())}, {"every_ms", every.count()}});
-    base::Info("watching {} every {}: {}", release, base::FormatDuration(every), Watched(sight));
+    base::Info("watching {} every {}: {}", release, base::FormatDuration(every), Watched(seen));
   }
 
-  void Tell(const std::vector<Finding>& findings) {
-    std::map<std::string, Finding> now;
-    for (const Finding& finding : findings) now.emplace(finding.about, finding);
-    for (const Finding& finding : findings) {
-      if (stands_.count(finding.about) == 0) Say(finding, "came");
-    }
-    const bool blind =
-        std::any_of(findings.begin(), findings.end(), [](const Finding& finding) { return finding.blind; });
-    for (const auto& [about, finding] : stands_) {
-      if (now.count(about) > 0) continue;
-      if (blind && !finding.blind) {
-        now.emplace(about, finding);
-      } else {
-        Say(finding, "went");
-      }
-    }
-    stands_ = std::move(now);
-  }
+  void Came(const rollout::Finding& finding) const { Say(finding, true); }
+  void Went(const rollout::Finding& finding) const { Say(finding, false); }
 
  private:
-  void Say(const Finding& finding, const char* what) const {
+  void Say(const rollout::Finding& finding, bool came) const {
     const std::string at = base::FormatTime(base::Now());
-    const bool came = what == std::string_view("came");
     if (json_) {
-      Print({{"watch", what}, {"at", at}, {"finding", ToJson(finding)}});
-    } else if (came && finding.level != Level::kNote) {
+      Print({{"watch", came ? "came" : "went"}, {"at", at}, {"finding", rollout::ToJson(finding)}});
+    } else if (came && finding.level != rollout::Level::kNote) {
       base::Warn("{}: {}", at, finding.text);
     } else if (came) {
       base::Info("{}: {}", at, finding.text);
@@ -76,56 +58,35 @@ class Teller {
   }
 
   bool json_;
-  std::map<std::string, Finding> stands_;
 };
 
-void Rest(Clock::time_point until) {
-  while (Clock::now() < until) {
-    base::StopIfInterrupted();
-    std::this_thread::sleep_for(std::min<Clock::duration>(milliseconds(100), until - Clock::now()));
-  }
-}
-
-// The database is away, or a file is being written: the next look may well succeed. What stood before is not known.
-Sight LookAgain(Lookout& lookout, const Sight& before) {
-  try {
-    return lookout.Look();
-  } catch (const base::Error& error) {
-    if (error.code() == base::Code::kInterrupted) throw;
-    Sight sight = before;
-    std::erase_if(sight.findings, [](const Finding& finding) { return finding.blind; });
-    // In front: nothing that stood there before has fired.
-    sight.findings.insert(sight.findings.begin(), Unseen("the database", error));
-    return sight;
-  }
-}
-
-Outcome Conclude(const std::string& release, const Sight& sight, std::int64_t looks) {
-  Outcome outcome{.result = {{"looks", looks},
-                             {"position", sight.stands},
-                             {"rollback_window", sight.window.empty() ? base::Json() : base::Json(sight.window)},
-                             {"over", sight.over.empty() ? base::Json() : base::Json(sight.over)},
+Outcome Conclude(const std::string& release, const rollout::WatchReport& report) {
+  const rollout::Observation& seen = report.last;
+  Outcome outcome{.result = {{"looks", report.looks},
+                             {"position", seen.stands},
+                             {"rollback_window", seen.window.empty() ? base::Json() : base::Json(seen.window)},
+                             {"over", seen.over.empty() ? base::Json() : base::Json(seen.over)},
                              {"findings", base::Json::array()},
                              {"conditions", base::Json::array()}}};
-  for (const Finding& finding : sight.findings) outcome.result["findings"].push_back(ToJson(finding));
-  for (const auto& condition : sight.conditions) outcome.result["conditions"].push_back(proof::ToJson(condition));
-  if (!sight.findings.empty()) outcome.next = sight.findings.front().next;
+  for (const rollout::Finding& finding : seen.findings) outcome.result["findings"].push_back(rollout::ToJson(finding));
+  for (const auto& condition : seen.conditions) outcome.result["conditions"].push_back(proof::ToJson(condition));
+  if (!seen.findings.empty()) outcome.next = seen.findings.front().next;
   std::string verdict;
-  switch (Gravest(sight)) {
-    case Level::kNote:
-      verdict = sight.over.empty() ? "all is as it should be: " + Watched(sight)
-                                   : "there is nothing more to watch: " + sight.over;
+  switch (rollout::Gravest(seen)) {
+    case rollout::Level::kNote:
+      verdict = seen.over.empty() ? "all is as it should be: " + Watched(seen)
+                                  : "there is nothing more to watch: " + seen.over;
       break;
-    case Level::kHold:
+    case rollout::Level::kHold:
       outcome.exit = base::Exit::kHold;
       verdict = "not all is as it should be";
       break;
-    case Level::kFired:
+    case rollout::Level::kFired:
       outcome.exit = base::Exit::kNoGo;
       verdict = "this calls for a way back";
   }
   outcome.text = fmt::format("{}: {}", release, verdict);
-  for (const Finding& finding : sight.findings) outcome.text += "\n  " + finding.text;
+  for (const rollout::Finding& finding : seen.findings) outcome.text += "\n  " + finding.text;
   return outcome;
 }
 
@@ -137,21 +98,18 @@ Outcome RunWatch(const Invocation& invocation) {
   std::optional<milliseconds> lasts;
   if (invocation.Has("--for")) lasts = base::ParseDuration(invocation.Option("--for"));
 
-  Lookout lookout(invocation);
-  Teller teller(invocation.json);
-  Sight sight = lookout.Look();
+  const Teller teller(invocation.json);
   const std::string& release = invocation.scope->release;
-  if (!once && sight.over.empty()) teller.Begin(release, every, sight);
-  const Clock::time_point begun = Clock::now();
-  std::int64_t looks = 1;
-  for (auto next = begun + every;; next = std::max(next + every, Clock::now())) {
-    if (once || Gravest(sight) == Level::kFired || !sight.over.empty()) return Conclude(release, sight, looks);
-    teller.Tell(sight.findings);
-    if (lasts && Clock::now() >= begun + *lasts) return Conclude(release, sight, looks);
-    Rest(lasts ? std::min(next, begun + *lasts) : next);
-    sight = LookAgain(lookout, sight);
-    ++looks;
-  }
+  rollout::Watcher watcher([&] { return Context(invocation).Opening(); });
+  const rollout::WatchReport report =
+      rollout::Watch(watcher, {.every = every,
+                               .lasts = lasts,
+                               .once = once,
+                               .stop = &base::InterruptFlag(),
+                               .begins = [&](const rollout::Observation& seen) { teller.Begin(release, every, seen); },
+                               .came = [&](const rollout::Finding& finding) { teller.Came(finding); },
+                               .went = [&](const rollout::Finding& finding) { teller.Went(finding); }});
+  return Conclude(release, report);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/stop.h"
+
 namespace pg {
 
 class LockBudget;
@@ -29,6 +31,8 @@ struct ConnectOptions {
   // Roles whose code a person accepted to run with the rights of this session; see catalog/trust.h. Here, because it
   // goes wherever one connects.
   std::vector<std::string> trusts = {};
+  // Who works over the connection polls it; here for the same reason.
+  base::Stop stop = nullptr;
 };
 
 // The connection string without its password, for messages: "postgresql://app@db:5432/shop".

@@ -7,9 +7,9 @@
 #include <random>
 
 #include "base/error.h"
-#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/redact.h"
+#include "base/stop.h"
 #include "base/time.h"
 #include "pg/quote.h"
 #include "pg/sql_text.h"
@@ -245,7 +245,7 @@ void RetryForLocks(Connection& connection, const LockPatience& patience, const s
     const milliseconds room = AwaitRoom(
         *budget, patience.lock_timeout,
         [&](milliseconds wait) { base::Info("{}: {}", wanted, NoRoomText(*budget, wait, waits.blockers)); },
-        base::StopIfInterrupted);
+        [&] { base::StopIfAsked(connection.options().stop); });
     LockWatch watch(connection.options(), connection.BackendPid());
     try {
       attempt(std::min(patience.lock_timeout, room));

@@ -102,8 +102,8 @@ struct LockPatience {
 // Runs `attempt` again while it ends in kLockTimeout or kDeadlock, `retries` times at most; nothing of it may be left
 // when it throws, so that nobody queues behind it between two attempts. It is given how long it may wait for a lock,
 // and sets that for its transaction. Where the budget of the connection's options has no room, the next attempt waits
-// for it, which is told with who holds the lock; kInterrupted ends that. Gives up with the last error's code, what was
-// wanted ("the tables to lock"), and who stands in the way.
+// for it, which is told with who holds the lock; their stop token ends that with kInterrupted. Gives up with the last
+// error's code, what was wanted ("the tables to lock"), and who stands in the way.
 void RetryForLocks(Connection& connection, const LockPatience& patience, const std::string& wanted,
                    const std::function<void(std::chrono::milliseconds lock_timeout)>& attempt);
 

@@ -78,7 +78,7 @@ struct Replication::State {
   // True: there is something to read. False: the deadline passed.
   bool Await(const Clock::time_point& deadline) {
     for (;;) {
-      if (options.stop != nullptr && *options.stop) {
+      if (base::Asked(options.stop)) {
         throw base::Error(Code::kInterrupted, "reading of the slot was interrupted");
       }
       const Clock::time_point look = std::min(deadline, Clock::now() + kLookForStop);

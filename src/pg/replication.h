@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -8,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/stop.h"
 #include "pg/connection.h"
 #include "pg/lsn.h"
 
@@ -19,7 +19,7 @@ struct ReplicationOptions {
   std::vector<std::string> publications;
   Lsn start = {};  // no transaction that committed before it is sent, nor one before where the slot stands
   std::chrono::milliseconds silence = std::chrono::minutes(10);  // how long the server may say nothing at all
-  const std::atomic<bool>* stop = nullptr;                       // set by a signal handler
+  base::Stop stop = nullptr;
 };
 
 // Reads a logical slot over the streaming replication protocol: whole transactions in the order of their commits, in

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/interrupt.h"
+#include "base/stop.h"
 #include "pg/transaction.h"
 
 namespace proof {
@@ -61,7 +61,7 @@ class CancelOnInterrupt {
   explicit CancelOnInterrupt(pg::Connection& connection)
       : thread_([this, &connection](const std::stop_token& stop) {
           std::unique_lock lock(mutex_);
-          while (!wakes_.wait_for(lock, stop, kPoll, [] { return base::Interrupted(); })) {
+          while (!wakes_.wait_for(lock, stop, kPoll, [&] { return base::Asked(connection.options().stop); })) {
             if (stop.stop_requested()) return;
           }
           if (!stop.stop_requested()) connection.Cancel();
@@ -82,7 +82,7 @@ std::vector<Answer> Ask(pg::Connection& connection, const std::vector<std::strin
   const CancelOnInterrupt cancel(connection);
   std::vector<Answer> answers;
   for (const std::string& question : questions) {
-    base::StopIfInterrupted();
+    base::StopIfAsked(connection.options().stop);
     try {
       answers.push_back(AskOne(connection, question));
     } catch (const base::Error& error) {

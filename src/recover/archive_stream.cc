@@ -8,7 +8,7 @@
 
 #include "backup/follower.h"
 #include "base/error.h"
-#include "base/interrupt.h"
+#include "base/stop.h"
 #include "sandbox/workspace.h"
 #include "stream/spool.h"
 
@@ -35,10 +35,10 @@ class SlotBeingMade {
   }
 
   // Returns when it sees all that is replayed from here on.
-  void AwaitReserved(const std::string& url, const std::string& name) {
+  void AwaitReserved(const std::string& url, const std::string& name, base::Stop stop) {
     pg::Connection watch = pg::Connection::Open({.conninfo = url});
     const std::string reserved = "SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND restart_lsn IS NOT NULL";
-    while (!Ready(milliseconds(10)) && watch.Query(reserved, {name}).rows() == 0) base::StopIfInterrupted();
+    while (!Ready(milliseconds(10)) && watch.Query(reserved, {name}).rows() == 0) base::StopIfAsked(stop);
   }
   bool Ready(milliseconds wait) { return made_.wait_for(wait) == std::future_status::ready; }
   // What commits from there on is shown. Throws what its making threw.
@@ -105,6 +105,7 @@ class Reading {
     restore.role = checkpoint.role;
     restore.throwaway = true;
     restore.deadline = kReplayToPoint;
+    restore.stop = request_.stop;
     follower_ = request_.provider.Follow(restore, request_.source_wal);
     return follower_ != nullptr;
   }
@@ -114,7 +115,7 @@ class Reading {
     const auto place = stream::ReadPlace(stream::SpoolDirectory(request_.state, SpoolOf(request_.checkpoint)));
     const pg::Lsn wanted = std::max(request_.checkpoint.point.lsn, place ? place->through : pg::Lsn{});
     SlotBeingMade slot(follower_->Url(), SpoolOf(request_.checkpoint));
-    slot.AwaitReserved(follower_->Url(), SpoolOf(request_.checkpoint));
+    slot.AwaitReserved(follower_->Url(), SpoolOf(request_.checkpoint), request_.stop);
     while (!slot.Ready(replayed_ < wanted ? milliseconds(0) : kSnapshotPatience)) {
       if (replayed_ >= wanted) return "transactions that were open at the checkpoint stay open in the archive";
       const std::optional<pg::Lsn> more = follower_->Next();
@@ -133,7 +134,7 @@ class Reading {
                           .publications = request_.checkpoint.publications,
                           .from = request_.checkpoint.point.lsn,
                           .state = request_.state,
-                          .stop = &base::InterruptFlag(),
+                          .stop = request_.stop,
                           .replay = [&]() -> std::optional<pg::Lsn> {
                             if (std::exchange(first, false)) return replayed_;
                             return follower_->Next();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "backup/provider.h"
+#include "base/stop.h"
 #include "checkpoint/checkpoint.h"
 #include "pg/connection.h"
 #include "proof/unseen.h"
@@ -24,6 +25,7 @@ struct ArchiveRequest {
   pg::Connection* old_server = nullptr;               // where it answers, it is asked to archive what it has
   std::function<void(const std::string&)> tell = {};  // what it is doing, for people; may be empty
   std::optional<proof::Seen>* seen = nullptr;         // set at the end of what was read; may be null
+  base::Stop stop = nullptr;
 };
 
 // Reads the stream without the checkpoint's slot, for when the old server is gone or has lost it: a standby is made

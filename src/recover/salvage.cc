@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/long_work.h"
+#include "base/stop.h"
 #include "catalog/trust.h"
 #include "checkpoint/checkpoint.h"
 #include "proof/unseen.h"
@@ -45,7 +45,8 @@ std::string DrainSlot(const SalvageOptions& options, Source& source) {
   constexpr const char* kSilent = "the old server does not answer";
   if (!options.conninfo) return kSilent;
   try {
-    source.server = pg::Connection::Open({.conninfo = *options.conninfo, .lock_budget = options.lock_budget});
+    source.server =
+        pg::Connection::Open({.conninfo = *options.conninfo, .lock_budget = options.lock_budget, .stop = options.stop});
   } catch (const base::Error& error) {
     if (error.code() != base::Code::kUnreachable) throw;
     return kSilent;
@@ -56,7 +57,7 @@ std::string DrainSlot(const SalvageOptions& options, Source& source) {
                                                  .publications = source.checkpoint.publications,
                                                  .from = source.checkpoint.point.lsn,
                                                  .state = options.state,
-                                                 .stop = &base::InterruptFlag()});
+                                                 .stop = options.stop});
   if (!drained.not_evidenced.empty() && !drained.lost) NotEvidenced(drained.not_evidenced);
   source.note = "counted to the end of the old server's log";
   source.seen = proof::See(*source.server, source.checkpoint.publications);
@@ -72,7 +73,8 @@ std::string ReadArchive(const SalvageOptions& options, Source& source, const std
                                                 .source_wal = options.source_wal,
                                                 .old_server = source.server ? &*source.server : nullptr,
                                                 .tell = options.tell,
-                                                .seen = source.server ? nullptr : &source.seen});
+                                                .seen = source.server ? nullptr : &source.seen,
+                                                .stop = options.stop});
   source.evidence = Evidence::kArchiveStream;
   source.note = source.server ? fmt::format("{}: counted to the end of the old server's log, from the archive", why)
                               : fmt::format(
@@ -320,15 +322,15 @@ CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& pa
 
 std::int64_t LiftFence(const pg::ConnectOptions& old_server, const salvage::Patience& patience,
                        journal::Journal& journal) {
-  pg::Connection server =
-      pg::Connection::Open({.conninfo = old_server.conninfo, .lock_budget = old_server.lock_budget});
+  pg::Connection server = pg::Connection::Open(
+      {.conninfo = old_server.conninfo, .lock_budget = old_server.lock_budget, .stop = old_server.stop});
   return Lift(server, patience, journal);
 }
 
 salvage::Resolution Resolve(const SalvageOptions& options, const std::string& restored,
                             const salvage::Decisions& decisions, journal::Journal& journal) {
   salvage::Resolution resolution =
-      salvage::Resolve(restored, options.plan, decisions, options.state / "conflicts.json");
+      salvage::Resolve(restored, options.plan, decisions, options.state / "conflicts.json", options.stop);
   base::Failpoint(base::FailpointId::kSalvageResolved);
   base::Json told = salvage::ToJson(resolution.resolved);
   told["url"] = restored;

@@ -11,6 +11,7 @@
 
 #include "backup/provider.h"
 #include "base/json.h"
+#include "base/stop.h"
 #include "checkpoint/checkpoint.h"
 #include "journal/journal.h"
 #include "plan/plan.h"
@@ -28,6 +29,7 @@ struct SalvageOptions {
   std::filesystem::path source_wal = {};       // as in RestoreOptions
   std::vector<std::string> trusts = {};        // as in pg::ConnectOptions
   std::shared_ptr<pg::LockBudget> lock_budget = nullptr;  // likewise
+  base::Stop stop = nullptr;                              // likewise
 };
 
 // What a loss account comes from, the best first: the stream off the checkpoint's slot or from the archive, the stream

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 #include <map>
 
@@ -130,14 +129,8 @@ void CheckName(const std::string& name, const YamlValue& value) {
   if (!plain) value.Fail(fmt::format("\"{}\" is no name for an environment", name), "Use letters, digits, - and _.");
 }
 
-std::string Choose(const std::vector<std::string>& environments, const std::string& asked) {
-  std::string name = asked;
-  std::string_view source = "--env";
-  if (name.empty()) {
-    const char* variable = std::getenv("SWITCHBACK_ENV");
-    name = variable == nullptr ? "" : variable;
-    source = "SWITCHBACK_ENV";
-  }
+std::string Choose(const std::vector<std::string>& environments, const Asked& asked) {
+  const std::string& name = asked.environment;
   const std::string list = fmt::format("{}", fmt::join(environments, ", "));
   if (name.empty() && environments.size() == 1) return environments.front();
   if (name.empty()) {
@@ -147,7 +140,7 @@ std::string Choose(const std::vector<std::string>& environments, const std::stri
   if (std::ranges::find(environments, name) != environments.end()) return name;
   const std::string near = Nearest(name, environments);
   throw base::Error(base::Code::kNoEnvironment,
-                    fmt::format("{} names the environment \"{}\", which does not exist", source, name))
+                    fmt::format("{} names the environment \"{}\", which does not exist", asked.by, name))
       .Hint(
           fmt::format("{}switchback.yaml has: {}.", near.empty() ? "" : fmt::format("Did you mean {}? ", near), list));
 }
@@ -210,7 +203,17 @@ fs::path ShownPath(const fs::path& path) {
 
 fs::path Project::StateOf(const std::string& release_name) const { return state_dir / environment.name / release_name; }
 
-Project LoadProject(const fs::path& start, const std::string& asked) {
+std::vector<fs::path> ReleaseDirectories(const Project& project) {
+  std::vector<fs::path> directories;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(project.root / "releases", ignored)) {
+    if (fs::is_regular_file(entry.path() / "release.yaml", ignored)) directories.push_back(entry.path());
+  }
+  std::ranges::sort(directories);
+  return directories;
+}
+
+Project LoadProject(const fs::path& start, const Asked& asked) {
   Project project;
   project.root = FindRoot(start);
   const fs::path file = project.root / "switchback.yaml";

@@ -54,13 +54,22 @@ struct Project {
   [[nodiscard]] std::filesystem::path StateOf(const std::string& release_name) const;
 };
 
-// The nearest parent of `start` with switchback.yaml; `environment` empty: SWITCHBACK_ENV, else the only one.
+// An environment that somebody asked for, and where, for messages. Empty: nobody did.
+struct Asked {
+  std::string environment = {};
+  std::string by = "--env";
+};
+
+// The nearest parent of `start` with switchback.yaml; of its environments the one asked for, else the only one.
 // Throws kNoProject, kNoEnvironment (with those there are), kBadYaml.
-Project LoadProject(const std::filesystem::path& start, const std::string& environment);
+Project LoadProject(const std::filesystem::path& start, const Asked& asked);
 
 // RELEASE on the command line: a path when it contains '/' or is '.', else releases/NAME, else NAME without its date,
 // else a unique prefix of either. Absolute. Throws kNoRelease with the candidates.
 std::filesystem::path FindRelease(const Project& project, const std::string& argument);
+
+// Those below releases/ of the project, by their names.
+std::vector<std::filesystem::path> ReleaseDirectories(const Project& project);
 
 // A path for messages: relative to the working directory where it lies below it.
 std::filesystem::path ShownPath(const std::filesystem::path& path);

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -22,17 +21,13 @@ class ProjectTest : public testing::Test {
  protected:
   ProjectTest() : root_(fs::temp_directory_path() / ("sb-project-" + base::RandomHex(6))) {
     fs::create_directories(root_ / "releases");
-    unsetenv("SWITCHBACK_ENV");
   }
-  ~ProjectTest() override {
-    fs::remove_all(root_);
-    unsetenv("SWITCHBACK_ENV");
-  }
+  ~ProjectTest() override { fs::remove_all(root_); }
 
   Project Load(const std::string& yaml, const std::string& environment = "") {
     base::WriteFile(root_ / "switchback.yaml", yaml);
     fs::create_directories(root_ / "a/b");
-    return LoadProject(root_ / "a/b", environment);
+    return LoadProject(root_ / "a/b", {.environment = environment});
   }
   void AddRelease(const std::string& name) {
     fs::create_directories(root_ / "releases" / name);
@@ -153,8 +148,9 @@ TEST_F(ProjectTest, ChoosesTheEnvironment) {
   EXPECT_EQ(Load("version: 1\n").environment.name, "default");
   EXPECT_EQ(Load("version: 1\nenvironments: {only: }\n").environment.name, "only");
   EXPECT_EQ(ErrorOf([&] { Load(two); }).hint(), "Give --env NAME or set SWITCHBACK_ENV: staging, production.");
-  setenv("SWITCHBACK_ENV", "production", 1);
-  EXPECT_EQ(Load(two).environment.name, "production");
+  EXPECT_EQ(LoadProject(root_, {.environment = "production", .by = "SWITCHBACK_ENV"}).environment.name, "production");
+  EXPECT_EQ(ErrorOf([&] { LoadProject(root_, {.environment = "test", .by = "SWITCHBACK_ENV"}); }).message(),
+            "SWITCHBACK_ENV names the environment \"test\", which does not exist");
   EXPECT_EQ(Load(two, "staging").environment.name, "staging");
   const base::Error error = ErrorOf([&] { Load(two, "prodution"); });
   EXPECT_EQ(error.code(), base::Code::kNoEnvironment);
@@ -198,7 +194,7 @@ TEST_F(ProjectTest, RefusesBadInputWithItsPlace) {
 }
 
 TEST_F(ProjectTest, NoProject) {
-  EXPECT_EQ(ErrorOf([&] { LoadProject(root_ / "releases", ""); }).code(), base::Code::kNoProject);
+  EXPECT_EQ(ErrorOf([&] { LoadProject(root_ / "releases", {}); }).code(), base::Code::kNoProject);
 }
 
 TEST_F(ProjectTest, FindsAReleaseByNamePrefixOrPath) {

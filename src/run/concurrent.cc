@@ -72,7 +72,7 @@ void Runner::Outside(const plan::Step& step, Direction direction, std::int64_t i
       std::string told;
       Clock::time_point told_at = Clock::now();
       while (running.wait_for(kLookEvery) != std::future_status::ready) {
-        if (session_.stop != nullptr && *session_.stop) connection_.Cancel();
+        if (base::Asked(session_.stop)) connection_.Cancel();
         const pg::WaitsNow now = watch.Now();
         const std::string kind = KindOfWait(now);
         const bool waits = now.waited >= kLookEvery;

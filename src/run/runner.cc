@@ -162,7 +162,7 @@ void Runner::CheckFirst() {
 }
 
 void Runner::StopIfAsked() const {
-  if (session_.stop != nullptr && *session_.stop) {
+  if (base::Asked(session_.stop)) {
     throw base::Error(Code::kInterrupted, fmt::format("release {} was interrupted", session_.plan.release));
   }
 }

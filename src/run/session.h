@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/stop.h"
 #include "journal/journal.h"
 #include "journal/position.h"
 #include "pg/connection.h"
@@ -62,7 +62,7 @@ struct Session {
   std::string program_version = {};
   std::string environment = {};
   std::map<std::string, std::string> files = {};  // of the release, by name: "sha256:<hex>"
-  const std::atomic<bool>* stop = nullptr;        // set by a signal handler: stop at the next safe point
+  base::Stop stop = nullptr;
   // One at a time, but not always from the same thread: what a statement is at is told from beside it.
   std::function<void(const Progress&)> progress = {};
   // After the outcome of each step. What it throws ends the run at this safe point.

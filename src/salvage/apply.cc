@@ -10,7 +10,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "base/interrupt.h"
+#include "base/stop.h"
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/conflict.h"
@@ -91,6 +91,7 @@ class Merger {
  public:
   Merger(pg::Connection& restored, const Table& table, const Cast& cast)
       : table_(table),
+        stop_(restored.options().stop),
         out_(restored.options(), ReadSql(table, restored.Query("SHOW search_path").Text(0, 0), cast)),
         results_(restored.options(), fmt::format("COPY {} FROM STDIN", ResultsOf(table))),
         found_(restored.options(), "COPY switchback_salvage.found FROM STDIN") {}
@@ -98,7 +99,7 @@ class Merger {
   Merged Run(base::LongWork& work) {
     std::int64_t rows = 0;
     while (const auto* fields = out_.Next()) {
-      if (++rows % 4096 == 0) base::StopIfInterrupted();
+      if (++rows % 4096 == 0) base::StopIfAsked(stop_);
       work.At(rows);
       if (rows_.empty() || !IsAtSamePlace(*fields)) Begin(*fields);
       Take(*fields);
@@ -228,6 +229,7 @@ class Merger {
   }
 
   const Table& table_;
+  const base::Stop stop_;
   pg::CopyOut out_;
   pg::CopyIn results_;
   pg::CopyIn found_;

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "base/interrupt.h"
+#include "base/stop.h"
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/conflict.h"
@@ -135,7 +135,7 @@ class TakingBack {
   bool Round(const std::vector<ForeignKey>& keys) {
     const std::int64_t before = taken_;
     for (const ForeignKey& key : keys) {
-      base::StopIfInterrupted();
+      base::StopIfAsked(restored_.options().stop);
       TakeBackThose(key, key.from, Refers(key));
       if (key.to != nullptr) TakeBackThose(key, key.to, ReferredTo(key));
     }
@@ -222,7 +222,7 @@ std::map<std::int64_t, std::string> OrphansOfDecisions(pg::Connection& restored,
     return rows.rows() > 0;
   };
   for (const ForeignKey& key : ReadForeignKeys(restored, targets, tables)) {
-    base::StopIfInterrupted();
+    base::StopIfAsked(restored.options().stop);
     if (!look(key, *key.from, DecidedToRefer(key)) && key.to != nullptr) look(key, *key.to, DecidedAway(key));
   }
   return decisions;

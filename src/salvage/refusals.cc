@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/interrupt.h"
+#include "base/stop.h"
 
 namespace salvage {
 namespace {
@@ -44,7 +44,7 @@ class Attempts {
 
  private:
   bool Try(std::int64_t first, std::int64_t last) {
-    base::StopIfInterrupted();
+    base::StopIfAsked(connection_.options().stop);
     connection_.Exec("SAVEPOINT attempt");
     try {
       run_(first, last);

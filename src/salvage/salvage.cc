@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "base/interrupt.h"
 #include "base/long_work.h"
+#include "base/stop.h"
 #include "journal/mirror.h"
 #include "pg/transaction.h"
 #include "salvage/conflicts_file.h"
@@ -25,8 +25,8 @@ void Tell(const Options& options, const std::string& text) {
   if (options.tell) options.tell(text);
 }
 
-pg::Connection Open(const std::string& restored) {
-  pg::Connection connection = pg::Connection::Open({.conninfo = restored, .idle_in_transaction = kIdle});
+pg::Connection Open(const std::string& restored, base::Stop stop) {
+  pg::Connection connection = pg::Connection::Open({.conninfo = restored, .idle_in_transaction = kIdle, .stop = stop});
   try {
     connection.Exec("SET session_replication_role = replica");
   } catch (const base::Error& error) {
@@ -117,7 +117,7 @@ Account StageAll(pg::Connection& restored, const Options& options, const Targets
     done.erase(oid);
   }
   Reopen(restored, targets, again);
-  StageRequest request{.open = options.open, .from = options.from, .targets = targets};
+  StageRequest request{.open = options.open, .from = options.from, .targets = targets, .stop = options.stop};
   for (const auto& [oid, through] : done) request.keep.insert(oid);
   Tell(options, "staging what the applications wrote");
   return Stage(restored, request);
@@ -168,7 +168,7 @@ std::int64_t Report::Skipped() const {
 }
 
 Report Salvage(const Options& options) {
-  pg::Connection restored = Open(options.restored);
+  pg::Connection restored = Open(options.restored, options.stop);
   const Targets targets = TargetsOf(restored, options);
   UsePath(restored);
   Report report;
@@ -181,7 +181,7 @@ Report Salvage(const Options& options) {
   base::Failpoint(base::FailpointId::kSalvageStaged);
   MakeTransforms(restored, options.plan);
   for (const std::int64_t oid : tables) {
-    base::StopIfInterrupted();
+    base::StopIfAsked(options.stop);
     const Table& table = Require(targets, oid);
     if (done.count(oid) == 0) {
       Tell(options, "carrying over " + table.name.Text());
@@ -208,8 +208,8 @@ Report Salvage(const Options& options) {
 }
 
 Resolution Resolve(const std::string& restored, const plan::Plan& plan, const Decisions& decisions,
-                   const std::filesystem::path& conflicts) {
-  pg::Connection connection = Open(restored);
+                   const std::filesystem::path& conflicts, base::Stop stop) {
+  pg::Connection connection = Open(restored, stop);
   const Targets targets = ReadTargets(connection, plan, {});
   UsePath(connection);
   Resolution resolution{.resolved = Decide(connection, targets, decisions), .groups = {}};

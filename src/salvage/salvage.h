@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/stop.h"
 #include "pg/connection.h"
 #include "pg/lsn.h"
 #include "plan/plan.h"
@@ -36,6 +37,7 @@ struct Options {
   std::set<std::int64_t> rewritten = {};              // OIDs of tables that were rewritten on the old server since
   std::filesystem::path conflicts = {};               // the file that a person edits
   std::function<void(const std::string&)> tell = {};  // what it is doing; may be empty
+  base::Stop stop = nullptr;
 };
 
 struct Report {
@@ -74,6 +76,6 @@ base::Json GroupsJson(const std::vector<Group>& groups);
 
 // See Decide in decisions.h. `conflicts` is the file of Salvage, which keeps only those that are left.
 Resolution Resolve(const std::string& restored, const plan::Plan& plan, const Decisions& decisions,
-                   const std::filesystem::path& conflicts);
+                   const std::filesystem::path& conflicts, base::Stop stop = nullptr);
 
 }  // namespace salvage

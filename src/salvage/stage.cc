@@ -6,8 +6,8 @@
 #include <unordered_map>
 
 #include "base/failpoint.h"
-#include "base/interrupt.h"
 #include "base/long_work.h"
+#include "base/stop.h"
 #include "pg/copy.h"
 #include "pg/transaction.h"
 #include "salvage/image.h"
@@ -260,7 +260,7 @@ void EachChange(stream::Reader& reader, const StageRequest& request, const Writt
                 Begin begin, Take take) {
   reader.Rewind();
   EachSince(reader, request.from, account, [&](const stream::Transaction& transaction, bool application) {
-    base::StopIfInterrupted();
+    base::StopIfAsked(request.stop);
     begin(application);
     const auto concerns = [&](std::uint32_t relation) {
       const Table* table = request.targets.Find(relation);

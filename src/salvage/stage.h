@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/stop.h"
 #include "base/time.h"
 #include "pg/connection.h"
 #include "pg/lsn.h"
@@ -65,6 +66,7 @@ struct StageRequest {
   pg::Lsn from = {};
   const Targets& targets;
   std::set<std::int64_t> keep = {};  // tables whose changes are staged already, and are done
+  base::Stop stop = nullptr;
 };
 // Puts the changes of each row that applications wrote to into switchback_salvage.change of the restored server, the
 // migration's included, and of few other rows (Touched). A crash leaves nothing staged, or all of it without the mark

@@ -252,7 +252,7 @@ class Draining {
 
   // False: the time is over.
   [[nodiscard]] bool Pause(Clock::time_point deadline, const base::Error& busy) {
-    if (request_.stop != nullptr && *request_.stop) throw base::Error(Code::kInterrupted, "interrupted");
+    if (base::Asked(request_.stop)) throw base::Error(Code::kInterrupted, "interrupted");
     if (!std::exchange(told_, true)) {
       base::Info("{}: waiting until it ends, for {} s at most", busy.message(),
                  std::chrono::duration_cast<std::chrono::seconds>(request_.busy_wait).count());

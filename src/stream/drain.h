@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/stop.h"
 #include "pg/connection.h"
 #include "pg/lsn.h"
 
@@ -21,7 +21,7 @@ struct DrainRequest {
   pg::Lsn from = {};                 // transactions that committed before it are not wanted: the checkpoint's point
   std::filesystem::path state = {};  // of the release
   std::chrono::milliseconds busy_wait = std::chrono::seconds(10);  // for another reader of the slot to end
-  const std::atomic<bool>* stop = nullptr;
+  base::Stop stop = nullptr;
   double share = 1;  // of the time in which it reads, and so the server decodes: above 0
   // For a slot of a standby, which replays as it is told to: replays more, and says up to where. It is asked when
   // all that was replayed before is in the spool, and safe; nothing: there is no more. Empty: the server is a primary.

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "checkpoint/checkpoint.h"
+#include "rollout/open_release.h"
+
+namespace rollout {
+
+struct CheckpointWishes {
+  bool content_hash = false;
+  bool prove = false;
+};
+
+// Opens the release in its journal where it is not open, and takes a checkpoint; throws as checkpoint::Take and
+// run::EnterRelease, and kCheckpointRefused where something stands that no restore would lead to before.
+checkpoint::Checkpoint TakeCheckpoint(OpenRelease& open, const CheckpointWishes& wishes);
+
+// Nothing is done of the release, and it has no checkpoint to go back to.
+bool NeedsCheckpoint(OpenRelease& open);
+
+}  // namespace rollout

@@ -1,0 +1,77 @@
+#include "rollout/open_release.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/version.h"
+#include "catalog/trust.h"
+#include "journal/tag.h"
+#include "run/look.h"
+
+namespace rollout {
+namespace {
+
+run::Limits LimitsOf(const release::Environment& environment) {
+  const release::Policy& policy = environment.policy;
+  run::Limits limits;
+  limits.lock_timeout = policy.lock_timeout;
+  limits.lock_retries = policy.lock_retries;
+  limits.throttle = environment.throttle;
+  limits.concurrent_lock_timeout = policy.index_lock_timeout;
+  return limits;
+}
+
+std::map<std::string, std::string> DigestsOf(const release::Release& release) {
+  std::map<std::string, std::string> digests;
+  for (const auto& [name, text] : release.files) digests[name] = "sha256:" + base::Sha256Hex(text);
+  return digests;
+}
+
+void RequireRole(pg::Connection& connection, const release::Environment& environment) {
+  if (environment.role.empty()) return;
+  const std::string role = connection.Exec("SELECT session_user").Text(0, 0);
+  if (role == environment.role) return;
+  throw base::Error(base::Code::kOtherRole,
+                    fmt::format("the session is that of the role {}, and the environment {} is for {}", role,
+                                environment.name, environment.role))
+      .Hint(fmt::format("Connect as {0} (PGUSER={0}, or in the connection string).", environment.role));
+}
+
+}  // namespace
+
+pg::Connection Connect(const pg::ConnectOptions& target, const release::Environment& environment) {
+  pg::Connection connection = pg::Connection::Open(target);
+  RequireRole(connection, environment);
+  catalog::RequireOwnSchemas(connection);
+  return connection;
+}
+
+OpenRelease::OpenRelease(Opening opening)
+    : opening_(std::move(opening)),
+      state_(project().StateOf(release().name)),
+      connection_(Connect(opening_.target, environment())),
+      journal_(run::OpenJournal(connection_, release().name, state_)),
+      session_{.connect = opening_.target,
+               .plan = opening_.plan,
+               .journal = journal_,
+               .tag_secret = journal::RunSecret(state_),
+               .limits = LimitsOf(environment()),
+               .rollback_window = release().rollback_window.value_or(std::chrono::milliseconds(0)),
+               .program_version = std::string(base::kVersion),
+               .environment = environment().name,
+               .files = DigestsOf(release()),
+               .stop = opening_.target.stop,
+               .progress = opening_.progress} {
+  catalog::RequireTrust(connection_, plan().tables, plan::AuthorsPath(plan()));
+}
+
+journal::Position OpenRelease::Position() { return run::WhereItStands(connection_, plan(), journal_); }
+
+void OpenRelease::Say(base::LogLevel level, const std::string& text) const {
+  if (opening_.tell) opening_.tell(level, text);
+}
+
+}  // namespace rollout
