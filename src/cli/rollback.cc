@@ -32,12 +32,13 @@ Outcome Undo(const Invocation& invocation, plan::Phase to) {
                      {"steps", steps},
                      {"kept", report.undo.kept},
                      {"not_valid", recover::ToJson(report.unproven)},
+                     {"beside", recover::ToJson(report.beside)},
                      {"milliseconds", report.took.count()},
                      {"position", rollout::PositionFacts(open.plan(), report.position)}},
           .text = fmt::format("{}: took {} step{} back in {}; it stands {}", open.release().name, steps,
                               steps == 1 ? "" : "s", base::FormatDuration(report.took),
                               rollout::ShowPosition(open.plan(), report.position)) +
-                  KeptText(report.undo.kept) + recover::Text(report.unproven),
+                  KeptText(report.undo.kept) + recover::Text(report.unproven) + recover::Text(report.beside),
           .next = report.next};
 }
 

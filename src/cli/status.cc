@@ -44,6 +44,11 @@ void AddHistory(const rollout::OpenStanding& open, Shown& shown) {
   }
 }
 
+void AddEdited(const rollout::OpenStanding& open, Shown& shown) {
+  shown.facts["edited"] = !open.edited.empty();
+  if (!open.edited.empty()) shown.detail += "\n  " + open.edited;
+}
+
 void AddUnconverted(const rollout::OpenStanding& open, Shown& shown) {
   const recover::Unconverted& found = open.unconverted;
   shown.facts["unconverted"] = {{"up", found.up}, {"down", found.count - found.up}};
@@ -141,6 +146,7 @@ void AddOpen(const std::string& release, const plan::Plan& plan, const rollout::
   shown.facts["position"] = rollout::PositionFacts(plan, open.position);
   shown.line = rollout::ShowPosition(plan, open.position);
   AddHistory(open, shown);
+  AddEdited(open, shown);
   AddUnconverted(open, shown);
   AddBackfills(release, open, shown);
   AddAudits(open.audits, shown);

@@ -96,7 +96,7 @@ void CheckNoSetting(Builder& builder, const sql::Action& action) {
     return std::any_of(functions.begin(), functions.end(),
                        [](const sql::Name& function) { return function.name == "set_config"; });
   };
-  if (!sets(action.says.functions) && !(action.object_kind == "DO" && sets(action.body.functions))) return;
+  if (!sets(action.says.functions) && !(action.object_kind == "DO block" && sets(action.body.functions))) return;
   builder.Block(fmt::format("statement {}", action.statement),
                 "set_config() is for its own session only, and steps run in sessions of theirs",
                 "leave it out; qualify names instead of setting search_path", action.at);

@@ -128,6 +128,38 @@ void FindOpenRows(pg::Connection& connection, const plan::Plan& plan, const jour
   }
 }
 
+// Partitions that were detached amid the release keep its columns, in step with nothing.
+void FindDetached(pg::Connection& connection, const plan::Plan& plan, Closing& closing) {
+  const auto touched =
+      journal::SchemaCurrent(connection) ? journal::LoadTouched(connection, plan.release) : std::nullopt;
+  if (!touched) return;
+  for (const plan::Pair& pair : plan.pairs) {
+    std::vector<std::string> gone = {pair.shadow, pair.retired_new, pair.retired_old};
+    if (pair.old_name != pair.new_name) gone.push_back(closing.ended == "taken back" ? pair.new_name : pair.old_name);
+    const base::Json was = touched->value(pair.table.Text(), base::Json::object());
+    const base::Json partitions = was.value("partitions", base::Json::object());
+    for (const auto& [partition, nothing] : partitions.items()) {
+      const pg::Result found = connection.Query(
+          "SELECT a.attname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+          "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped "
+          "WHERE pg_catalog.concat(n.nspname, '.', c.relname) = $1 AND c.relkind IN ('r', 'p') "
+          "AND a.attname IN (SELECT pg_catalog.jsonb_array_elements_text($2::pg_catalog.jsonb)) AND NOT EXISTS (SELECT "
+          "FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)",
+          {partition, base::Json(gone).dump()});
+      for (int i = 0; i < found.rows(); ++i) {
+        closing.open.push_back(
+            {"detached",
+             fmt::format(
+                 "{} is no partition of {} any more, and has the release's column {}, which nothing kept in step",
+                 partition, pair.table.Text(), found.Text(i, 0)),
+             fmt::format("see which values are right, and drop the column there; or attach it again, run {0} again and "
+                         "take it back again",
+                         plan.release)});
+      }
+    }
+  }
+}
+
 // Where the line is; what contract retired is the purge's, behind its gate.
 void FindStanding(const plan::Plan& plan, const journal::Position& position, Closing& closing) {
   const bool whole = position.done == plan.steps.size() && !position.half && !position.in_flight;
@@ -278,6 +310,7 @@ Closing LookToClose(pg::Connection& connection, const plan::Plan& plan, const jo
     closing.ended = position.done > 0 ? "complete" : begun ? "taken back" : "never begun";
     if (position.done == 0) FindLeft(connection, plan, closing);
     FindOpenRows(connection, plan, journal, closing);
+    if (begun) FindDetached(connection, plan, closing);
   }
   if (conflicts > 0) {
     closing.open.push_back(

@@ -36,7 +36,7 @@ struct Closing {
 
   // What keeps it open, and what to do about each.
   struct Open {
-    std::string cause;  // "stands", "kept", "unconverted", "conflicts", "fence", "hanging"
+    std::string cause;  // "stands", "kept", "unconverted", "conflicts", "fence", "hanging", "detached"
     std::string text;
     std::string remedy;
   };

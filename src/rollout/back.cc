@@ -59,11 +59,16 @@ BackReport Back(OpenRelease& open, const BackOptions& options) {
   open.session().limits.terminate_blockers_after = options.terminate_blockers_after;
   SeeNewVersionGone(open, options);
   run::EnterRelease(open.connection(), open.session());
+  std::vector<recover::Beside> beside;
+  if (options.to == plan::Phase::kStart) {
+    beside = recover::ReadBeside(open.connection(), open.plan(), open.Position().BackFrom());
+  }
   const base::Time began = base::Now();
   bool wrote = false;
   const AfterStep after_step(
       open, [&](const plan::Step& step) { wrote = wrote || step.data || step.kind == plan::StepKind::kOpaque; });
   BackReport report{.undo = recover::UndoTo(open.session(), options.to)};
+  report.beside = std::move(beside);
   report.took = std::chrono::duration_cast<std::chrono::milliseconds>(base::Now() - began);
   if (wrote) Auditor(open).Look();  // not in between: nothing holds a way back up
   report.position = open.Position();

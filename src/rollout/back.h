@@ -7,6 +7,7 @@
 
 #include "journal/position.h"
 #include "plan/phase.h"
+#include "recover/beside.h"
 #include "recover/undo.h"
 #include "recover/unproven.h"
 #include "rollout/open_release.h"
@@ -23,6 +24,7 @@ struct BackReport {
   recover::Undo undo;
   std::chrono::milliseconds took{0};
   std::vector<recover::Unproven> unproven = {};
+  std::vector<recover::Beside> beside = {};
   journal::Position position = {};
   std::string next = {};  // see Advice
 };

@@ -2,12 +2,14 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/version.h"
 #include "catalog/trust.h"
+#include "journal/position.h"
 #include "journal/tag.h"
 #include "run/look.h"
 
@@ -49,6 +51,19 @@ pg::Connection Connect(const pg::ConnectOptions& target, const release::Environm
   return connection;
 }
 
+std::string EditedSince(const release::Release& release, const journal::Journal& journal) {
+  const journal::Event* opened = journal.Last("opened");
+  if (opened == nullptr || journal::NothingDone(journal.events())) return "";
+  const base::Json files = opened->body.value("files", base::Json::object());
+  const std::string now = "sha256:" + base::Sha256Hex(release.change_sql);
+  const bool known = std::any_of(files.begin(), files.end(), [&](const base::Json& digest) { return digest == now; });
+  if (known || files.empty()) return "";
+  return fmt::format(
+      "{} was edited since the release was begun; what runs is the plan of then. To run the new text go back first: "
+      "`switchback rollback {}`",
+      release.change_path.string(), release.name);
+}
+
 OpenRelease::OpenRelease(Opening opening)
     : opening_(std::move(opening)),
       state_(project().StateOf(release().name)),
@@ -66,6 +81,7 @@ OpenRelease::OpenRelease(Opening opening)
                .stop = opening_.target.stop,
                .progress = opening_.progress} {
   catalog::RequireTrust(connection_, plan().tables, plan::AuthorsPath(plan()));
+  if (const std::string edited = EditedSince(release(), journal_); !edited.empty()) Warn(edited);
 }
 
 journal::Position OpenRelease::Position() { return run::WhereItStands(connection_, plan(), journal_); }

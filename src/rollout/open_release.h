@@ -65,4 +65,8 @@ class OpenRelease {
   run::Session session_;
 };
 
+// A sentence where the change is another text than the one whose plan was begun; empty: it is that one, or nothing of
+// it is done.
+std::string EditedSince(const release::Release& release, const journal::Journal& journal);
+
 }  // namespace rollout

@@ -138,6 +138,23 @@ TEST_F(RolloutTest, AStopTokenEndsItsReleaseAndNoOther) {
   EXPECT_EQ(PhasesOf(Forward(again, {})), std::vector{plan::Phase::kMigrate});
 }
 
+TEST_F(RolloutTest, WhatWasWrittenBesideTheTriggersIsToldByTheWayBack) {
+  TakeCheckpointOf("one");
+  OpenRelease one(Of("one"));
+  Forward(one, {});
+  Connect().Exec(
+      "UPDATE public.one SET new = 7000 WHERE id = 1; SET session_replication_role = replica; "
+      "UPDATE public.one SET new = 9000 WHERE id <= 3");
+  const BackReport back = Back(one, {});
+  ASSERT_EQ(back.beside.size(), 1U);
+  EXPECT_EQ(back.beside[0].column, "new");
+  EXPECT_EQ(back.beside[0].rows, 3);
+  EXPECT_NE(recover::Text(back.beside).find("public.one: 3 rows have in new what the old column does not tell"),
+            std::string::npos);
+  Forward(one, {});
+  EXPECT_TRUE(Back(one, {}).beside.empty());
+}
+
 TEST_F(RolloutTest, AGateHoldsAndAPhaseHasItsTurn) {
   OpenRelease open(Of("one"));
   EXPECT_FALSE(Measure(open, gate::Phase::kExpand).checkpoint);

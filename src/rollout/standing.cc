@@ -6,6 +6,7 @@
 #include "checkpoint/unfinished.h"
 #include "journal/mirror.h"
 #include "rollout/advice.h"
+#include "rollout/open_release.h"
 #include "rollout/plan_file.h"
 #include "rollout/sql_text.h"
 #include "run/look.h"
@@ -21,6 +22,7 @@ std::optional<journal::Event> LastOf(const journal::Journal& journal, const char
 void AddHistory(const release::Release& release, const plan::Plan& plan, const journal::Journal& journal,
                 OpenStanding& standing) {
   standing.checkpoint = LastOf(journal, "checkpoint");
+  standing.edited = EditedSince(release, journal);
   standing.window = WindowOf(release, plan, journal, standing.position);
   if (standing.position.failed) standing.failure = LastOf(journal, "failed");
   if (!journal.events().empty()) standing.last = journal.events().back();

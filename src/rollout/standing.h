@@ -41,6 +41,7 @@ struct OpenStanding {
   std::optional<Window> window;
   std::optional<journal::Event> failure;
   std::optional<journal::Event> last;  // line of the journal
+  std::string edited;                  // see EditedSince
   recover::Unconverted unconverted;
   std::vector<recover::Unproven> unproven;  // by a way back, which came last
   std::vector<Backfill> backfills;
