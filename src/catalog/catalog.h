@@ -19,7 +19,7 @@ namespace catalog {
 struct Equality {
   std::string by = "pg_catalog.=";  // empty: json, xml, point ... have none; their text is compared
   std::string as = {};              // what both sides are read as, without work; empty: as they are
-  bool exact = false;               // what is equal is the same, byte by byte: not so 1.0 and 1.00, '1 mon' and '30 days'
+  bool exact = false;  // what is equal is the same, byte by byte: not so 1.0 and 1.00, '1 mon' and '30 days'
 };
 
 struct Column {
@@ -121,9 +121,9 @@ struct Table {
   std::vector<Column> columns = {};  // in physical order, dropped ones left out
   std::vector<Constraint> constraints = {};
   std::vector<Index> indexes = {};
-  std::vector<Trigger> triggers = {};           // internal ones (foreign keys) left out
-  std::vector<Dependent> dependents = {};       // publications of switchback left out
-  std::vector<std::string> partition_key = {};  // columns
+  std::vector<Trigger> triggers = {};            // internal ones (foreign keys) left out
+  std::vector<Dependent> dependents = {};        // publications of switchback left out
+  std::vector<std::string> partition_key = {};   // columns
   std::vector<std::string> rows_stored_in = {};  // "public.log.before": columns whose type is made of this table's rows
   // Columns whose default or NOT NULL is another one in some partition or heir.
   std::vector<std::string> set_in_partitions = {};
