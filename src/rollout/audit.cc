@@ -21,7 +21,7 @@ namespace {
 constexpr std::int64_t kCountedMost = 1'000'000;
 constexpr std::uint64_t kSegmentsMost = 8;
 // `watch` and a restore read the stream too, and what one of them reads is read for all.
-constexpr std::chrono::minutes kBusyWait{1};
+constexpr std::chrono::milliseconds kBusyWait = std::chrono::minutes(1);
 
 bool Writes(const plan::Step& step) {
   return !step.footprint.empty() || step.kind == plan::StepKind::kBackfill || step.kind == plan::StepKind::kData ||
@@ -144,10 +144,10 @@ stream::Drained Auditor::Drain() {
                      .publications = checkpoint_->publications,
                      .from = checkpoint_->point.lsn,
                      .state = open_.state(),
-                     .busy_wait = in_vain_ ? std::chrono::milliseconds(0) : std::chrono::milliseconds(kBusyWait),
+                     .busy_wait = open_.waited_in_vain() ? std::chrono::milliseconds(0) : kBusyWait,
                      .stop = open_.session().stop,
                      .share = ShareOf(open_)});
-  in_vain_ = !drained.lost && !drained.not_evidenced.empty();
+  open_.waited_in_vain() = !drained.lost && !drained.not_evidenced.empty();
   return drained;
 }
 

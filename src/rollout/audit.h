@@ -57,7 +57,6 @@ class Auditor {
   std::optional<checkpoint::Checkpoint> checkpoint_;
   std::string unread_;  // why the last look did not read to the end, a sentence without a full stop; empty: it did
   proof::StoredTables stored_;
-  bool in_vain_ = false;  // the last look waited for another reader in vain, and the next one does not
 };
 
 // How the slot of the last checkpoint stands; nothing: there is none.

@@ -52,6 +52,10 @@ class OpenRelease {
   [[nodiscard]] run::Session& session() { return session_; }
   [[nodiscard]] journal::Position Position();
 
+  // Whether the last look at the stream waited for another reader of it in vain; then the next one, whose ever, does
+  // not.
+  [[nodiscard]] bool& waited_in_vain() { return waited_in_vain_; }
+
   void Inform(const std::string& text) const { Say(base::LogLevel::kInfo, text); }
   void Warn(const std::string& text) const { Say(base::LogLevel::kWarning, text); }
 
@@ -63,6 +67,7 @@ class OpenRelease {
   pg::Connection connection_;
   journal::Journal journal_;
   run::Session session_;
+  bool waited_in_vain_ = false;
 };
 
 // A sentence where the change is another text than the one whose plan was begun; empty: it is that one, or nothing of
