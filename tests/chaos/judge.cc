@@ -2,12 +2,16 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "base/file.h"
-#include "base/process.h"
 
 namespace chaos {
 namespace {
@@ -121,6 +125,19 @@ class Judgement {
   std::size_t wrong_ = 0;
 };
 
+// Of all processes, words parted by blanks.
+std::vector<std::string> CommandLines() {
+  std::vector<std::string> lines;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator("/proc", none)) {
+    std::ifstream file(entry.path() / "cmdline");
+    std::string line{std::istreambuf_iterator<char>(file), {}};
+    std::ranges::replace(line, '\0', ' ');
+    if (!line.empty()) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
 void LeftBehind(Ground& ground, History& history) {
   auto connection = ground.Connect();
   const pg::Result left = connection.Exec(R"sql(
@@ -139,9 +156,10 @@ UNION ALL SELECT format('session of switchback, %s', state) FROM pg_stat_activit
   for (const auto& entry : fs::directory_iterator(ground.temporary())) {
     history.Fail("left behind: the temporary " + entry.path().filename().string());
   }
-  const std::string running =
-      base::Run({.argv = {"pgrep", "-fa", "pg_basebackup.*" + ground.root().string()}, .cwd = "/"}).out;
-  if (!running.empty()) history.Fail("left behind: " + running);
+  for (const std::string& line : CommandLines()) {
+    if (line.find("pg_basebackup") != std::string::npos && line.find(ground.root().string()) != std::string::npos)
+      history.Fail("left behind: " + line);
+  }
 }
 
 void Evidence(Ground& ground, const std::string& release, History& history) {
