@@ -155,6 +155,41 @@ TEST_F(RolloutTest, WhatWasWrittenBesideTheTriggersIsToldByTheWayBack) {
   EXPECT_TRUE(Back(one, {}).beside.empty());
 }
 
+TEST_F(RolloutTest, AnEditedChangeIsSaidOnceSomethingIsDone) {
+  TakeCheckpointOf("one");
+  const auto open_edited = [this] {
+    Opening opening = Of("one");
+    opening.release.change_sql += "-- another text\n";
+    const OpenRelease open(std::move(opening));
+  };
+  open_edited();
+  EXPECT_EQ(told_["one"].find("was edited"), std::string::npos) << told_["one"];
+  {
+    OpenRelease open(Of("one"));
+    Forward(open, {});
+  }
+  EXPECT_EQ(told_["one"].find("was edited"), std::string::npos) << told_["one"];
+  open_edited();
+  EXPECT_NE(told_["one"].find("was edited since the release was begun"), std::string::npos) << told_["one"];
+}
+
+TEST_F(RolloutTest, ADetachedPartitionKeepsTheReleaseOpen) {
+  Connect().Exec(
+      "DROP TABLE public.one; CREATE TABLE public.one (id int PRIMARY KEY, old int) PARTITION BY RANGE (id); CREATE "
+      "TABLE "
+      "public.one_a PARTITION OF public.one FOR VALUES FROM (0) TO (9); INSERT INTO public.one VALUES (1, 1)");
+  TakeCheckpointOf("one");
+  OpenRelease one(Of("one"));
+  Forward(one, {});
+  Connect().Exec("ALTER TABLE public.one DETACH PARTITION public.one_a");
+  Back(one, {});
+  const auto open = Close(one, {.dry_run = true}).closing.open;
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].cause, "detached");
+  EXPECT_NE(open[0].text.find("public.one_a is no partition of public.one any more"), std::string::npos)
+      << open[0].text;
+}
+
 TEST_F(RolloutTest, AGateHoldsAndAPhaseHasItsTurn) {
   OpenRelease open(Of("one"));
   EXPECT_FALSE(Measure(open, gate::Phase::kExpand).checkpoint);

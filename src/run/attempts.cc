@@ -31,10 +31,6 @@ pg::LockWatch::Of WatchOf(const plan::Step& step, Direction direction) {
 // A pause after which those that were in the way may be old enough to be ended.
 constexpr milliseconds kLongPause{500};
 
-// Frozen with its locks, a process keeps them for as long as the server lets its session idle. What an attempt leaves
-// of its room for that.
-constexpr milliseconds kFrozen{1'000};
-
 base::Json Aged(base::Json blockers, Clock::duration by) {
   for (base::Json& blocker : blockers) {
     base::Json& age = blocker.at("transaction_age_ms");
@@ -81,7 +77,7 @@ Done Runner::Attempts(std::size_t index, Direction direction, std::int64_t inten
       EndBlockers(step, direction, intent, Aged(waits.blockers, now - before));
     }
     pg::LockWatch watch(connect_, connection_.BackendPid(), WatchOf(step, direction));
-    frozen_reserve_ = std::min(kFrozen, room / 3);
+    frozen_reserve_ = std::min(kFrozen, room / 2);
     idle_limit_ = connect_.idle_in_transaction;
     pg::LockMeter meter(connect_, watch, room - frozen_reserve_);
     const auto spend = [&] {

@@ -149,6 +149,18 @@ TEST_F(Locks, NobodyWaitsBehindAStepForLongerThanTheBudgetAllows) {
                             HasSubstr(fmt::format("SELECT pg_terminate_backend({});", blocker.BackendPid()))));
 }
 
+// Frozen with its locks, it keeps the others waiting until the server ends it: that has to fit into the budget, too.
+TEST_F(Locks, ATransactionMayIdleNoLongerThanTheBudgetAllows) {
+  Begin(10);
+  Connect().Exec("CREATE TABLE public.idle (ms int)");
+  plan_.steps.front().forward.push_back(
+      {"INSERT INTO public.idle SELECT setting::int FROM pg_settings WHERE name = "
+       "'idle_in_transaction_session_timeout'"});
+  budget_ = std::make_shared<pg::LockBudget>(milliseconds(2000), std::chrono::seconds(60));
+  EXPECT_FALSE(Go(plan::Phase::kExpand));
+  EXPECT_LE(Connect().Exec("SELECT ms FROM public.idle").Int(0, 0), 2000);
+}
+
 TEST_F(Locks, ARunThatWaitsForRoomCanBeInterrupted) {
   budget_ = std::make_shared<pg::LockBudget>(milliseconds(100), milliseconds(60'000));
   limits_.lock_timeout = milliseconds(200);

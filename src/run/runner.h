@@ -108,6 +108,9 @@ class Runner {
   std::optional<Lease> lease_;
   journal::Position position_;
   journal::Tag tag_;  // of the transactions: the step that runs
+  // Frozen with its locks, a process keeps them for as long as the server lets its session idle, which is not less than
+  // this: a slow machine is not a frozen one. An attempt leaves that of its room, or half of a small one.
+  static constexpr std::chrono::milliseconds kFrozen{1'000};
   std::chrono::milliseconds frozen_reserve_{0};
   std::chrono::milliseconds idle_limit_{0};   // of the transaction
   base::Json blocked_ = base::Json::array();  // who was in the way of the last attempt to fill

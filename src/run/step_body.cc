@@ -50,9 +50,9 @@ void Runner::KeepOthersOut(pg::Connection& connection, const std::vector<pg::Qua
 
 // With its locks, the transaction may stand still for as long as it might have gone on to wait for them.
 void Runner::LimitIdle(const pg::LockMeter& meter) {
-  const std::chrono::milliseconds limit = meter.Left() + frozen_reserve_;
+  const std::chrono::milliseconds limit = std::max(meter.Left() + frozen_reserve_, kFrozen);
   if (limit >= idle_limit_) return;
-  idle_limit_ = std::max(limit, std::chrono::milliseconds(1));
+  idle_limit_ = limit;
   connection_.Exec(fmt::format("SET LOCAL idle_in_transaction_session_timeout = {}", idle_limit_.count()));
 }
 
