@@ -68,7 +68,7 @@ function(sb_room_test name suffix sources uses)
                          PROPERTIES LABELS pg FIXTURES_REQUIRED postgres TIMEOUT 300)
   else()
     target_link_libraries(${test} PRIVATE GTest::gtest_main)
-    gtest_discover_tests(${test} TEST_PREFIX ${test}. DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 60)
+    gtest_discover_tests(${test} TEST_PREFIX ${test}. DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 300)
   endif()
 endfunction()
 

@@ -26,7 +26,7 @@ std::vector<Written> Declared(Builder& builder, const sql::Action& action, const
     const sql::Name name = NameAsWritten(written);
     const catalog::Table* table = builder.catalog().Find(name.schema, name.name);
     const pg::QualifiedName resolved = Resolve(builder.catalog(), name);
-    const bool all = columns == std::vector<std::string>{"*"};
+    const bool all = columns == std::vector<std::string>{kAllColumns};
     if (!builder.Stands(name, action.at)) continue;
     if (table == nullptr && all) {
       builder.Block(resolved.Text(), "its columns are not known yet", "name the columns under `writes`", action.at);
@@ -40,11 +40,15 @@ std::vector<Written> Declared(Builder& builder, const sql::Action& action, const
 }
 
 // Rows of a table without a key, a data-modifying WITH: the statement itself says what it writes.
-void AddStated(const Builder& builder, const sql::Action& action, std::vector<Written>& footprint) {
+void AddStated(Builder& builder, const sql::Action& action, std::vector<Written>& footprint) {
   if (!ChangesData(action.kind)) return;
   const auto add = [&](const sql::Name& name, bool columns_known) {
     const catalog::Table* table = builder.catalog().Find(name.schema, name.name);
-    if (table != nullptr) AddWritten(footprint, table->name, columns_known ? action.columns : StoredColumns(*table));
+    if (table != nullptr) {
+      AddWritten(footprint, table->name, columns_known ? action.columns : StoredColumns(*table));
+    } else if (const pg::QualifiedName made = Resolve(builder.catalog(), name); builder.Makes(made)) {
+      AddWritten(footprint, made, {kAllColumns});
+    }
   };
   add(action.relation, action.kind == sql::Kind::kUpdate);
   for (const sql::Name& written : action.writes) add(written, false);

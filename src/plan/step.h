@@ -45,7 +45,9 @@ struct Lock {
   LockWork work = LockWork::kNone;
 };
 
-// Tables and columns that a step declares it will write.
+// Tables and columns that a step declares it will write. kAllColumns: of a table that the release itself makes, whose
+// columns nobody knows yet.
+inline constexpr const char* kAllColumns = "*";
 struct Written {
   pg::QualifiedName table;
   std::vector<std::string> columns;

@@ -72,11 +72,11 @@ BEGIN
   FOR entry IN SELECT * FROM switchback.retired WHERE release = {4} AND pg_catalog.starts_with(generated_name, {5} || '_') LOOP
     IF entry.kind IN ('index', 'sequence') THEN
       EXECUTE pg_catalog.format('ALTER %s %I.%I RENAME TO %I', entry.kind, {6}, entry.generated_name, entry.former_name);
-    ELSE
+    ELSIF entry.kind = 'foreign key' THEN
       EXECUTE pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s NOT VALID', {7}, entry.former_name, pg_catalog.regexp_replace(entry.definition, ' NOT VALID$', ''));
     END IF;
   END LOOP;
-  DELETE FROM switchback.retired WHERE release = {4} AND (generated_name = {5} OR pg_catalog.starts_with(generated_name, {5} || '_'));
+  DELETE FROM switchback.retired WHERE release = {4} AND kind <> 'rows' AND (generated_name = {5} OR pg_catalog.starts_with(generated_name, {5} || '_'));
 END)sql",
                   pg::Ident(kRetiredSchema, retired), pg::Ident(table.name), pg::Ident(table.schema, retired),
                   pg::Ident(table.schema), pg::Literal(builder.release().name), pg::Literal(retired),
@@ -84,9 +84,9 @@ END)sql",
   return "DO " + pg::DollarQuote(body);
 }
 
-// Foreign keys come back NOT VALID, because rows may have gone from the other side. A way forward that leaves one so
-// would not make what the author wrote; a way back goes on, and what stays NOT VALID is told with its rows.
-std::string ValidateForeignKeys(const pg::QualifiedName& table, bool all) {
+// Foreign keys come back NOT VALID, because rows may have gone from the other side. A way back goes on: what stays NOT
+// VALID is told with its rows.
+std::string ValidateForeignKeys(const pg::QualifiedName& table) {
   return "DO " + pg::DollarQuote(fmt::format(R"sql(
 DECLARE
   entry record;
@@ -95,14 +95,62 @@ BEGIN
                WHERE conrelid = pg_catalog.to_regclass({0}) AND contype = 'f' AND NOT convalidated ORDER BY conname LOOP
     BEGIN
       EXECUTE pg_catalog.format('ALTER TABLE %s VALIDATE CONSTRAINT %I', {0}, entry.conname);
-    EXCEPTION WHEN foreign_key_violation THEN
-      IF {1} THEN
-        RAISE;
-      END IF;
+    EXCEPTION WHEN foreign_key_violation THEN NULL;
     END;
   END LOOP;
 END)sql",
-                                             pg::Literal(table.Sql()), all));
+                                             pg::Literal(table.Sql())));
+}
+
+// The same on a way forward, which makes what the author wrote: to rows that refer to rows that went while the table
+// was retired happens what the foreign key would have done had it been there. They are kept beside the retired table,
+// as they were, until `close`. One that would have refused refuses now.
+std::string MakeForeignKeysHold(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
+  const pg::QualifiedName aside{kRetiredSchema, retired + "_rows"};
+  return "DO " +
+         pg::DollarQuote(fmt::format(
+             R"sql(
+DECLARE
+  target CONSTANT text := {0};
+  aside CONSTANT text := {1};
+  entry record;
+  found boolean;
+BEGIN
+  FOR entry IN
+    SELECT con.conname, con.confdeltype, pg_catalog.format('%s AND NOT EXISTS (SELECT FROM %s r WHERE %s)',
+             pg_catalog.string_agg(pg_catalog.format('t.%I IS NOT NULL', a.attname), ' AND '), con.confrelid::pg_catalog.regclass,
+             pg_catalog.string_agg(pg_catalog.format('r.%I OPERATOR(%I.%s) t.%I', f.attname, s.nspname, o.oprname, a.attname), ' AND ')) AS orphaned,
+           (SELECT pg_catalog.string_agg(pg_catalog.format('%I = NULL', c.attname), ', ') FROM pg_catalog.pg_attribute c
+             WHERE c.attrelid = con.conrelid AND pg_catalog.to_jsonb(c.attnum) <@ -- confdelsetcols came with PostgreSQL 15
+               COALESCE(NULLIF(pg_catalog.to_jsonb(con) -> 'confdelsetcols', 'null'), pg_catalog.to_jsonb(con.conkey))) AS emptied
+      FROM pg_catalog.pg_constraint con
+      CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(con.conkey), pg_catalog.unnest(con.confkey), pg_catalog.unnest(con.conpfeqop)) AS k(own, other, operator)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.own
+      JOIN pg_catalog.pg_attribute f ON f.attrelid = con.confrelid AND f.attnum = k.other
+      JOIN pg_catalog.pg_operator o ON o.oid = k.operator
+      JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace
+     WHERE con.conrelid = target::pg_catalog.regclass AND con.contype = 'f' AND NOT con.convalidated
+     GROUP BY con.oid
+     ORDER BY con.confdeltype, con.conname -- rows that go before those that change
+  LOOP
+    EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM %s t WHERE %s)', target, entry.orphaned) INTO found;
+    IF found AND entry.confdeltype IN ('c', 'n') THEN
+      EXECUTE pg_catalog.format('CREATE TABLE IF NOT EXISTS %s AS SELECT * FROM %s WITH NO DATA', aside, target);
+      EXECUTE pg_catalog.format('INSERT INTO %s SELECT t.* FROM %s t WHERE %s FOR UPDATE OF t', aside, target, entry.orphaned);
+      INSERT INTO switchback.retired (release, generated_name, schema, kind, former_schema, former_name, definition)
+      VALUES ({2}, {3}, {4}, 'rows', {5}, {6}, '') ON CONFLICT DO NOTHING;
+      IF entry.confdeltype = 'c' THEN
+        EXECUTE pg_catalog.format('DELETE FROM %s t WHERE %s', target, entry.orphaned);
+      ELSE
+        EXECUTE pg_catalog.format('UPDATE %s t SET %s WHERE %s', target, entry.emptied, entry.orphaned);
+      END IF;
+      SET CONSTRAINTS ALL IMMEDIATE;
+    END IF;
+    EXECUTE pg_catalog.format('ALTER TABLE %s VALIDATE CONSTRAINT %I', target, entry.conname);
+  END LOOP;
+END)sql",
+             pg::Literal(table.Sql()), pg::Literal(aside.Sql()), pg::Literal(builder.release().name),
+             pg::Literal(aside.name), pg::Literal(aside.schema), pg::Literal(table.schema), pg::Literal(table.name)));
 }
 
 void PurgeTable(Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
@@ -179,9 +227,10 @@ void CreateTable(Builder& builder, const sql::Action& action) {
   Step& validate = builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql,
                                fmt::format("validate the foreign keys of {}", table.Text()),
                                "after an undo the table comes back with them NOT VALID");
-  validate.forward = {{ValidateForeignKeys(table, true)}};
+  validate.forward = {{MakeForeignKeysHold(builder, table, retired)}};
   validate.reverse_title = "nothing to undo";
   validate.accesses.clear();
+  validate.footprint = {{table, {kAllColumns}}};
   validate.locks = {{table, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
 }
 
@@ -224,7 +273,7 @@ void DropTable(Builder& builder, const sql::Action& action) {
   Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
                                fmt::format("way back of {}: prove its foreign keys", name.Text()),
                                "only on the way back: the scan runs under a lock that reads and writes pass");
-  validate.reverse = {{ValidateForeignKeys(name, false)}};
+  validate.reverse = {{ValidateForeignKeys(name)}};
   validate.reverse_title = "validate its foreign keys, unless rows break them";
   validate.accesses.clear();
   validate.locks = {{name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};

@@ -125,8 +125,10 @@ class Auditor {
     Wrote& wrote = audit.wrote[table];
     const plan::Written* declared = DeclaredFor(step, table);
     const auto is_declared = [&](std::size_t column) {
-      return declared != nullptr && std::find(declared->columns.begin(), declared->columns.end(),
-                                              NameOfColumn(*change.relation, column)) != declared->columns.end();
+      if (declared == nullptr) return false;
+      const std::vector<std::string>& columns = declared->columns;
+      return columns == std::vector<std::string>{plan::kAllColumns} ||
+             std::find(columns.begin(), columns.end(), NameOfColumn(*change.relation, column)) != columns.end();
     };
     bool all = declared != nullptr;
     for (std::size_t i = 0; i < change.relation->columns.size(); ++i) all = all && is_declared(i);

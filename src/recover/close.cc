@@ -81,6 +81,7 @@ void FindLeft(pg::Connection& connection, const plan::Plan& plan, Closing& closi
     const bool images = left.table.schema == "switchback";
     left.what = images                      ? fmt::format("images {}", left.table.Text())
                 : tables.Text(i, 2).empty() ? fmt::format("table {}", left.table.Text())
+                : tables.Text(i, 3) == "t"  ? fmt::format("rows of {} whose other side went", tables.Text(i, 2))
                                             : fmt::format("table {}", tables.Text(i, 2));
     closing.left.push_back(std::move(left));
   }

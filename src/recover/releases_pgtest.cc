@@ -263,6 +263,54 @@ TEST_F(Releases, CloseDropsWhatTheWayBackRetiredAndTheSamePlanRunsNoMore) {
   EXPECT_EQ(Ask("SELECT count(*) FROM switchback.release"), "0");
 }
 
+// What a foreign key would have done while its table was retired is done when it comes back, and the rows are kept.
+TEST_F(Releases, RowsWhoseOtherSideWentWhileTheirTableWasRetiredAreSetAside) {
+  One a = Make("20260101-a",
+               "CREATE TABLE \"u%s'\" (id int PRIMARY KEY, t int REFERENCES t (id) ON DELETE CASCADE, \"o%I\" int "
+               "REFERENCES t (id) ON DELETE SET NULL)");
+  for (int times = 0; times < 2; ++times) {
+    To(a, Phase::kExpand);
+    Connect().Exec("INSERT INTO public.\"u%s'\" VALUES (1, 1, NULL), (2, 2, 2), (3, 3, 2), (4, 3, 3)");
+    Back(a, Phase::kStart);
+    Connect().Exec("DELETE FROM public.t WHERE id IN (1, 2)");
+    To(a, Phase::kContract);
+    EXPECT_EQ(Ask("SELECT string_agg(u::text, ' ' ORDER BY id) FROM public.\"u%s'\" u"), "(3,3,) (4,3,3)");
+    EXPECT_EQ(
+        Ask("SELECT count(*) FROM pg_constraint WHERE conrelid = 'public.\"u%s''\"'::regclass AND NOT convalidated"),
+        "0");
+    Back(a, Phase::kStart);
+    Connect().Exec("INSERT INTO public.t (id) VALUES (1), (2)");
+    To(a, Phase::kExpand);
+    Connect().Exec("DELETE FROM public.\"u%s'\"");
+    Back(a, Phase::kStart);
+  }
+  auto connection = Connect();
+  std::vector<std::string> texts;
+  for (const Closing::Left& left : LookToClose(connection, a.plan, *a.journal, {}, 0).left) texts.push_back(Text(left));
+  EXPECT_THAT(texts, testing::UnorderedElementsAre("table public.u%s': empty",
+                                                   "rows of public.u%s' whose other side went: 6 rows, which nothing "
+                                                   "else has"));
+  End(a);
+  EXPECT_EQ(Ask("SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('switchback_retired')"), "0");
+}
+
+TEST_F(Releases, AForeignKeyThatWouldHaveRefusedRefusesToComeBackOverRowsWhoseOtherSideWent) {
+  One a = Make("20260101-a", "CREATE TABLE u (id int PRIMARY KEY, t int REFERENCES t (id))");
+  To(a, Phase::kExpand);
+  Connect().Exec("INSERT INTO public.u VALUES (1, 1), (2, 2)");
+  Back(a, Phase::kStart);
+  Connect().Exec("DELETE FROM public.t WHERE id = 1");
+  const auto refused = ErrorOf([&] { To(a, Phase::kExpand); });
+  ASSERT_TRUE(refused);
+  EXPECT_THAT(refused->message(), HasSubstr("u_t_fkey"));
+  EXPECT_THAT(refused->detail(), HasSubstr("Key (t)=(...)"));
+  Back(a, Phase::kStart);
+  EXPECT_TRUE(ErrorOf([&] { To(a, Phase::kExpand); }));
+  Connect().Exec("DELETE FROM public.u WHERE id = 1");
+  To(a, Phase::kExpand);
+  Back(a, Phase::kStart);
+}
+
 TEST_F(Releases, CloseIsRefusedWhileRowsAreOpenAndSaysHowToLeaveThem) {
   One a = Make("20260101-a", "UPDATE t SET c = c + 1 WHERE id <= 5");
   To(a, Phase::kMigrate);
