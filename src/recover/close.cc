@@ -309,7 +309,7 @@ Closing LookToClose(pg::Connection& connection, const plan::Plan& plan, const jo
                          return event.kind == "outcome" && event.seq > opened->seq;
                        });
     closing.ended = position.done > 0 ? "complete" : begun ? "taken back" : "never begun";
-    if (position.done == 0) FindLeft(connection, plan, closing);
+    FindLeft(connection, plan, closing);
     FindOpenRows(connection, plan, journal, closing);
     if (begun) FindDetached(connection, plan, closing);
   }

@@ -290,8 +290,10 @@ TEST_F(Releases, RowsWhoseOtherSideWentWhileTheirTableWasRetiredAreSetAside) {
   EXPECT_THAT(texts, testing::UnorderedElementsAre("table public.u%s': empty",
                                                    "rows of public.u%s' whose other side went: 6 rows, which nothing "
                                                    "else has"));
+  To(a, Phase::kPurge);
   End(a);
-  EXPECT_EQ(Ask("SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('switchback_retired')"), "0");
+  EXPECT_EQ(Ask("SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('switchback_retired')"), "0")
+      << "however it ends";
 }
 
 TEST_F(Releases, AForeignKeyThatWouldHaveRefusedRefusesToComeBackOverRowsWhoseOtherSideWent) {
