@@ -13,7 +13,6 @@
 #include "base/redact.h"
 #include "cli/progress.h"
 #include "pg/lock_budget.h"
-#include "rollout/plan_file.h"
 
 namespace cli {
 namespace {
@@ -105,6 +104,15 @@ pg::ConnectOptions Context::Database() {
   return options;
 }
 
+std::optional<pg::ConnectOptions> Context::DatabaseIfNamed() {
+  try {
+    return Database();
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kNoDatabase) throw;
+    return std::nullopt;
+  }
+}
+
 pg::Connection Context::Connect() { return rollout::Connect(Database(), project().environment); }
 
 rollout::Opening Context::Opening() {
@@ -112,7 +120,6 @@ rollout::Opening Context::Opening() {
   StateDirectory();
   return {.project = project(),
           .release = opened,
-          .plan = rollout::RequirePlan(opened),
           .target = Database(),
           .tell = [](base::LogLevel level, const std::string& text) { base::LogMessage(level, text); },
           .progress = [printer = std::make_shared<ProgressPrinter>(ProgressPrinter::FormFor(invocation_.json))](

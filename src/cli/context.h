@@ -34,10 +34,11 @@ class Context {
   // With the roles that switchback.yaml, and release.yaml where the command names a release, trust, and with the limits
   // of the policy: nothing waits for a lock longer than lock_timeout, but where it says so itself.
   pg::ConnectOptions Database();
+  // Nothing: none was named.
+  std::optional<pg::ConnectOptions> DatabaseIfNamed();
   // Connects to it, for reading. Throws what rollout::Connect throws.
   pg::Connection Connect();
   // Everything of the release, for who moves it; what is told goes to the log, and the progress of a run to stderr.
-  // Throws kNoPlan, too.
   rollout::Opening Opening();
 
  private:
