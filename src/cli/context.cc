@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/redact.h"
 #include "cli/progress.h"
+#include "cli/who.h"
 #include "pg/lock_budget.h"
 
 namespace cli {
@@ -120,6 +121,7 @@ rollout::Opening Context::Opening() {
   StateDirectory();
   return {.project = project(),
           .release = opened,
+          .by = WhoAsks(opened.directory),
           .target = Database(),
           .tell = [](base::LogLevel level, const std::string& text) { base::LogMessage(level, text); },
           .progress = [printer = std::make_shared<ProgressPrinter>(ProgressPrinter::FormFor(invocation_.json))](

@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/who.h"
 #include "evidence/package.h"
 #include "evidence/verify.h"
 #include "journal/journal.h"
@@ -32,6 +33,7 @@ Outcome RunBuild(const Invocation& invocation) {
         .Hint(fmt::format("`switchback checkpoint {}` is the first command that leaves a line in the journal.",
                           release.name));
   }
+  journal.AskedBy(WhoAsks(release.directory));
   evidence::Inputs inputs{.release = release.name,
                           .files = release.files,
                           .environment = context.project().environment.name,

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/who.h"
 #include "journal/journal.h"
 #include "run/look.h"
 
@@ -23,6 +24,7 @@ Outcome RunNote(const Invocation& invocation) {
   const std::string text = fmt::format("{}", fmt::join(invocation.Arguments("TEXT"), " "));
   if (text.find_first_not_of(" \t\n") == std::string::npos) throw base::Error(base::Code::kUsage, "the note is empty");
   journal::Journal journal = OpenJournal(context);
+  journal.AskedBy(WhoAsks(context.release().directory));
   const journal::Event& event = journal.Append("note", {{"text", text}});
   return {.result = {{"seq", event.seq}, {"text", text}},
           .text = fmt::format("noted as line {} of {}", event.seq, release::ShownPath(journal.path()).string())};

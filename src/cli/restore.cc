@@ -14,6 +14,7 @@
 #include "cli/context.h"
 #include "cli/decisions.h"
 #include "cli/forward.h"
+#include "cli/who.h"
 #include "pg/conninfo.h"
 #include "recover/log_loss.h"
 #include "rollout/advice.h"
@@ -257,6 +258,7 @@ rollout::RestoreGround GroundOf(Context& context) {
   const bool needed = invocation.Has("--cut-over") || invocation.Has("--lift-fence");
   return {.project = context.project(),
           .release = context.release(),
+          .by = WhoAsks(context.release().directory),
           .old_server = needed ? context.Database() : context.DatabaseIfNamed(),  // a restore needs none
           .source_wal = Absolute(invocation.Option("--source-wal")),
           .terminate_blockers_after = TerminateAfter(invocation),

@@ -59,6 +59,8 @@ void AddUnconverted(const rollout::OpenStanding& open, Shown& shown) {
   }
   shown.facts["not_valid"] = recover::ToJson(open.unproven);
   shown.detail += recover::Text(open.unproven);
+  shown.facts["aside"] = open.aside;
+  for (const std::string& sentence : open.aside) shown.detail += "\n  " + sentence;
 }
 
 void AddBackfills(const std::string& release, const rollout::OpenStanding& open, Shown& shown) {

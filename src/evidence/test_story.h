@@ -144,7 +144,7 @@ inline std::vector<journal::Event> Events() {
       .Tell("failed", {{"step", "expand.1"},
                        {"direction", "forward"},
                        {"error", {{"code", "SB3104"}, {"message", "no"}, {"detail", "relation \"x\" is gone"}}}})
-      .Tell("note", {{"text", "the table came back | see <b>ticket</b>"}, {"by", "someone"}})
+      .Tell("note", {{"text", "the table came back | see <b>ticket</b>"}, {"by", {{"user", "someone"}}}})
       .Step("expand.1", "forward")
       .Begin("migrate.1", "forward")
       .Tell("lease", {{"token", 2}})

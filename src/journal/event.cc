@@ -46,6 +46,7 @@ constexpr std::pair<std::string_view, base::Json::value_t> kMembers[] = {
     {"url", base::Json::value_t::string},
     {"text", base::Json::value_t::string},
     {"lines", base::Json::value_t::number_integer},
+    {"by", base::Json::value_t::object},
     {"why", base::Json::value_t::string},
     {"facts", base::Json::value_t::object},
     {"verdict", base::Json::value_t::null},  // an object, or the digest of one

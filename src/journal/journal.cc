@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/file_calls.h"
 #include "base/log.h"
+#include "journal/position.h"
 
 namespace journal {
 namespace {
@@ -33,17 +34,20 @@ bool IsRunners(const std::string& kind) {
          kind == "parted" || kind == "timeline" || kind == "rewound";
 }
 
-// Whether a line says the same behind other lines than those that it was written behind. Nothing: there is no such
-// kind.
-std::optional<bool> Carried(std::string_view kind) {
-#define SB_EVENT(name, place, text) \
-  if (kind == #name) return std::string_view(#place) == "carried";
+// What events.def says of a kind.
+struct Kind {
+  bool carried = false;
+  bool asked = false;
+};
+std::optional<Kind> KindOf(std::string_view kind) {
+#define SB_EVENT(name, place, cause, text) \
+  if (kind == #name) return Kind{std::string_view(#place) == "carried", std::string_view(#cause) == "asked"};
 #include "journal/events.def"
 #undef SB_EVENT
   return std::nullopt;
 }
 
-bool IsCarried(const Event& event) { return Carried(event.kind).value_or(false); }
+bool IsCarried(const Event& event) { return KindOf(event.kind).value_or(Kind()).carried; }
 
 const Event* LastOpened(const std::vector<Event>& events) {
   const auto last = std::find_if(events.rbegin(), events.rend(), [](const Event& e) { return e.kind == "opened"; });
@@ -114,7 +118,7 @@ void Journal::Follow(const std::vector<std::string>& mirrored) {
   for (const std::string& line : mirrored) text += line + "\n";
   ChainCheck check = CheckChain(text, static_cast<std::int64_t>(mirrored.size()));
   if (check.broken != Break::kNone) Broken("mirror of " + path_.string(), check);
-  if (OfAnotherDatabase(events_, check.events)) {
+  if (!NothingDone(events_) && OfAnotherDatabase(events_, check.events)) {
     throw base::Error(base::Code::kJournalForked,
                       fmt::format("{} is of another database than the one that has a mirror of it", path_.string()));
   }
@@ -157,6 +161,7 @@ void Journal::ReadOn() {
   for (std::size_t i = known_; ours && i < now.events_.size(); ++i) ours = !IsRunners(now.events_[i].kind);
   if (!ours)
     throw base::Error(base::Code::kJournalBusy, fmt::format("another process wrote {} meanwhile", path_.string()));
+  now.by_ = by_;
   *this = std::move(now);
   for (Event& event : found) Push(event.at, event.kind, std::move(event.body));
 }
@@ -187,7 +192,9 @@ void Journal::Push(base::Time at, std::string_view kind, base::Json body) {
 void Journal::Find(std::string_view kind, base::Json body) { Push(base::Now(), kind, std::move(body)); }
 
 const Event& Journal::Append(std::string_view kind, base::Json body) {
-  if (!Carried(kind)) throw std::logic_error(fmt::format("events.def has no kind {}", kind));
+  const std::optional<Kind> known = KindOf(kind);
+  if (!known) throw std::logic_error(fmt::format("events.def has no kind {}", kind));
+  if (known->asked && !by_.is_null()) body["by"] = by_;
   const FileLock lock(path_);
   SettleLocked();
   Push(base::Now(), kind, std::move(body));

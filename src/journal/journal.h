@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "journal/event.h"
@@ -25,9 +26,12 @@ class Journal {
   // database went on without, because another checkout did or the server was restored, are none of the mirror's: those
   // of kinds that are carried stand behind the mirror's again, with new numbers, and the others in a `parted` event,
   // where they count for nothing. A crash amid the Append leaves the old file, or the new one with all of them. Throws
-  // kJournalBroken where the mirror's lines do not hang together, kJournalForked where they are another database's.
+  // kJournalBroken where the mirror's lines do not hang together, kJournalForked where they are another database's
+  // than the one on which steps of the file were done.
   void Follow(const std::vector<std::string>& mirrored);
 
+  // Who asks for what is written from here on, for the lines of kinds that are asked for (events.def).
+  void AskedBy(base::Json who) { by_ = std::move(who); }
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
   [[nodiscard]] bool torn_tail() const { return torn_tail_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
@@ -54,6 +58,7 @@ class Journal {
   // The events are: those in the file, those of the mirror that it lacks, and those that were found.
   std::size_t in_file_ = 0;
   std::size_t known_ = 0;
+  base::Json by_;
   bool anew_ = false;  // the file has lines that are none of the mirror's, and is to be written anew; in_file_ is 0
 
   void Push(base::Time at, std::string_view kind, base::Json body);

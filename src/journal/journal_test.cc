@@ -214,6 +214,11 @@ TEST_F(JournalFile, AnotherDatabasesMirrorIsNotFollowed) {
   const std::string here = opened(directory_ / "here", "app");
   const std::string there = opened(directory_ / "there", "postgres");
   Journal journal = Journal::Open(directory_ / "here");
+  journal.Follow({there});
+  EXPECT_EQ(journal.events()[0].body.at("database"), "postgres") << "nothing was done here";
+  journal = Journal::Open(directory_ / "here");
+  journal.Append("intent", {{"step", "expand.1"}, {"direction", "forward"}});
+  journal.Append("outcome", {{"step", "expand.1"}, {"direction", "forward"}, {"intent", 2}});
   try {
     journal.Follow({there});
     ADD_FAILURE() << "followed";
@@ -238,7 +243,7 @@ TEST_F(JournalFile, CheckoutsOfOneReleaseNeverFork) {
       for (int lines = draw(4); lines > 0; --lines) {
         const bool note = draw(2) == 0;
         const std::string text = std::to_string(seed) + " " + std::to_string(said.size());
-        journal.Append(note ? "note" : "outcome", {{"text", text}});
+        journal.Append(note ? "note" : "retry", {{"text", text}});
         if (note) said.insert(text);
       }
       if (!reaches) return;
@@ -271,6 +276,16 @@ TEST_F(JournalFile, WhatALookFoundCountsAtOnceAndIsWrittenWithTheNextLine) {
   ASSERT_EQ(again.events().size(), 8U);
   EXPECT_EQ(again.events()[6].kind, "rewound");
   EXPECT_EQ(again.events()[7].hash, journal.events()[7].hash);
+}
+
+TEST_F(JournalFile, WhoAskedStandsInWhatWasAskedFor) {
+  Journal journal = Journal::Open(directory_);
+  journal.AskedBy({{"user", "me"}});
+  EXPECT_EQ(journal.Append("note", {{"text", "x"}}).body, (base::Json{{"text", "x"}, {"by", {{"user", "me"}}}}));
+  EXPECT_EQ(journal.Append("intent", {{"step", "expand.1"}}).body, (base::Json{{"step", "expand.1"}}));
+  Journal::Open(directory_).Append("note", {{"text", "of another process"}});
+  EXPECT_TRUE(journal.Append("note", {{"text", "y"}}).body.contains("by"));
+  EXPECT_THROW(journal.Append("no kind", {}), std::logic_error);
 }
 
 TEST_F(JournalFile, AMirrorThatWentOnIsAnothersWork) {

@@ -3,6 +3,9 @@
 #include <fmt/core.h>
 
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "base/error.h"
@@ -35,6 +38,51 @@ Fate AskOnce(const ConnectOptions& options, const std::string& transaction_id, c
   }
   return Fate::kUnknown;
 }
+
+// While a COMMIT is not answered: where the server waits for a standby, says so, because nothing else would, and all
+// that the transaction has locked waits with it.
+class CommitWatch {
+ public:
+  CommitWatch(const ConnectOptions& options, int backend_pid)
+      : thread_([options, backend_pid](const std::stop_token& stop) {
+          for (auto patience = kSilence; Sleep(stop, patience); patience = kRepeat) Look(options, backend_pid);
+        }) {}
+
+ private:
+  static constexpr std::chrono::seconds kSilence{3};
+  static constexpr std::chrono::seconds kRepeat{30};
+
+  // False: it was asked to stop.
+  static bool Sleep(const std::stop_token& stop, std::chrono::seconds time) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    wake.wait_for(lock, stop, time, [] { return false; });
+    return !stop.stop_requested();
+  }
+
+  static void Look(const ConnectOptions& options, int backend_pid) {
+    try {
+      ConnectOptions brief = options;
+      brief.statement_timeout = std::chrono::seconds(5);
+      auto connection = Connection::Open(brief);
+      const auto found = connection.Query(
+          "SELECT pg_catalog.current_setting('synchronous_standby_names') FROM pg_catalog.pg_stat_activity "
+          "WHERE pid = $1::int4 AND wait_event = 'SyncRep'",
+          {std::to_string(backend_pid)});
+      if (found.rows() == 0) return;
+      base::Warn(
+          "COMMIT waits for a standby, and what it has locked waits with it: synchronous_standby_names is '{}'. Bring "
+          "the standby back, or change the setting and reload it; SELECT pg_cancel_backend({}) lets this transaction "
+          "alone be done without a standby",
+          found.Text(0, 0), backend_pid);
+    } catch (const base::Error& error) {
+      base::Debug("what COMMIT waits for is not known: {}", error.message());
+    }
+  }
+
+  std::jthread thread_;
+};
 
 Fate Ask(const ConnectOptions& options, const std::string& transaction_id, const std::string& witness) {
   const auto until = std::chrono::steady_clock::now() + 3 * options.connect_timeout;
@@ -72,6 +120,7 @@ void Transaction::Commit(const std::string& witness) {
   // A round trip of its own: together with COMMIT its answer would be lost with the answer to COMMIT.
   const auto transaction_id = connection_.Exec("SELECT pg_catalog.pg_current_xact_id_if_assigned()").Optional(0, 0);
   try {
+    const CommitWatch watch(connection_.options(), connection_.BackendPid());
     connection_.Exec("COMMIT");
     done_ = true;
     return;

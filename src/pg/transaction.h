@@ -17,6 +17,7 @@ namespace pg {
 // a server may give the id to another transaction: a `witness`, a query that is true only where this transaction
 // committed, is asked as well. It is found by schema-qualified names alone. A crash of
 // this process inside Commit() leaves the transaction either committed or rolled back; who resumes asks the database.
+// Where it waits for a standby for long, it says so.
 class Transaction {
  public:
   enum class Isolation { kReadCommitted, kRepeatableRead };

@@ -44,6 +44,11 @@ class Builder {
   // Tables that this release has made by now, and whether all names that came with them are known.
   void Make(const pg::QualifiedName& table, bool names_known) { made_[table] = names_known; }
   [[nodiscard]] bool Makes(const pg::QualifiedName& table) const { return made_.contains(table); }
+  [[nodiscard]] std::vector<pg::QualifiedName> Made() const {
+    std::vector<pg::QualifiedName> tables;
+    for (const auto& [table, names_known] : made_) tables.push_back(table);
+    return tables;
+  }
   [[nodiscard]] bool NamesKnown(const pg::QualifiedName& table) const { return !Makes(table) || made_.at(table); }
   // The author's search_path, for his own statements and expressions.
   [[nodiscard]] std::string AuthorsPath() const;

@@ -29,11 +29,16 @@ BEGIN
     PERFORM pg_catalog.set_config('lock_timeout', LEAST(l.setting::pg_catalog.int8, d.reset_val::pg_catalog.int8 / 2)::text, true)
       FROM pg_catalog.pg_settings l, pg_catalog.pg_settings d WHERE l.name = 'lock_timeout' AND d.name = 'deadlock_timeout';
   END LOOP;
-  FOR entry IN SELECT conname, pg_catalog.pg_get_constraintdef(oid) AS definition FROM pg_catalog.pg_constraint
-               WHERE conrelid = pg_catalog.to_regclass({0}) AND contype = 'f' ORDER BY conname LOOP
+  -- One that is on its way to be proven is what it was.
+  FOR entry IN SELECT c.conname, COALESCE((SELECT r.definition FROM switchback.retired r
+                 WHERE r.release = {1} AND r.kind = 'foreign key' AND pg_catalog.starts_with(r.generated_name, {2} || '_')
+                   AND r.former_name = c.conname), pg_catalog.pg_get_constraintdef(c.oid)) AS definition
+               FROM pg_catalog.pg_constraint c
+               WHERE c.conrelid = pg_catalog.to_regclass({0}) AND c.contype = 'f' ORDER BY c.conname LOOP
     n := n + 1;
     INSERT INTO switchback.retired (release, generated_name, schema, kind, former_schema, former_name, definition)
-    VALUES ({1}, {2} || '_f' || n, {3}, 'foreign key', {4}, entry.conname, entry.definition);
+    VALUES ({1}, {2} || '_f' || n, {3}, 'foreign key', {4}, entry.conname, entry.definition)
+    ON CONFLICT (release, generated_name) DO UPDATE SET former_name = excluded.former_name, definition = excluded.definition;
     EXECUTE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', {0}, entry.conname);
   END LOOP;
   n := 0;
@@ -76,7 +81,7 @@ BEGIN
       EXECUTE pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s NOT VALID', {7}, entry.former_name, pg_catalog.regexp_replace(entry.definition, ' NOT VALID$', ''));
     END IF;
   END LOOP;
-  DELETE FROM switchback.retired WHERE release = {4} AND kind <> 'rows' AND (generated_name = {5} OR pg_catalog.starts_with(generated_name, {5} || '_'));
+  DELETE FROM switchback.retired WHERE release = {4} AND kind NOT IN ('rows', 'foreign key') AND (generated_name = {5} OR pg_catalog.starts_with(generated_name, {5} || '_'));
 END)sql",
                   pg::Ident(kRetiredSchema, retired), pg::Ident(table.name), pg::Ident(table.schema, retired),
                   pg::Ident(table.schema), pg::Literal(builder.release().name), pg::Literal(retired),
@@ -84,22 +89,38 @@ END)sql",
   return "DO " + pg::DollarQuote(body);
 }
 
+// Those that came back and were proven before: a query over them as c.
+std::string ProvenBefore(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
+  return fmt::format(
+      "c.conrelid = pg_catalog.to_regclass({}) AND c.contype = 'f' AND NOT c.convalidated AND EXISTS (SELECT FROM "
+      "switchback.retired e WHERE e.release = {} AND e.kind = 'foreign key' AND "
+      "pg_catalog.starts_with(e.generated_name, "
+      "{}) AND e.former_name = c.conname AND e.definition !~ ' NOT VALID$')",
+      pg::Literal(table.Sql()), pg::Literal(builder.release().name), pg::Literal(retired + "_"));
+}
+
+Statement ForgetForeignKeys(const Builder& builder, const std::string& retired) {
+  return {
+      fmt::format("DELETE FROM switchback.retired WHERE release = {} AND kind = 'foreign key' AND "
+                  "pg_catalog.starts_with(generated_name, {})",
+                  pg::Literal(builder.release().name), pg::Literal(retired + "_"))};
+}
+
 // Foreign keys come back NOT VALID, because rows may have gone from the other side. A way back goes on: what stays NOT
 // VALID is told with its rows.
-std::string ValidateForeignKeys(const pg::QualifiedName& table) {
+std::string ValidateForeignKeys(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
   return "DO " + pg::DollarQuote(fmt::format(R"sql(
 DECLARE
   entry record;
 BEGIN
-  FOR entry IN SELECT conname FROM pg_catalog.pg_constraint
-               WHERE conrelid = pg_catalog.to_regclass({0}) AND contype = 'f' AND NOT convalidated ORDER BY conname LOOP
+  FOR entry IN SELECT c.conname FROM pg_catalog.pg_constraint c WHERE {1} ORDER BY c.conname LOOP
     BEGIN
       EXECUTE pg_catalog.format('ALTER TABLE %s VALIDATE CONSTRAINT %I', {0}, entry.conname);
     EXCEPTION WHEN foreign_key_violation THEN NULL;
     END;
   END LOOP;
 END)sql",
-                                             pg::Literal(table.Sql())));
+                                             pg::Literal(table.Sql()), ProvenBefore(builder, table, retired)));
 }
 
 // The same on a way forward, which makes what the author wrote: to rows that refer to rows that went while the table
@@ -107,9 +128,8 @@ END)sql",
 // as they were, until `close`. One that would have refused refuses now.
 std::string MakeForeignKeysHold(const Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
   const pg::QualifiedName aside{kRetiredSchema, retired + "_rows"};
-  return "DO " +
-         pg::DollarQuote(fmt::format(
-             R"sql(
+  return "DO " + pg::DollarQuote(fmt::format(
+                     R"sql(
 DECLARE
   target CONSTANT text := {0};
   aside CONSTANT text := {1};
@@ -117,24 +137,25 @@ DECLARE
   found boolean;
 BEGIN
   FOR entry IN
-    SELECT con.conname, con.confdeltype, pg_catalog.format('%s AND NOT EXISTS (SELECT FROM %s r WHERE %s)',
-             pg_catalog.string_agg(pg_catalog.format('t.%I IS NOT NULL', a.attname), ' AND '), con.confrelid::pg_catalog.regclass,
+    SELECT c.conname, c.confdeltype, c.confupdtype, pg_catalog.format('%s AND NOT EXISTS (SELECT FROM %s r WHERE %s)',
+             pg_catalog.string_agg(pg_catalog.format('t.%I IS NOT NULL', a.attname), ' AND '), c.confrelid::pg_catalog.regclass,
              pg_catalog.string_agg(pg_catalog.format('r.%I OPERATOR(%I.%s) t.%I', f.attname, s.nspname, o.oprname, a.attname), ' AND ')) AS orphaned,
-           (SELECT pg_catalog.string_agg(pg_catalog.format('%I = NULL', c.attname), ', ') FROM pg_catalog.pg_attribute c
-             WHERE c.attrelid = con.conrelid AND pg_catalog.to_jsonb(c.attnum) <@ -- confdelsetcols came with PostgreSQL 15
-               COALESCE(NULLIF(pg_catalog.to_jsonb(con) -> 'confdelsetcols', 'null'), pg_catalog.to_jsonb(con.conkey))) AS emptied
-      FROM pg_catalog.pg_constraint con
-      CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(con.conkey), pg_catalog.unnest(con.confkey), pg_catalog.unnest(con.conpfeqop)) AS k(own, other, operator)
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.own
-      JOIN pg_catalog.pg_attribute f ON f.attrelid = con.confrelid AND f.attnum = k.other
+           (SELECT pg_catalog.string_agg(pg_catalog.format('%I = NULL', own.attname), ', ') FROM pg_catalog.pg_attribute own
+             WHERE own.attrelid = c.conrelid AND pg_catalog.to_jsonb(own.attnum) <@ -- confdelsetcols came with PostgreSQL 15
+               COALESCE(NULLIF(pg_catalog.to_jsonb(c) -> 'confdelsetcols', 'null'), pg_catalog.to_jsonb(c.conkey))) AS emptied
+      FROM pg_catalog.pg_constraint c
+      CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(c.conkey), pg_catalog.unnest(c.confkey), pg_catalog.unnest(c.conpfeqop)) AS k(own, other, operator)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.own
+      JOIN pg_catalog.pg_attribute f ON f.attrelid = c.confrelid AND f.attnum = k.other
       JOIN pg_catalog.pg_operator o ON o.oid = k.operator
       JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace
-     WHERE con.conrelid = target::pg_catalog.regclass AND con.contype = 'f' AND NOT con.convalidated
-     GROUP BY con.oid
-     ORDER BY con.confdeltype, con.conname -- rows that go before those that change
+     WHERE {7}
+     GROUP BY c.oid
+     ORDER BY c.confdeltype, c.conname -- rows that go before those that change
   LOOP
     EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM %s t WHERE %s)', target, entry.orphaned) INTO found;
-    IF found AND entry.confdeltype IN ('c', 'n') THEN
+    -- Where an update of the other side would have come along, nobody knows whether that went or has another key now.
+    IF found AND entry.confdeltype IN ('c', 'n') AND entry.confupdtype IN ('a', 'r') THEN
       EXECUTE pg_catalog.format('CREATE TABLE IF NOT EXISTS %s AS SELECT * FROM %s WITH NO DATA', aside, target);
       EXECUTE pg_catalog.format('INSERT INTO %s SELECT t.* FROM %s t WHERE %s FOR UPDATE OF t', aside, target, entry.orphaned);
       INSERT INTO switchback.retired (release, generated_name, schema, kind, former_schema, former_name, definition)
@@ -149,8 +170,9 @@ BEGIN
     EXECUTE pg_catalog.format('ALTER TABLE %s VALIDATE CONSTRAINT %I', target, entry.conname);
   END LOOP;
 END)sql",
-             pg::Literal(table.Sql()), pg::Literal(aside.Sql()), pg::Literal(builder.release().name),
-             pg::Literal(aside.name), pg::Literal(aside.schema), pg::Literal(table.schema), pg::Literal(table.name)));
+                     pg::Literal(table.Sql()), pg::Literal(aside.Sql()), pg::Literal(builder.release().name),
+                     pg::Literal(aside.name), pg::Literal(aside.schema), pg::Literal(table.schema),
+                     pg::Literal(table.name), ProvenBefore(builder, table, retired)));
 }
 
 void PurgeTable(Builder& builder, const pg::QualifiedName& table, const std::string& retired) {
@@ -227,10 +249,11 @@ void CreateTable(Builder& builder, const sql::Action& action) {
   Step& validate = builder.Add(Phase::kExpand, Rank::kObjects, StepKind::kSql,
                                fmt::format("validate the foreign keys of {}", table.Text()),
                                "after an undo the table comes back with them NOT VALID");
-  validate.forward = {{MakeForeignKeysHold(builder, table, retired)}};
+  validate.forward = {{MakeForeignKeysHold(builder, table, retired)}, ForgetForeignKeys(builder, retired)};
   validate.reverse_title = "nothing to undo";
   validate.accesses.clear();
-  validate.footprint = {{table, {kAllColumns}}};
+  // What goes may take rows along of tables that came back before it.
+  for (const pg::QualifiedName& made : builder.Made()) validate.footprint.push_back({made, {kAllColumns}});
   validate.locks = {{table, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};
 }
 
@@ -273,7 +296,7 @@ void DropTable(Builder& builder, const sql::Action& action) {
   Step& validate = builder.Add(Phase::kContract, Rank::kTighten, StepKind::kSql,
                                fmt::format("way back of {}: prove its foreign keys", name.Text()),
                                "only on the way back: the scan runs under a lock that reads and writes pass");
-  validate.reverse = {{ValidateForeignKeys(name)}};
+  validate.reverse = {{ValidateForeignKeys(builder, name, retired)}, ForgetForeignKeys(builder, retired)};
   validate.reverse_title = "validate its foreign keys, unless rows break them";
   validate.accesses.clear();
   validate.locks = {{name, "SHARE UPDATE EXCLUSIVE", LockWork::kScan}};

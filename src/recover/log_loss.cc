@@ -3,10 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <memory>
+#include <set>
 
 #include "backup/programs.h"
 #include "base/error.h"
 #include "base/long_work.h"
+#include "journal/tag.h"
 #include "sandbox/server.h"
 #include "stream/reader.h"
 
@@ -127,10 +130,12 @@ LogCount Count(const LogRequest& request) {
   account.to = reach.to;
   account.segments_most = request.segments_most;
   account.database = checkpoint.database_oid;
-  account.whose = [keys = journal::KeysOf(request.state),
-                   release = checkpoint.release](const std::string& text) -> std::optional<std::string> {
+  // A tag that was seen before was read off the log and used again.
+  account.whose =
+      [keys = journal::KeysOf(request.state), release = checkpoint.release,
+       seen = std::make_shared<std::set<std::string>>()](const std::string& text) -> std::optional<std::string> {
     const std::optional<journal::Tag> tag = journal::ReadTag(keys, text);
-    if (!tag) return std::nullopt;
+    if (!tag || !seen->insert(text).second) return std::nullopt;
     return tag->release == release ? std::string() : tag->release;
   };
   account.relations = Relations(request);

@@ -14,6 +14,7 @@
 #include "catalog/read.h"
 #include "plan/plan.h"
 #include "postgres_test.h"
+#include "recover/aside.h"
 #include "recover/close.h"
 #include "recover/undo.h"
 #include "run/drift.h"
@@ -294,6 +295,57 @@ TEST_F(Releases, RowsWhoseOtherSideWentWhileTheirTableWasRetiredAreSetAside) {
   End(a);
   EXPECT_EQ(Ask("SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('switchback_retired')"), "0")
       << "however it ends";
+}
+
+// Nobody can tell there whether a parent went or has another key now.
+TEST_F(Releases, AForeignKeyWhoseUpdatesComeAlongTakesNoRowAway) {
+  One a = Make("20260101-a",
+               "CREATE TABLE u (id int PRIMARY KEY, t int REFERENCES t (id) ON UPDATE CASCADE ON DELETE CASCADE)");
+  To(a, Phase::kExpand);
+  Connect().Exec("INSERT INTO public.u VALUES (1, 1)");
+  Back(a, Phase::kStart);
+  Connect().Exec("UPDATE public.t SET id = 101 WHERE id = 1");
+  EXPECT_THAT(ErrorOf([&] { To(a, Phase::kExpand); })->message(), HasSubstr("u_t_fkey"));
+  EXPECT_EQ(Ask("SELECT count(*) FROM public.u"), "1");
+  Connect().Exec("UPDATE public.u SET t = 101");
+  To(a, Phase::kExpand);
+}
+
+TEST_F(Releases, AForeignKeyThatWasNotValidStaysSo) {
+  One a =
+      Make("20260101-a",
+           "CREATE TABLE u (id int PRIMARY KEY, t int, v int REFERENCES t (id)); ALTER TABLE u ADD CONSTRAINT loose "
+           "FOREIGN KEY (t) REFERENCES t (id) NOT VALID");
+  const char* valid =
+      "SELECT string_agg(conname || ' ' || convalidated, ', ' ORDER BY conname) FROM pg_constraint WHERE "
+      "conrelid = 'public.u'::regclass AND contype = 'f'";
+  for (int times = 0; times < 3; ++times) {
+    To(a, Phase::kExpand);
+    EXPECT_EQ(Ask(valid), "loose false, u_v_fkey true");
+    Back(a, Phase::kStart);
+  }
+}
+
+// What goes because its other side went takes rows of another table of the release along.
+TEST_F(Releases, TwoTablesThatReferToEachOtherComeBack) {
+  One a =
+      Make("20260101-a",
+           "CREATE TABLE u (id int PRIMARY KEY, w int); CREATE TABLE w (id int PRIMARY KEY, t int REFERENCES t (id) ON "
+           "DELETE CASCADE, u int REFERENCES u (id)); ALTER TABLE u ADD CONSTRAINT u_w FOREIGN KEY (w) REFERENCES w "
+           "(id) ON DELETE CASCADE");
+  To(a, Phase::kExpand);
+  Connect().Exec(
+      "INSERT INTO public.u VALUES (1, NULL), (2, NULL); INSERT INTO public.w VALUES (1, 1, 2), (2, 2, 2); UPDATE "
+      "public.u SET w = 1 WHERE id = 1");
+  Back(a, Phase::kStart);
+  Connect().Exec("DELETE FROM public.t WHERE id = 1");
+  To(a, Phase::kExpand);
+  EXPECT_EQ(Ask("SELECT string_agg(u::text, ' ' ORDER BY id) FROM public.u"), "(2,)");
+  EXPECT_EQ(Ask("SELECT string_agg(w::text, ' ' ORDER BY id) FROM public.w w"), "(2,2,2)");
+  auto connection = Connect();
+  EXPECT_THAT(RowsAside(connection, "20260101-a"),
+              ElementsAre(HasSubstr("1 rows of public.w referred to rows that went")));
+  Back(a, Phase::kStart);
 }
 
 TEST_F(Releases, AForeignKeyThatWouldHaveRefusedRefusesToComeBackOverRowsWhoseOtherSideWent) {

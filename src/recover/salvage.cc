@@ -295,6 +295,11 @@ CutOverReport CutOver(const SalvageOptions& options, const salvage::Patience& pa
   Source source = Read(options);
   RequireServer(options, source);
   CutOverReport done;
+  {
+    // Found behind the fence it would keep applications waiting.
+    pg::Connection there = pg::Connection::Open({.conninfo = restored, .stop = options.stop});
+    salvage::RequireNonePrepared(there);
+  }
   if (options.tell) options.tell("ending the applications' writes to the old server");
   done.fence = salvage::RaiseFence(*source.server, patience);
   try {

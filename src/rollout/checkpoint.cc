@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "checkpoint/take.h"
 #include "journal/mirror.h"
@@ -70,8 +72,16 @@ checkpoint::Checkpoint TakeCheckpoint(OpenRelease& open, const CheckpointWishes&
                           *MakeProvider(environment, line), open.journal());
 }
 
+std::optional<checkpoint::Checkpoint> FindCheckpoint(OpenRelease& open) {
+  std::optional<checkpoint::Checkpoint> found = checkpoint::Find(open.state());
+  if (!found) return std::nullopt;
+  const run::Identity here = run::ReadIdentity(open.connection());
+  const bool ours = found->database == here.database && found->point.system_identifier == here.system_identifier;
+  return ours ? std::move(found) : std::nullopt;
+}
+
 bool NeedsCheckpoint(OpenRelease& open) {
-  const bool none = !checkpoint::Find(open.state());
+  const bool none = !FindCheckpoint(open);
   const journal::Event* taken = open.journal().Last("checkpoint");
   const journal::Event* closed = journal::Closed(open.journal().events());
   // What was closed has another plan by now, and its checkpoint ended with it.

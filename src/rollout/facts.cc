@@ -9,6 +9,7 @@
 #include "recover/unconverted.h"
 #include "rollout/after_restore.h"
 #include "rollout/audit.h"
+#include "rollout/checkpoint.h"
 #include "rollout/plan_file.h"
 #include "rollout/provider.h"
 #include "run/drift.h"
@@ -28,7 +29,7 @@ std::optional<std::string> TextOf(const journal::Event* event, const char* key) 
 }
 
 std::optional<gate::CheckpointFact> CheckpointFact(OpenRelease& open) {
-  const std::optional<checkpoint::Checkpoint> found = checkpoint::Find(open.state());
+  const std::optional<checkpoint::Checkpoint> found = FindCheckpoint(open);
   if (!found) return {};
   const Restorable restorable = AskRestorable(open.environment(), found->point);
   return gate::CheckpointFact{.digest = checkpoint::DigestOf(*found),

@@ -2,8 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/time.h"
+#include "recover/aside.h"
 #include "rollout/advice.h"
 #include "rollout/after_step.h"
 #include "rollout/audit.h"
@@ -75,6 +78,7 @@ ForwardReport Forward(OpenRelease& open, const ForwardOptions& options) {
   // beside the release, and where nothing is left to do, nobody else would.
   if (const auto at = open.Position(); at.in_flight && !at.failed) run::RunTo(open.session(), plan::Phase::kStart);
   ForwardReport report;
+  const std::vector<std::string> aside = recover::RowsAside(open.connection(), open.release().name);
   if (options.fill_again && open.Position().ForwardFrom() >= open.plan().EndOf(plan::Phase::kMigrate)) {
     report.filled = run::FillAgain(open.session());
   }
@@ -85,6 +89,9 @@ ForwardReport Forward(OpenRelease& open, const ForwardOptions& options) {
     open.Inform(fmt::format("{} is done", Name(phase)));
   }
   if (!report.phases.empty() || report.filled > 0) auditor.Look();
+  for (const std::string& sentence : recover::RowsAside(open.connection(), open.release().name)) {
+    if (std::ranges::find(aside, sentence) == aside.end()) open.Warn(sentence);
+  }
   if (options.close_window) CloseWindow(open);
   report.position = open.Position();
   const StreamTerm term = TermOf(open.release(), open.plan(), open.journal(), report.position);

@@ -93,6 +93,7 @@ OpenRelease::OpenRelease(Opening opening)
                .stop = opening_.target.stop,
                .progress = opening_.progress} {
   catalog::RequireTrust(connection_, plan().tables, plan::AuthorsPath(plan()));
+  journal_.AskedBy(opening_.by);
   journal::KeepKeys(state_, journal::ReadRunners(connection_));
   FetchCheckpoint(connection_, release().name, journal_, state_);
   if (const std::string edited = EditedSince(release(), journal_); !edited.empty()) Warn(edited);

@@ -23,6 +23,7 @@ using Tell = std::function<void(base::LogLevel level, const std::string& text)>;
 struct Opening {
   release::Project project;  // with the environment
   release::Release release;
+  base::Json by = {};         // who opens it, for the journal
   pg::ConnectOptions target;  // its stop token, too: it ends what goes on at the next safe point, with kInterrupted
   Tell tell = {};             // may be empty
   std::function<void(const run::Progress&)> progress = {};  // as in run::Session

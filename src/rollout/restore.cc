@@ -19,7 +19,11 @@ std::optional<std::string> OldServer(const RestoreGround& ground) {
   return ground.old_server ? std::optional(ground.old_server->conninfo) : std::nullopt;
 }
 
-Known Look(const RestoreGround& ground) { return LookAnyhow(ground.old_server, ground.release, ground.State()); }
+Known Look(const RestoreGround& ground) {
+  Known known = LookAnyhow(ground.old_server, ground.release, ground.State());
+  known.journal.AskedBy(ground.by);
+  return known;
+}
 
 std::vector<std::string> Trusts(const RestoreGround& ground) {
   const release::Environment& environment = ground.project.environment;

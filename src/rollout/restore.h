@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/stop.h"
 #include "pg/connection.h"
 #include "recover/restore.h"
@@ -22,6 +23,7 @@ namespace rollout {
 struct RestoreGround {
   const release::Project& project;  // with the environment
   const release::Release& release;
+  base::Json by = {};                                 // who asks, for the journal
   std::optional<pg::ConnectOptions> old_server = {};  // nothing: it is not asked
   std::filesystem::path source_wal = {};              // absolute, or empty; as in recover::RestoreOptions
   std::optional<std::chrono::milliseconds> terminate_blockers_after = {};  // of sessions in the way of the fence

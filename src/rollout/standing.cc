@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/unfinished.h"
 #include "journal/mirror.h"
+#include "recover/aside.h"
 #include "rollout/advice.h"
 #include "rollout/open_release.h"
 #include "rollout/plan_file.h"
@@ -81,6 +82,7 @@ OpenStanding OpenOf(const release::Project& project, const release::Release& rel
   standing.position = run::WhereItStands(connection, plan, journal);
   AddHistory(release, plan, journal, standing);
   standing.unconverted = recover::ReadUnconverted(connection, plan.release, &plan);
+  standing.aside = recover::RowsAside(connection, plan.release);
   standing.unproven = UnprovenOf(connection, plan, journal);
   AddBackfills(connection, plan, standing);
   standing.term = TermOf(release, plan, journal, standing.position);

@@ -44,6 +44,7 @@ struct OpenStanding {
   std::string edited;                  // see EditedSince
   recover::Unconverted unconverted;
   std::vector<recover::Unproven> unproven;  // by a way back, which came last
+  std::vector<std::string> aside;           // see recover::RowsAside
   std::vector<Backfill> backfills;
   std::optional<std::string> paused_by;
   Audits audits;

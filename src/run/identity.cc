@@ -21,6 +21,11 @@ void CheckSame(const std::string& what, const std::string& began, const std::str
       .Detail(fmt::format("it began with {}, and meets {}", began, now));
 }
 
+bool IsOn(const journal::Event& opened, const Identity& identity) {
+  return opened.body.at("system_identifier") == identity.system_identifier &&
+         opened.body.at("database") == identity.database;
+}
+
 // A server that was promoted goes on with the release only where its history holds all that was done of it.
 void CheckFailover(pg::Connection& connection, const Session& session, std::int64_t before, std::int64_t now) {
   const auto other = [&](const std::string& why) {
@@ -74,6 +79,8 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
   }
   const journal::Event* opened = session.journal.Last("opened");
   if (opened != nullptr && journal::Closed(session.journal.events()) != nullptr) opened = nullptr;
+  // What it was opened on by mistake binds it to nothing as long as nothing of it is done.
+  if (opened != nullptr && !IsOn(*opened, identity) && journal::NothingDone(session.journal.events())) opened = nullptr;
   std::int64_t before = identity.timeline;
   if (opened != nullptr) {
     CheckSame("database", opened->body.at("system_identifier"), identity.system_identifier);

@@ -9,6 +9,7 @@
 #include "base/long_work.h"
 #include "base/stop.h"
 #include "journal/mirror.h"
+#include "pg/quote.h"
 #include "pg/transaction.h"
 #include "salvage/conflicts_file.h"
 #include "salvage/finish.h"
@@ -35,6 +36,7 @@ pg::Connection Open(const std::string& restored, base::Stop stop) {
         .Detail(error.message())
         .Hint("Give it GRANT SET ON PARAMETER session_replication_role (PostgreSQL 15), or make it a superuser there.");
   }
+  RequireNonePrepared(connection);
   ExecQuietly(connection, std::string(sql_text::kSchema));
   journal::Seal(connection);
   return connection;
@@ -247,6 +249,18 @@ base::Json ToJson(const Report& report) {
           {"later", report.later},
           {"stage_ms", report.stage.count()},
           {"merge_ms", report.merge.count()}};
+}
+
+void RequireNonePrepared(pg::Connection& restored) {
+  const pg::Result found = restored.Query(
+      "SELECT gid FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared LIMIT 20");
+  if (found.rows() == 0) return;
+  std::string rollbacks;
+  for (int row = 0; row < found.rows(); ++row)
+    rollbacks += "\nROLLBACK PREPARED " + pg::Literal(found.Text(row, 0)) + ";";
+  throw base::Error(base::Code::kObstructed, "prepared transactions of the old server stand on the restored one")
+      .Detail("what they wrote comes with the rest where they were committed, and what they have locked waits for ever")
+      .Hint("On the restored server:" + rollbacks + "\nThen run the command again.");
 }
 
 }  // namespace salvage

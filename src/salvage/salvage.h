@@ -78,4 +78,8 @@ base::Json GroupsJson(const std::vector<Group>& groups);
 Resolution Resolve(const std::string& restored, const plan::Plan& plan, const Decisions& decisions,
                    const std::filesystem::path& conflicts, base::Stop stop = nullptr);
 
+// Throws kObstructed where prepared transactions stand on the restored server: it has those of the old one, with what
+// they have locked.
+void RequireNonePrepared(pg::Connection& restored);
+
 }  // namespace salvage

@@ -249,6 +249,26 @@ TEST_F(BadInputTest, AnArchiveThatDoesNotArchive) {
   Refused({"checkpoint", "r"}, 2, {"SB2702", "set archive_mode = on"});
 }
 
+// The COMMIT of whatever waits for it is not answered, and nobody says why but who waits.
+TEST_F(BadInputTest, AStandbyThatIsGone) {
+  project_.MakeRelease("r", kChange);
+  Done({"plan", "r"});
+  project_.Connect().Exec("ALTER SYSTEM SET synchronous_standby_names = 'gone'");
+  project_.Connect().Exec("SELECT pg_reload_conf()");
+  const std::jthread comes_back([&] {
+    const std::string waits =
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND clock_timestamp() - state_change > '8 s'";
+    pg::Connection connection = project_.Connect();
+    while (connection.Exec(waits).rows() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    connection.Exec("ALTER SYSTEM RESET synchronous_standby_names");
+    connection.Exec("SELECT pg_reload_conf()");
+  });
+  const base::Finished finished = project_.Say({"checkpoint", "r"});
+  EXPECT_EQ(finished.exit, 0) << finished.err;
+  EXPECT_THAT(finished.err, HasSubstr("synchronous_standby_names is 'gone'"));
+  EXPECT_THAT(finished.err, HasSubstr("SELECT pg_cancel_backend("));
+}
+
 // A disk of its own for the repository; only root can make one.
 class FullDiskTest : public testing::Test {
  protected:

@@ -118,4 +118,21 @@ TEST_F(ClonesTest, AThirdRestoresAfterTheFirstTwoAreGone) {
   EXPECT_EQ(Ask("SELECT string_agg(a, ' ' ORDER BY id) FROM public.t"), "one two");
 }
 
+// What was opened on a database by mistake is not bound to it, as long as nothing is done there.
+TEST_F(ClonesTest, AReleaseThatWasBegunOnTheWrongDatabase) {
+  project_.ConnectTo("postgres").Exec("CREATE DATABASE wrong");
+  const std::string wrong = project_.server().Url("wrong");
+  const auto there = [&](const std::vector<std::string>& words) {
+    return project_.On(words, {{"DATABASE_URL", wrong}});
+  };
+  EXPECT_EQ(project_.On({"plan", "names"})["exit"], 0);
+  EXPECT_EQ(there({"checkpoint", "names"})["exit"], 0);
+  EXPECT_NE(there({"expand", "names"})["exit"], 0);
+  EXPECT_EQ(project_.On({"expand", "names"})["exit"], 11) << "the checkpoint is of another database";
+  EXPECT_EQ(project_.On({"run", "names"})["exit"], 0);
+  EXPECT_NE(there({"contract", "names"})["exit"], 0);
+  EXPECT_EQ(project_.On({"contract", "names"})["exit"], 0);
+  EXPECT_EQ(project_.On({"rollback", "names"})["exit"], 0);
+}
+
 }  // namespace

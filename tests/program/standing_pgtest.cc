@@ -96,9 +96,14 @@ TEST_F(Standing, NoCheckpointIsTakenWhileAStepStands) {
 
   On({"rollback", "spoil"}, 0);
   On({"checkpoint", "spoil"}, 0);
-  EXPECT_NE(base::ReadFile(file), before);
+  const std::string after = base::ReadFile(file);
+  EXPECT_NE(after, before);
   EXPECT_EQ(Streams(), 2) << "the former slot is gone";
   base::WriteFile(file, before);
+  EXPECT_THAT(project_.Say({"gate", "spoil", "--for", "expand"}).out, HasSubstr("GO for expand"));
+  EXPECT_EQ(base::ReadFile(file), after) << "the database has the one that the journal speaks of";
+  base::WriteFile(file, before);
+  project_.Connect().Exec("DELETE FROM switchback.file WHERE name = 'checkpoint.json'");
   EXPECT_THAT(project_.Say({"gate", "spoil", "--for", "expand"}).out,
               HasSubstr("The checkpoint is not the one that the journal speaks of last."));
 }
