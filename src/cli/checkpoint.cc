@@ -50,7 +50,8 @@ Command Checkpoint() {
           "Before the first step, and again after an undo to the start, a new checkpoint takes the place of the one "
           "before. While\n"
           "a step of the release stands none is taken: it would hold what a restore is to lead away from.",
-      .verb = RunCheckpoint};
+      .verb = RunCheckpoint,
+      .changes = true};
 }
 
 }  // namespace cli

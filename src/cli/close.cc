@@ -83,7 +83,8 @@ Command Close() {
           "hold on the backup. The same plan does not run again; a corrected change.sql is another plan. What "
           "contract\n"
           "retired is purge's. Exit 10: something is open, and what to do about it.",
-      .verb = RunClose};
+      .verb = RunClose,
+      .changes = true};
 }
 
 }  // namespace cli

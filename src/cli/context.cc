@@ -30,19 +30,7 @@ bool LibpqIsTold() {
   return std::ranges::any_of(kVariables, [](const char* name) { return !Variable(name).empty(); });
 }
 
-release::Asked EnvironmentOf(const Invocation& invocation) {
-  if (!invocation.environment.empty()) return {.environment = invocation.environment};
-  return {.environment = Variable("SWITCHBACK_ENV"), .by = "SWITCHBACK_ENV"};
-}
-
-}  // namespace
-
-void RefusePassword(const Invocation& invocation) {
-  if (invocation.database && pg::HasPassword(*invocation.database))
-    throw base::Error(base::Code::kPasswordOnCommandLine, "--database holds a password");
-}
-
-pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment) {
+pg::ConnectOptions Named(const Invocation& invocation, const release::Environment* environment) {
   pg::ConnectOptions options;
   if (invocation.database) {
     options.conninfo = *invocation.database;
@@ -63,12 +51,39 @@ pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::E
   return options;
 }
 
+}  // namespace
+
+release::Asked EnvironmentOf(const Invocation& invocation) {
+  if (!invocation.environment.empty()) return {.environment = invocation.environment};
+  return {.environment = Variable("SWITCHBACK_ENV"), .by = "SWITCHBACK_ENV"};
+}
+
+void TellHeading(const Invocation& invocation) {
+  Scope& scope = *invocation.scope;
+  const std::string heading = scope.Heading();
+  if (scope.told || invocation.json || heading.empty() || !base::Shows(base::LogLevel::kInfo)) return;
+  base::Info("{}", heading);
+  scope.told = true;
+}
+
+void RefusePassword(const Invocation& invocation) {
+  if (invocation.database && pg::HasPassword(*invocation.database))
+    throw base::Error(base::Code::kPasswordOnCommandLine, "--database holds a password");
+}
+
+pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment) {
+  pg::ConnectOptions options = Named(invocation, environment);
+  const pg::Address address = pg::AddressOf(options.conninfo);
+  invocation.scope->database = address.database;
+  invocation.scope->host = address.host;
+  return options;
+}
+
 const release::Project& Context::project() {
   if (!project_) {
     const std::string argument = invocation_.Argument("RELEASE");
-    const bool is_path = argument == "." || argument.find('/') != std::string::npos;
     std::error_code ignored;
-    const bool elsewhere = is_path && std::filesystem::is_directory(argument, ignored);
+    const bool elsewhere = IsPath(argument) && std::filesystem::is_directory(argument, ignored);
     project_ = release::LoadProject(elsewhere ? std::filesystem::path(argument) : start_, EnvironmentOf(invocation_));
     invocation_.scope->environment = project_->environment.name;
     base::ShowRowValues(project_->environment.policy.row_values_shown, "");
@@ -102,7 +117,16 @@ pg::ConnectOptions Context::Database() {
   if (!invocation_.Argument("RELEASE").empty()) {
     for (const release::Trusted& trusted : release().trust) options.trusts.push_back(trusted.role);
   }
+  if (invocation_.changes) TellHeading(invocation_);
   return options;
+}
+
+void Context::NameDatabase() {
+  try {
+    ChooseDatabase(invocation_, &project().environment);
+  } catch (const base::Error& error) {
+    if (error.code() != base::Code::kNoDatabase) throw;
+  }
 }
 
 pg::Connection Context::Connect() { return rollout::Connect(Database(), project().environment); }

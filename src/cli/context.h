@@ -34,6 +34,9 @@ class Context {
   // With the roles that switchback.yaml, and release.yaml where the command names a release, trust, and with the limits
   // of the policy: nothing waits for a lock longer than lock_timeout, but where it says so itself.
   pg::ConnectOptions Database();
+  // A command that changes something tells its heading then.
+  // For the heading of a command that has no use for the database yet; where none is named, none is needed.
+  void NameDatabase();
   // Connects to it, for reading. Throws what rollout::Connect throws.
   pg::Connection Connect();
   // Everything of the release, for who moves it; what is told goes to the log, and the progress of a run to stderr.
@@ -51,6 +54,12 @@ class Context {
 // For every command, also one that connects to nothing: the process list shows what --database says. Throws
 // kPasswordOnCommandLine, kBadConnectionString.
 void RefusePassword(const Invocation& invocation);
+
+// --env, else SWITCHBACK_ENV.
+release::Asked EnvironmentOf(const Invocation& invocation);
+
+// Tells people on stderr what the command works on, once; with --json and --quiet nothing.
+void TellHeading(const Invocation& invocation);
 
 // The rule of Context::Database; `environment` may be null, where there is no project.
 pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment);

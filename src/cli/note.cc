@@ -39,7 +39,8 @@ Command Note() {
               "The note becomes a line of the journal and stands in the evidence. The database is needed only where "
               "the journal's file is\n"
               "not on this machine.",
-          .verb = RunNote};
+          .verb = RunNote,
+          .changes = true};
 }
 
 }  // namespace cli

@@ -21,7 +21,8 @@ Command PhaseCommand(plan::Phase phase, std::string summary, std::string text) {
           .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
           .options = phase == plan::Phase::kMigrate ? BackfillOptions() : ForwardOptions(),
           .text = std::move(text),
-          .verb = [phase](const Invocation& invocation) { return RunPhase(invocation, phase); }};
+          .verb = [phase](const Invocation& invocation) { return RunPhase(invocation, phase); },
+          .changes = true};
 }
 
 }  // namespace

@@ -56,7 +56,8 @@ Command Plan() {
               "what applications may notice, and writes plan.lock.json. Nothing in the database is changed. A change "
               "that something\n"
               "blocks ends with exit 10 and the name of each blocker.",
-          .verb = RunPlan};
+          .verb = RunPlan,
+          .changes = true};
 }
 
 }  // namespace cli

@@ -41,7 +41,7 @@ std::string ReleasesText(const Releases& releases) {
     text += fmt::format("\n  goes back too: release {}, {} transactions, which are not carried over", name,
                         release.transactions);
     for (const auto& [table, counts] : release.tables) text += "\n    of it" + TableText(table, counts).substr(2);
-    text += fmt::format("\n    on the new server it is rewound: `switchback status {}` says there what is next", name);
+    text += fmt::format("\n    on the new server it is rewound: `status` there says what is next");
   }
   return text;
 }
@@ -345,7 +345,8 @@ Command Restore() {
           "written to them have ended; --terminate-blockers-after ends those that do not. Then the last transactions "
           "are carried over and\n"
           "counted. Killed, it goes on with --cut-over. The tables stay read-only until --lift-fence.",
-      .verb = RestoreBeside};
+      .verb = RestoreBeside,
+      .changes = true};
 }
 
 }  // namespace cli

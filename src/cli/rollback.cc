@@ -85,7 +85,8 @@ Command Rollback() {
               "Stop the new version first where it goes below migrate (or switch): sessions that release.yaml names by "
               "application_name\n"
               "are looked for, and hold it (exit 11).",
-          .verb = RunRollback};
+          .verb = RunRollback,
+          .changes = true};
 }
 
 }  // namespace cli

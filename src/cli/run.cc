@@ -42,7 +42,8 @@ Command RunRelease() {
       .text =
           "Begins where the release stands, also after a crash; takes a checkpoint where there is none, and makes the "
           "plan before. Each phase has its own verdict.",
-      .verb = RunPhases};
+      .verb = RunPhases,
+      .changes = true};
 }
 
 }  // namespace cli

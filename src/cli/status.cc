@@ -188,7 +188,11 @@ Shown Show(const release::Release& release, const rollout::Standing& standing) {
 Outcome One(Context& context) {
   const release::Release& release = context.release();
   std::optional<pg::Connection> connection;
-  if (rollout::LoadPlan(release)) connection = context.Connect();
+  if (rollout::LoadPlan(release)) {
+    connection = context.Connect();
+  } else {
+    context.NameDatabase();
+  }
   const rollout::Standing standing = rollout::Look(context.project(), release, connection ? &*connection : nullptr);
   Shown shown = Show(release, standing);
   AddCheckpointState(rollout::LookAtCheckpoint(context.project().environment, context.StateDirectory()), shown);

@@ -189,6 +189,7 @@ CommandLine Parse(const std::vector<std::string>& words) {
   if (!globals.database.empty()) line.invocation.database = globals.database;
   if (globals.quiet) line.log_level = base::LogLevel::kWarning;
   if (globals.verbose) line.log_level = base::LogLevel::kDebug;
+  line.invocation.changes = line.command->changes;
   Fill(line.invocation, *line.command, slots);
   CheckMissing(*line.command, line.invocation);
   return line;

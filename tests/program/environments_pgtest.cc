@@ -1,0 +1,177 @@
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "base/file.h"
+#include "needs_programs.h"
+#include "pg/connection.h"
+#include "pg/conninfo.h"
+#include "program.h"
+#include "served_project.h"
+
+// A project with two environments, each with a database of its own.
+namespace {
+
+[[maybe_unused]] const testing::Environment* const kNeedsBackups =
+    testing::AddGlobalTestEnvironment(new test::NeedsBackups);
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr const char* kTable =
+    "CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'a'), (2, 'b')";
+constexpr const char* kChange = "ALTER TABLE users RENAME COLUMN name TO display_name;\n";
+
+class EnvironmentsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    project_.Connect().Exec("CREATE DATABASE production");
+    for (const char* database : {"staging", "production"}) project_.ConnectTo(database).Exec(kTable);
+    Configure("");
+    project_.MakeRelease("20261122-names", kChange);
+    EXPECT_EQ(On({"init", "--env", "production"})["exit"], 0);
+  }
+
+  // `more`: keys of production.
+  void Configure(const std::string& more) {
+    base::WriteFile(project_.path() / "switchback.yaml",
+                    fmt::format("version: 1\nbackup: {{repository: {}}}\nenvironments:\n"
+                                "  staging: {{database_env: STAGING_URL}}\n"
+                                "  production: {{database_env: PRODUCTION_URL{}}}\n",
+                                project_.repository().string(), more));
+  }
+
+  std::map<std::string, std::string> Urls() {
+    return {{"DATABASE_URL", ""},
+            {"STAGING_URL", project_.server().Url("staging")},
+            {"PRODUCTION_URL", project_.server().Url("production")}};
+  }
+  base::Finished Say(const std::vector<std::string>& words) { return project_.Say(words, Urls()); }
+  base::Json On(const std::vector<std::string>& words) { return project_.On(words, Urls()); }
+  base::Finished Done(const std::vector<std::string>& words) {
+    base::Finished finished = Say(words);
+    EXPECT_EQ(finished.exit, 0) << testing::PrintToString(words) << "\n" << finished.out << finished.err;
+    return finished;
+  }
+
+  test::ServedProject project_{"staging"};
+};
+
+// Names of commands that work in an environment.
+std::string CommandPattern(const fs::path& directory) {
+  std::string pattern;
+  const std::string help = test::Switchback(directory, {"--help"}).out;
+  const std::regex line("\n  ([a-z]+( [a-z]+)?)  ");
+  for (std::sregex_iterator at(help.begin(), help.end(), line), end; at != end; ++at) {
+    const std::string name = (*at)[1];
+    if (name != "explain" && name != "drill") pattern = name + (pattern.empty() ? "" : "|" + pattern);
+  }
+  return pattern;
+}
+
+// The commands in a text that go to another environment than `env`, with some of what stands around them.
+std::vector<std::string> Astray(const std::string& text, const std::string& commands, const std::string& env) {
+  std::vector<std::string> astray;
+  const std::regex command("switchback (" + commands + ")(?![a-z-])(?! --env " + env + "\\b)[^\n`]{0,60}");
+  for (std::sregex_iterator at(text.begin(), text.end(), command), end; at != end; ++at) astray.push_back(at->str());
+  return astray;
+}
+
+// All that a command and its refusals print.
+TEST_F(EnvironmentsTest, EveryCommandThatIsPrintedGoesToTheSameEnvironment) {
+  const std::string commands = CommandPattern(project_.path());
+  ASSERT_THAT(commands, HasSubstr("evidence build"));
+  const std::vector<std::vector<std::string>> story = {
+      {"init"},
+      {"status"},
+      {"status", "20261122-names"},
+      {"gate", "20261122-names"},
+      {"evidence", "build", "20261122-names"},
+      {"plan", "20261122-nmaes"},
+      {"plan", "20261122-names"},
+      {"status", "20261122-names"},
+      {"expand", "20261122-names"},
+      {"migrate", "20261122-names"},
+      {"checkpoint", "20261122-names"},
+      {"run", "20261122-names"},
+      {"checkpoint", "20261122-names"},
+      {"plan", "20261122-names"},
+      {"status", "20261122-names"},
+      {"gate", "20261122-names", "--for", "contract"},
+      {"diagnose", "20261122-names"},
+      {"watch", "20261122-names", "--once"},
+      {"pause", "20261122-names"},
+      {"status", "20261122-names"},
+      {"resume", "20261122-names"},
+      {"close", "20261122-names"},
+      {"close", "20261122-names", "--dry-run"},
+      {"uninstall", "--dry-run"},
+      {"restore", "20261122-names", "--dry-run"},
+      {"restore", "20261122-names", "--go-on"},
+      {"contract", "20261122-names"},
+      {"status", "20261122-names"},
+      {"rollback", "20261122-names"},
+      {"status", "20261122-names"},
+      {"diagnose", "20261122-names"},
+      {"close", "20261122-names"},
+      {"status"},
+      {"evidence", "build", "20261122-names"},
+      {"evidence", "verify", "20261122-names"},
+      {"run", "20261122-names"},
+  };
+  for (std::vector<std::string> words : story) {
+    SCOPED_TRACE(testing::PrintToString(words));
+    words.insert(words.end(), {"--env", "production"});
+    const base::Finished finished = Say(words);
+    EXPECT_THAT(Astray(finished.out, commands, "production"), IsEmpty());
+    EXPECT_THAT(Astray(finished.err, commands, "production"), IsEmpty());
+    // What follows changes nothing more.
+    words.emplace_back("--json");
+    EXPECT_THAT(Astray(Say(words).out, commands, "production"), IsEmpty());
+  }
+  EXPECT_THAT(Astray("run `switchback run a` or `switchback plan --env staging a`", commands, "production"),
+              testing::SizeIs(2));
+}
+
+TEST_F(EnvironmentsTest, EveryHeadingSaysWhereItWorks) {
+  const std::string where = fmt::format("environment production, database production, host {}",
+                                        pg::ParseConninfo(project_.server().Url("a"))["host"]);
+  const std::string heading = "release 20261122-names, " + where;
+  EXPECT_THAT(Done({"status", "--env", "production"}).out, testing::StartsWith(where));
+  EXPECT_THAT(Done({"status", "20261122-names", "--env", "production"}).out, testing::StartsWith(heading));
+  const base::Finished planned = Done({"plan", "20261122-names", "--env", "production"});
+  EXPECT_THAT(planned.err, testing::StartsWith("switchback: " + heading));
+  EXPECT_THAT(planned.out, Not(HasSubstr(where)));
+  EXPECT_THAT(Done({"plan", "20261122-names", "--env", "production", "--quiet"}).out, testing::StartsWith(heading));
+
+  const base::Finished refused = Say({"contract", "20261122-names", "--env", "production"});
+  EXPECT_THAT(refused.err, testing::StartsWith("switchback: " + heading));
+  EXPECT_EQ(refused.out, "");
+  EXPECT_THAT(Say({"contract", "20261122-names", "--env", "production", "--quiet"}).err, testing::StartsWith(heading));
+
+  const base::Json status = On({"status", "20261122-names", "--env", "staging"});
+  EXPECT_EQ(status["database"], "staging");
+  EXPECT_THAT(status["host"].get<std::string>(), HasSubstr(":"));
+}
+
+// What is the same for everybody is not said; what somebody asked for is kept, in every form of asking.
+TEST_F(EnvironmentsTest, TheNextCommandIsAskedForAsThisOneWas) {
+  Done({"plan", "20261122-names", "--env", "staging"});
+  std::map<std::string, std::string> env = Urls();
+  env["SWITCHBACK_ENV"] = "production";
+  EXPECT_EQ(project_.On({"status", "20261122-names"}, env)["next"],
+            "switchback checkpoint --env production 20261122-names");
+  EXPECT_EQ(project_.On({"status", "releases/20261122-names"}, env)["next"],
+            "switchback checkpoint --env production releases/20261122-names");
+  const std::string url = project_.server().Url("production");
+  EXPECT_THAT(On({"status", "20261122-names", "--env", "staging", "--database", url})["next"].get<std::string>(),
+              HasSubstr("switchback checkpoint --env staging --database "));
+  base::WriteFile(project_.path() / "switchback.yaml", "version: 1\n");
+  EXPECT_EQ(project_.On({"status", "20261122-names"})["next"], "switchback checkpoint 20261122-names");
+}
+
+}  // namespace
