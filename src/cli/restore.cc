@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/context.h"
 #include "cli/decisions.h"
 #include "cli/forward.h"
@@ -287,6 +288,7 @@ std::vector<Option> RestoreOptions() {
 
 Outcome RestoreBeside(const Invocation& invocation) {
   Context context(invocation);
+  if (invocation.Has("--cut-over") && !invocation.Has("--dry-run")) Confirm(context, "restore --cut-over");
   const rollout::RestoreGround ground = GroundOf(context);
   if (invocation.Has("--dry-run")) {
     const recover::Loss loss = rollout::CountLoss(ground);
@@ -314,6 +316,7 @@ Command Restore() {
                "is; alone: to the one that the last restore made"},
       {.name = "--lift-fence", .help = "let applications write to the old server again"},
       TerminateOption(),
+      YesOption(),
       {.name = "--decide",
        .value = "CAUSE=CHOICE",
        .help = "of all conflicts of a cause or a group, now and after later salvages: restored, application or delta",

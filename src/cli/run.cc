@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/context.h"
 #include "cli/forward.h"
 #include "cli/plan.h"
@@ -16,6 +17,7 @@ Outcome RunPhases(const Invocation& invocation) {
   // The last boundary before contract: there the new version may be deployed, and the old one still works.
   const plan::Phase phase = until.empty() ? plan::Phase::kSwitch : plan::ParsePhase(until);
   Context context(invocation);
+  if (phase >= plan::Phase::kContract) Confirm(context, fmt::format("run --until {}", Name(phase)));
   if (!rollout::LoadPlan(context.release())) {
     const Outcome planned = MakePlan(context);
     if (planned.exit != base::Exit::kDone) return planned;
@@ -34,6 +36,7 @@ Command RunRelease() {
        .value = "PHASE",
        .help = "the last phase (default: the last one before contract, where the new version may be deployed)"}};
   for (Option& option : BackfillOptions()) options.push_back(std::move(option));
+  options.push_back(YesOption());
   return {
       .name = "run",
       .summary = "Run a release phase by phase, stopping at the first verdict that is not GO",

@@ -152,12 +152,14 @@ Environment ReadEnvironment(const std::string& name, const std::map<std::string,
                           .trust = trust,
                           .database_env = "",
                           .after = "",
+                          .guarded = false,
                           .policy = policy,
                           .throttle = throttle,
                           .backup = backup};
   const auto body = bodies.find(name);
   if (body == bodies.end()) return environment;
-  const YamlMap map = body->second.Map({"database_env", "role", "trust", "after", "policy", "throttle", "backup"});
+  const YamlMap map =
+      body->second.Map({"database_env", "role", "trust", "after", "protected", "policy", "throttle", "backup"});
   if (const auto variable = map.Find("database_env")) {
     environment.database_env = variable->Text();
     if (environment.database_env.find_first_of(":/= ") != std::string::npos) {
@@ -173,6 +175,7 @@ Environment ReadEnvironment(const std::string& name, const std::map<std::string,
     environment.after = after->OneOf(names);
     if (environment.after == name) after->Fail(fmt::format("{} names the environment itself", after->path()));
   }
+  if (const auto guarded = map.Find("protected")) environment.guarded = guarded->OneOf({"true", "false"}) == "true";
   if (const auto own = map.Find("policy")) ReadPolicy(*own, environment.policy);
   if (const auto own = map.Find("throttle")) ReadThrottle(*own, environment.throttle);
   if (const auto own = map.Find("backup")) ReadBackup(*own, root, environment.backup);

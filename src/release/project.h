@@ -38,8 +38,9 @@ struct Environment {
   std::vector<Trusted> trust = {};  // the project's, and the environment's own
   std::string database_env;         // name of the variable that holds the connection string; may be empty
   std::string after;
-  Policy policy;      // switchback.yaml's, with the environment's own on top
-  Throttle throttle;  // likewise
+  bool guarded = false;  // `protected`: what takes something from applications is confirmed by a person
+  Policy policy;         // switchback.yaml's, with the environment's own on top
+  Throttle throttle;     // likewise
   Backup backup;
 };
 

@@ -1,5 +1,6 @@
 #include "release/project.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -82,6 +83,19 @@ environments:
   for (const char* trust : {"[app]", "[{role: app}]", "[{role: app, reason: ''}]", "app", "[{role: app, why: x}]"}) {
     EXPECT_EQ(ErrorOf([&] { Load(std::string("version: 1\ntrust: ") + trust + "\n"); }).code(), base::Code::kBadYaml)
         << trust;
+  }
+}
+
+TEST_F(ProjectTest, AnEnvironmentIsProtectedOnlyWhereItSaysSo) {
+  const std::string yaml =
+      "version: 1\nenvironments: {staging: {protected: false}, production: {protected: true}, x: {}}\n";
+  EXPECT_TRUE(Load(yaml, "production").environment.guarded);
+  EXPECT_FALSE(Load(yaml, "staging").environment.guarded);
+  EXPECT_FALSE(Load(yaml, "x").environment.guarded);
+  for (const char* value : {"yes", "1", "[]", "", "production"}) {
+    EXPECT_EQ(ErrorOf([&] { Load(fmt::format("version: 1\nenvironments: {{a: {{protected: {}}}}}\n", value)); }).code(),
+              base::Code::kBadYaml)
+        << value;
   }
 }
 

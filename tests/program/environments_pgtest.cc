@@ -1,7 +1,11 @@
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <regex>
 
 #include "base/file.h"
@@ -172,6 +176,79 @@ TEST_F(EnvironmentsTest, TheNextCommandIsAskedForAsThisOneWas) {
               HasSubstr("switchback checkpoint --env staging --database "));
   base::WriteFile(project_.path() / "switchback.yaml", "version: 1\n");
   EXPECT_EQ(project_.On({"status", "20261122-names"})["next"], "switchback checkpoint 20261122-names");
+}
+
+// Runs the program on a terminal of its own, types when it is asked, and gives back all that it shows.
+base::Finished OnTerminal(const fs::path& cwd, const std::vector<std::string>& words,
+                          const std::map<std::string, std::string>& env, const std::string& typed) {
+  std::vector<std::string> argv = {SB_PROGRAM};
+  argv.insert(argv.end(), words.begin(), words.end());
+  std::vector<char*> arguments;
+  for (std::string& word : argv) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  int terminal = -1;
+  const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (child == 0) {
+    for (const auto& [name, value] : env) setenv(name.c_str(), value.c_str(), 1);
+    if (chdir(cwd.c_str()) == 0) execv(SB_PROGRAM, arguments.data());
+    _exit(127);
+  }
+  base::Finished finished;
+  bool asked = false;
+  char buffer[4096];
+  for (ssize_t got = 0; (got = read(terminal, buffer, sizeof buffer)) > 0;) {
+    finished.out.append(buffer, static_cast<std::size_t>(got));
+    if (asked || finished.out.find("type the name of the release") == std::string::npos) continue;
+    asked = write(terminal, typed.data(), typed.size()) > 0;
+  }
+  close(terminal);
+  int status = 0;
+  waitpid(child, &status, 0);
+  finished.exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return finished;
+}
+
+TEST_F(EnvironmentsTest, AProtectedEnvironmentIsConfirmed) {
+  Configure(", protected: true");
+  const std::vector<std::string> env = {"--env", "production"};
+  const auto with = [&env](std::vector<std::string> words) {
+    words.insert(words.end(), env.begin(), env.end());
+    return words;
+  };
+  Done(with({"run", "20261122-names"}));
+  const auto lines = [this] {
+    const std::string journal = base::ReadFile(project_.path() / ".switchback/production/20261122-names/journal.jsonl");
+    return std::count(journal.begin(), journal.end(), '\n');
+  };
+  const auto before = lines();
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"contract", "20261122-names"},
+                                             {"purge", "20261122-names"},
+                                             {"run", "20261122-names", "--until", "contract"},
+                                             {"rollback", "20261122-names"},
+                                             {"rollback", "20261122-names", "--way", "restore"},
+                                             {"restore", "20261122-names", "--salvage", "--cut-over"}}) {
+    SCOPED_TRACE(testing::PrintToString(words));
+    const base::Json refused = On(with(words));
+    EXPECT_EQ(refused["exit"], 2);
+    EXPECT_EQ(refused["error"]["code"], "SB3608") << refused;
+    EXPECT_EQ(refused["database"], "production");
+    const base::Finished wrong = OnTerminal(project_.path(), with(words), Urls(), "20261122-name\n");
+    EXPECT_EQ(wrong.exit, 2) << wrong.out;
+    EXPECT_THAT(wrong.out, HasSubstr("type the name of the release"));
+    EXPECT_THAT(wrong.out, HasSubstr("environment production, database production"));
+    EXPECT_EQ(OnTerminal(project_.path(), with(words), Urls(), "\x04").exit, 2) << "nothing was typed";
+  }
+  EXPECT_EQ(OnTerminal(project_.path(), with({"contract", "20261122-names"}), Urls(), "\x03").exit, 130);
+  EXPECT_EQ(lines(), before);
+
+  const base::Finished typed =
+      OnTerminal(project_.path(), with({"contract", "20261122-names"}), Urls(), "20261122-names\n");
+  EXPECT_EQ(typed.exit, 0) << typed.out;
+  Done(with({"rollback", "20261122-names", "--yes"}));
+  // Elsewhere nobody is asked.
+  Done({"run", "20261122-names", "--env", "staging", "--until", "contract"});
+  Done({"rollback", "20261122-names", "--env", "staging"});
 }
 
 }  // namespace
