@@ -70,7 +70,8 @@ Command Close() {
   return {
       .name = "close",
       .summary = "End a release: one that never began, was taken back, or is complete",
-      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .arguments = {{.name = "RELEASE",
+                     .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
       .options = {{.name = "--dry-run", .help = "say what would be dropped, and what is open"},
                   {.name = kDecide,
                    .value = "CAUSE=application",

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/redact.h"
 #include "cli/progress.h"
+#include "journal/journal.h"
+#include "journal/position.h"
 #include "pg/lock_budget.h"
 #include "rollout/plan_file.h"
 
@@ -49,6 +51,21 @@ pg::ConnectOptions Named(const Invocation& invocation, const release::Environmen
   }
   if (!LibpqIsTold()) throw base::Error(base::Code::kNoDatabase, "no database was named");
   return options;
+}
+
+bool Ended(const std::filesystem::path& state) {
+  try {
+    return journal::Closed(journal::Journal::Open(state).events()) != nullptr;
+  } catch (const base::Error&) {
+    return false;  // what is wrong with it is said where it is worked on
+  }
+}
+
+std::filesystem::path Find(const release::Project& project, const Invocation& invocation) {
+  const std::string argument = invocation.Argument("RELEASE");
+  if (invocation.changes) return release::FindRelease(project, argument);
+  return release::FindRelease(project, argument,
+                              [&project](const std::string& name) { return Ended(project.StateOf(name)); });
 }
 
 }  // namespace
@@ -93,7 +110,7 @@ const release::Project& Context::project() {
 
 const release::Release& Context::release() {
   if (!release_) {
-    release_ = release::LoadRelease(release::FindRelease(project(), invocation_.Argument("RELEASE")));
+    release_ = release::LoadRelease(Find(project(), invocation_));
     invocation_.scope->release = release_->name;
   }
   return *release_;

@@ -11,7 +11,7 @@ namespace cli {
 namespace {
 
 const std::vector<Argument> kRelease = {
-    {.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}};
+    {.name = "RELEASE", .help = "a release below releases/, a beginning of its name that no other has, or a path"}};
 
 std::string Who() {
   const passwd* account = getpwuid(geteuid());

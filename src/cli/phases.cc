@@ -26,7 +26,8 @@ std::vector<Option> OptionsOf(plan::Phase phase) {
 Command PhaseCommand(plan::Phase phase, std::string summary, std::string text) {
   return {.name = std::string(Name(phase)),
           .summary = std::move(summary),
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .arguments = {{.name = "RELEASE",
+                         .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
           .options = OptionsOf(phase),
           .text = std::move(text),
           .verb = [phase](const Invocation& invocation) { return RunPhase(invocation, phase); },

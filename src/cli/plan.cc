@@ -49,7 +49,8 @@ Outcome MakePlan(Context& context) {
 Command Plan() {
   return {.name = "plan",
           .summary = "Compile a release into steps, each with its lock and its way back",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .arguments = {{.name = "RELEASE",
+                         .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
           .text =
               "Reads change.sql and the objects that it touches, prints phases, steps, locks, ways back, the point of "
               "no return and\n"

@@ -326,7 +326,8 @@ Command Restore() {
   return {
       .name = "restore",
       .summary = "Make a new server from the checkpoint, beside the old one",
-      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .arguments = {{.name = "RELEASE",
+                     .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
       .options = std::move(options),
       .text =
           "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "

@@ -83,7 +83,8 @@ Command Rollback() {
   for (Option& option : RestoreOptions()) options.push_back(std::move(option));
   return {.name = "rollback",
           .summary = "Go back: undo steps, newest first, down to a boundary; or restore",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .arguments = {{.name = "RELEASE",
+                         .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
           .options = std::move(options),
           .text =
               "Undo keeps what the applications wrote: schema steps go back in milliseconds, data steps in proportion "

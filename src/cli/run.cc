@@ -40,7 +40,8 @@ Command RunRelease() {
   return {
       .name = "run",
       .summary = "Run a release phase by phase, stopping at the first verdict that is not GO",
-      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .arguments = {{.name = "RELEASE",
+                     .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
       .options = std::move(options),
       .text =
           "Begins where the release stands, also after a crash; takes a checkpoint where there is none, and makes the "

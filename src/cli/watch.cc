@@ -121,7 +121,8 @@ Outcome RunWatch(const Invocation& invocation) {
 Command Watch() {
   return {.name = "watch",
           .summary = "Watch the rollback conditions of a release, and that its ways back are kept working",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .arguments = {{.name = "RELEASE",
+                         .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
           .options = {{.name = "--every", .value = "DURATION", .help = "between two looks", .fallback = "10s"},
                       {.name = "--for",
                        .value = "DURATION",

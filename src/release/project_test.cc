@@ -233,6 +233,26 @@ TEST_F(ProjectTest, FindsAReleaseByNamePrefixOrPath) {
   EXPECT_EQ(ErrorOf([&] { FindRelease(project, ""); }).code(), base::Code::kNoRelease);
 }
 
+TEST_F(ProjectTest, APrefixStandsForOneOfAllReleasesOrForTheOneThatIsOpen) {
+  for (const char* name : {"20260101-users", "20260302-users", "20260301-orders"}) AddRelease(name);
+  const Project project = Load("version: 1\n");
+  const auto ended = [](const std::string& name) { return name == "20260101-users"; };
+  EXPECT_EQ(FindRelease(project, "users", ended), root_ / "releases/20260302-users");
+  EXPECT_EQ(FindRelease(project, "20260101", ended), root_ / "releases/20260101-users");
+  EXPECT_EQ(ErrorOf([&] { FindRelease(project, "users"); }).hint(),
+            "Write more of it: 20260101-users, 20260302-users.");
+  EXPECT_EQ(ErrorOf([&] { FindRelease(project, "2026", ended); }).hint(),
+            "Write more of it: 20260101-users, 20260301-orders, 20260302-users.");
+  EXPECT_EQ(FindRelease(project, "20260301"), root_ / "releases/20260301-orders");
+  base::MakeDirectories(project.StateOf("20260301-old"), 0700);
+  base::WriteFile(project.StateOf("20260301-old") / "journal.jsonl", "");
+  EXPECT_EQ(ErrorOf([&] { FindRelease(project, "20260301"); }).hint(),
+            "Write more of it: 20260301-old, 20260301-orders.");
+  EXPECT_EQ(FindRelease(project, "20260301", ended), root_ / "releases/20260301-orders");
+  EXPECT_EQ(FindRelease(project, "20260301-orders"), root_ / "releases/20260301-orders");
+  EXPECT_TRUE(ErrorOf([&] { FindRelease(project, "ordres"); }).hint().starts_with("Did you mean 20260301-orders? "));
+}
+
 TEST(Nearest, CountsEditsAndKeepsItsDistance) {
   EXPECT_EQ(EditDistance("owner", "owner"), 0);
   EXPECT_EQ(EditDistance("ownre", "owner"), 1);

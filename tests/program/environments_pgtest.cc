@@ -251,4 +251,21 @@ TEST_F(EnvironmentsTest, AProtectedEnvironmentIsConfirmed) {
   Done({"rollback", "20261122-names", "--env", "staging"});
 }
 
+TEST_F(EnvironmentsTest, ANameThatIsNotWholeStandsForAnOpenReleaseWhereOneReads) {
+  Done({"run", "names", "--env", "staging"});
+  Done({"rollback", "2026", "--env", "staging"});
+  Done({"close", "names", "--env", "staging"});
+  project_.MakeRelease("20261123-names", kChange);
+  EXPECT_EQ(On({"status", "names", "--env", "staging"})["release"], "20261123-names");
+  for (const char* command : {"plan", "run", "rollback", "close", "pause"}) {
+    const base::Json refused = On({command, "names", "--env", "staging"});
+    EXPECT_EQ(refused["exit"], 2);
+    EXPECT_EQ(refused["error"]["hint"], "Write more of it: 20261122-names, 20261123-names.") << command;
+  }
+  // In production none has ended.
+  EXPECT_EQ(On({"status", "names", "--env", "production"})["exit"], 2);
+  EXPECT_EQ(On({"plan", "20261123", "--env", "staging"})["release"], "20261123-names");
+  EXPECT_THAT(On({"plan", "nmaes", "--env", "staging"})["next"].get<std::string>(), HasSubstr("Did you mean 2026112"));
+}
+
 }  // namespace
