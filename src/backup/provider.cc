@@ -87,4 +87,10 @@ Restored Await(Restoration& restoration, const std::function<void(const std::str
   }
 }
 
+void FinishSegment(pg::Connection& source, BackupProvider& provider, std::chrono::milliseconds deadline) {
+  // Where nothing was written since the last one ended, this is where that one did.
+  const pg::Result ended = source.Query("SELECT pg_walfile_name(pg_switch_wal())");
+  provider.AwaitArchived(source, ended.Text(0, 0), deadline);
+}
+
 }  // namespace backup

@@ -162,4 +162,8 @@ class BackupProvider {
   virtual SegmentSource Segments() = 0;
 };
 
+// Has the server end the segment of its log that it writes, if there is anything in it, and returns when all before its
+// end is in the archive. Throws as AwaitArchived.
+void FinishSegment(pg::Connection& source, BackupProvider& provider, std::chrono::milliseconds deadline);
+
 }  // namespace backup

@@ -11,6 +11,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/signature.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -66,6 +67,23 @@ TEST(ErrorTest, RetryableOnlyWhereNothingChanged) {
   EXPECT_FALSE(Error(Code::kLockTimeout, "a").TargetChanged(Changed::kYes).Retryable());
   EXPECT_FALSE(Error(Code::kUsage, "a").Retryable());
   EXPECT_EQ(Error(Code::kUsage, "a").hint(), InfoOf(Code::kUsage).remedy);
+}
+
+TEST(Signature, IsVerifiedByItsOwnKeyAlone) {
+  const std::string key = PublicKeyOf("secret");
+  const std::string signature = Sign("secret", "text");
+  EXPECT_EQ(key.size(), 64U);
+  EXPECT_TRUE(Verifies(key, "text", signature));
+  EXPECT_FALSE(Verifies(key, "texts", signature));
+  EXPECT_FALSE(Verifies(PublicKeyOf("other"), "text", signature));
+  for (std::size_t at = 0; at < signature.size(); at += 7) {
+    std::string changed = signature;
+    changed[at] = changed[at] == 'a' ? 'b' : 'a';
+    EXPECT_FALSE(Verifies(key, "text", changed)) << at;
+    EXPECT_FALSE(Verifies(key, "text", signature.substr(0, at))) << at;
+  }
+  EXPECT_FALSE(Verifies("", "text", signature));
+  EXPECT_FALSE(Verifies(std::string(64, 'x'), "text", signature));
 }
 
 TEST(Digest, KnownAnswers) {

@@ -39,7 +39,7 @@ void Confirm(Context& context, const std::string& what) {
   const release::Environment& environment = context.project().environment;
   if (!environment.guarded || invocation.Has(kYes)) return;
   const std::string& name = context.release().name;
-  context.NameDatabase();
+  context.DatabaseIfNamed();
   if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
     throw base::Error(base::Code::kNotConfirmed,
                       fmt::format("the environment {} is protected, and there is no terminal to confirm {} on",

@@ -15,7 +15,6 @@
 #include "journal/journal.h"
 #include "journal/position.h"
 #include "pg/lock_budget.h"
-#include "rollout/plan_file.h"
 
 namespace cli {
 namespace {
@@ -138,11 +137,12 @@ pg::ConnectOptions Context::Database() {
   return options;
 }
 
-void Context::NameDatabase() {
+std::optional<pg::ConnectOptions> Context::DatabaseIfNamed() {
   try {
-    ChooseDatabase(invocation_, &project().environment);
+    return Database();
   } catch (const base::Error& error) {
     if (error.code() != base::Code::kNoDatabase) throw;
+    return std::nullopt;
   }
 }
 
@@ -153,7 +153,6 @@ rollout::Opening Context::Opening() {
   StateDirectory();
   return {.project = project(),
           .release = opened,
-          .plan = rollout::RequirePlan(opened),
           .target = Database(),
           .tell = [](base::LogLevel level, const std::string& text) { base::LogMessage(level, text); },
           .progress = [printer = std::make_shared<ProgressPrinter>(ProgressPrinter::FormFor(invocation_.json))](

@@ -33,14 +33,13 @@ class Context {
   // --database > DATABASE_URL > the variable that the environment names > PG* variables. Throws kNoDatabase.
   // With the roles that switchback.yaml, and release.yaml where the command names a release, trust, and with the limits
   // of the policy: nothing waits for a lock longer than lock_timeout, but where it says so itself.
-  pg::ConnectOptions Database();
   // A command that changes something tells its heading then.
-  // For the heading of a command that has no use for the database yet; where none is named, none is needed.
-  void NameDatabase();
+  pg::ConnectOptions Database();
+  // Nothing: none was named.
+  std::optional<pg::ConnectOptions> DatabaseIfNamed();
   // Connects to it, for reading. Throws what rollout::Connect throws.
   pg::Connection Connect();
   // Everything of the release, for who moves it; what is told goes to the log, and the progress of a run to stderr.
-  // Throws kNoPlan, too.
   rollout::Opening Opening();
 
  private:

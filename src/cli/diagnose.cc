@@ -43,11 +43,14 @@ Outcome RunDiagnose(const Invocation& invocation) {
   std::vector<std::string> unreachable;
   std::optional<pg::Connection> connection = Try(unreachable, [&context] { return context.Connect(); });
 
-  const auto plan = Try(problems, [&release] { return rollout::LoadPlan(release); }).value_or(std::nullopt);
   const auto checkpoint = Try(problems, [&state] { return checkpoint::Find(state); }).value_or(std::nullopt);
   const auto journal = Try(problems, [&connection, &release, &state] {
     return connection ? run::OpenJournal(*connection, release.name, state) : journal::Journal::Open(state);
   });
+  const auto plan = Try(problems, [&connection, &release, &journal] {
+                      return journal ? rollout::FindPlan(release, *journal, connection ? &*connection : nullptr)
+                                     : rollout::LoadPlan(release);
+                    }).value_or(std::nullopt);
   if (!plan && problems.empty()) problems.push_back("There is no plan.lock.json.");
 
   const recover::Case subject{.release = release,

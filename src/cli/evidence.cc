@@ -15,6 +15,7 @@
 #include "journal/journal.h"
 #include "journal/mirror.h"
 #include "rollout/plan_file.h"
+#include "rollout/travel.h"
 
 namespace cli {
 namespace {
@@ -25,7 +26,7 @@ Outcome RunBuild(const Invocation& invocation) {
   Context context(invocation);
   const release::Release& release = context.release();
   const fs::path state = context.StateDirectory();
-  journal::Journal journal = journal::Journal::Open(state);
+  auto [journal, plan] = rollout::LookAnyhow(context.DatabaseIfNamed(), release, state);
   if (journal.events().empty()) {
     throw base::Error(base::Code::kNoEvidence,
                       fmt::format("nothing happened to {} in {} yet", release.name, context.project().environment.name))
@@ -37,7 +38,7 @@ Outcome RunBuild(const Invocation& invocation) {
                           .environment = context.project().environment.name,
                           .program_version = std::string(base::kVersion),
                           .events = {}};
-  inputs.files[evidence::kPlanFile] = base::ReadFile(rollout::PlanPath(release));
+  inputs.files[evidence::kPlanFile] = rollout::PlanText(rollout::Required(plan, release));
   if (auto checkpoint = checkpoint::TextInForce(state)) {
     inputs.files[evidence::kCheckpointFile] = *std::move(checkpoint);
   }

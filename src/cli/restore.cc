@@ -248,16 +248,6 @@ Outcome Unfence(const rollout::RestoreGround& ground) {
                               : fmt::format("applications can write to {} tables of the old server again", tables)};
 }
 
-// A restore needs no old server: without a name it is not asked.
-std::optional<pg::ConnectOptions> OldServer(Context& context, bool needed) {
-  try {
-    return context.Database();
-  } catch (const base::Error& error) {
-    if (needed || error.code() != base::Code::kNoDatabase) throw;
-    return std::nullopt;
-  }
-}
-
 std::filesystem::path Absolute(const std::string& path) {
   return path.empty() ? std::filesystem::path() : std::filesystem::absolute(path).lexically_normal();
 }
@@ -268,7 +258,7 @@ rollout::RestoreGround GroundOf(Context& context) {
   const bool needed = invocation.Has("--cut-over") || invocation.Has("--lift-fence");
   return {.project = context.project(),
           .release = context.release(),
-          .old_server = OldServer(context, needed),
+          .old_server = needed ? context.Database() : context.DatabaseIfNamed(),  // a restore needs none
           .source_wal = Absolute(invocation.Option("--source-wal")),
           .terminate_blockers_after = TerminateAfter(invocation),
           .tell = [](const std::string& text) { base::Info("{}", text); },

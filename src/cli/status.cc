@@ -188,10 +188,11 @@ Shown Show(const release::Release& release, const rollout::Standing& standing) {
 Outcome One(Context& context) {
   const release::Release& release = context.release();
   std::optional<pg::Connection> connection;
-  if (rollout::LoadPlan(release)) {
+  try {
     connection = context.Connect();
-  } else {
-    context.NameDatabase();
+  } catch (const base::Error&) {
+    // Without a plan there may be no database yet; with one it is what was asked about.
+    if (rollout::LoadPlan(release)) throw;
   }
   const rollout::Standing standing = rollout::Look(context.project(), release, connection ? &*connection : nullptr);
   Shown shown = Show(release, standing);

@@ -94,7 +94,7 @@ Json Remediation(const Sources& sources) {
           {"conditions_fired", EntriesOf(sources, "condition_fired")},
           {"ways_back", WaysTaken(sources.events)},
           {"rows_kept", EntriesOf(sources, "kept")},
-          {"rebuilt", EntriesOf(sources, "rebuilt")},
+          {"parted", EntriesOf(sources, "parted")},
           {"notes", EntriesOf(sources, "note")}};
 }
 

@@ -218,7 +218,8 @@ std::string RemediationPart(const Json& part) {
          entries("Rollback conditions that fired", "conditions_fired", {"seq", "at", "condition", "found", "max"}) +
          Section("Ways back taken", {"at", "way", "took", ""}, ways, "None.") +
          entries("Rows that a way back left alone", "rows_kept", {"seq", "at", "step"}) +
-         entries("Journal rebuilt", "rebuilt", {"seq", "at"}) + entries("Notes", "notes", {"seq", "at", "text"});
+         entries("Lines that the database went on without", "parted", {"seq", "at", "texts"}) +
+         entries("Notes", "notes", {"seq", "at", "text"});
 }
 
 std::string ConditionsPart(const Json& evidence) {

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/host.h"
+#include "base/signature.h"
 #include "catalog/rows.h"
 #include "catalog/trust.h"
 #include "journal/sql_text.h"
@@ -94,15 +96,8 @@ std::vector<std::string> MirroredLines(pg::Connection& connection, const std::st
 void CheckMirrorIsPrefix(const Journal& journal, const std::vector<std::string>& mirrored) {
   for (std::size_t i = 0; i < mirrored.size(); ++i) {
     if (i < journal.events().size() && ToLine(journal.events()[i]) == mirrored[i]) continue;
-    if (i == journal.events().size() && Journal::Open(journal.path().parent_path()).events().size() > i) {
-      throw base::Error(base::Code::kJournalBusy,
-                        fmt::format("another process wrote {} meanwhile", journal.path().string()));
-    }
-    throw base::Error(base::Code::kJournalForked,
-                      fmt::format("{} does not hold what the database has of it", journal.path().string()))
-        .Detail(i < journal.events().size()
-                    ? fmt::format("line {} differs from its mirror", i + 1)
-                    : fmt::format("it has {} lines, its mirror {}", journal.events().size(), mirrored.size()));
+    throw base::Error(base::Code::kJournalBusy, fmt::format("another process went on with {}", journal.path().string()))
+        .Detail(fmt::format("line {} of its mirror is another one than was known", i + 1));
   }
 }
 
@@ -138,6 +133,29 @@ std::vector<std::pair<std::string, base::Json>> ReadClaims(pg::Connection& conne
     claims.emplace_back(rows.Text(i, 0), base::ParseJson(rows.Text(i, 1), "switchback.release.claims"));
   }
   return claims;
+}
+
+void EnterRunner(pg::Connection& connection, std::string_view secret) {
+  connection.Query(Sql(sql_text::kEnterRunner), {base::PublicKeyOf(secret), base::HostName()});
+}
+
+Keys ReadRunners(pg::Connection& connection) {
+  Keys keys;
+  if (!SchemaCurrent(connection)) return keys;
+  const auto rows = connection.Query(Sql(sql_text::kReadRunners));
+  for (int i = 0; i < rows.rows(); ++i) keys.insert(rows.Text(i, 0));
+  return keys;
+}
+
+void StoreFile(pg::Connection& connection, const std::string& release, const std::string& name,
+               const std::string& content) {
+  connection.Query(Sql(sql_text::kStoreFile), {release, name, content});
+}
+
+std::optional<std::string> LoadFile(pg::Connection& connection, const std::string& release, const std::string& name) {
+  if (!SchemaCurrent(connection)) return std::nullopt;
+  const auto rows = connection.Query(Sql(sql_text::kLoadFile), {release, name});
+  return rows.rows() == 0 ? std::nullopt : rows.Optional(0, 0);
 }
 
 std::optional<Ending> ReadEnding(pg::Connection& connection, const std::string& release, const std::string& plan) {

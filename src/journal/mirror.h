@@ -4,11 +4,13 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "journal/journal.h"
+#include "journal/tag.h"
 #include "pg/connection.h"
 
 // The copy of the journal in schema `switchback` of the target. Lines reach it with the next transaction of the
@@ -37,7 +39,7 @@ std::string IsMirroredSql(const std::string& release, std::int64_t seq);
 // Lines in the mirror, in order of seq.
 std::vector<std::string> MirroredLines(pg::Connection& connection, const std::string& release);
 
-// The mirror must be a prefix of the journal: kJournalForked; kJournalBusy: another wrote both after that was read.
+// Throws kJournalBusy where the mirror has lines that the journal lacks: another wrote them after that was opened.
 void CheckMirrorIsPrefix(const Journal& journal, const std::vector<std::string>& mirrored);
 
 // Enters the release, or updates its row; what was stored of its touched objects is forgotten where the plan is another
@@ -63,6 +65,16 @@ struct HeldTouched {
   std::optional<base::Json> touched;
 };
 std::vector<HeldTouched> HoldTouched(pg::Connection& connection, const std::string& release);
+
+// The runner's public key, in the caller's transaction, which may be its first.
+void EnterRunner(pg::Connection& connection, std::string_view secret);
+// Those of all runners; empty where there is no schema.
+Keys ReadRunners(pg::Connection& connection);
+
+// A file of the release, for checkouts that lack it; LoadFile: nothing where there is none, or no schema.
+void StoreFile(pg::Connection& connection, const std::string& release, const std::string& name,
+               const std::string& content);
+std::optional<std::string> LoadFile(pg::Connection& connection, const std::string& release, const std::string& name);
 
 // How a release was ended with a plan; nothing: it was not, or the schema is not there.
 struct Ending {

@@ -55,8 +55,8 @@ TEST_F(Mirror, KeepsLinesAndTheTouchedObjectsOfEachPlan) {
   EXPECT_FALSE(LoadTouched(connection, "r"));
 }
 
-// One who slept while another wrote is told so; the journal is not said to be a false one.
-TEST_F(Mirror, TellsALateReaderFromAFork) {
+// One who slept while another wrote is told so.
+TEST_F(Mirror, TellsALateReaderThatAnotherWrote) {
   auto connection = Connect();
   InstallSchema(connection);
   const auto directory = std::filesystem::temp_directory_path() / ("mirror-test-" + base::RandomHex(6));
@@ -77,7 +77,18 @@ TEST_F(Mirror, TellsALateReaderFromAFork) {
   EXPECT_EQ(code(journal), std::nullopt);
   EXPECT_EQ(code(late), base::Code::kJournalBusy);
   std::filesystem::remove_all(directory);
-  EXPECT_EQ(code(late), base::Code::kJournalForked);
+}
+
+TEST_F(Mirror, KeepsFilesForOtherCheckouts) {
+  auto connection = Connect();
+  EXPECT_EQ(LoadFile(connection, "r", "plan.lock.json"), std::nullopt);
+  InstallSchema(connection);
+  EXPECT_EQ(LoadFile(connection, "r", "plan.lock.json"), std::nullopt);
+  for (const char* text : {"one", "two"}) {
+    StoreFile(connection, "r", "plan.lock.json", text);
+    EXPECT_EQ(LoadFile(connection, "r", "plan.lock.json"), text);
+  }
+  EXPECT_EQ(LoadFile(connection, "other", "plan.lock.json"), std::nullopt);
 }
 
 // Sync triggers run as the writer of a row: any role may tell them what happened to it, and nothing else.

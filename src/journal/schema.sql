@@ -24,11 +24,26 @@ CREATE TABLE IF NOT EXISTS switchback.closed (
   PRIMARY KEY (release, plan_digest)
 );
 
+-- What a release was begun with, and its checkpoint: for checkouts that lack them.
+CREATE TABLE IF NOT EXISTS switchback.file (
+  release text NOT NULL,
+  name text NOT NULL,                -- "plan.lock.json", "release.yaml", "change.sql", "checkpoint.json"
+  content text NOT NULL,
+  PRIMARY KEY (release, name)
+);
+
 CREATE TABLE IF NOT EXISTS switchback.journal (
   release text NOT NULL,
   seq bigint NOT NULL,
   line text NOT NULL,
   PRIMARY KEY (release, seq)
+);
+
+-- Public keys of runners, by which every checkout knows what a release did.
+CREATE TABLE IF NOT EXISTS switchback.runner (
+  public_key text PRIMARY KEY,
+  host text NOT NULL,
+  at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 
 CREATE TABLE IF NOT EXISTS switchback.lease (

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "base/digest.h"
+#include "base/signature.h"
 #include "journal/tag.h"
 #include "postgres_test.h"
 #include "proof/footprint.h"
@@ -66,7 +67,7 @@ class FootprintTest : public test::PostgresTest {
   // What is outside, one line each: "migrate.1: public.audit: rows were inserted (1)".
   std::vector<std::string> Outsides(bool values = false) {
     EXPECT_EQ(stream::Drain(request_).not_evidenced, "");
-    stream::Reader reader(request_.state, request_.slot, {.own = "secret"});
+    stream::Reader reader(request_.state, request_.slot, {"r", {base::PublicKeyOf("secret")}});
     const StoredTables stored = ReadStored(*connection_, request_.publications);
     audit_ = AuditFootprint(
         reader, {.plan = plan_, .after = {}, .roots = RootsOf(stored), .keys = KeysOf(stored), .values = values});

@@ -51,11 +51,9 @@ class SlotBeingMade {
 
 // Has the old server archive what it has. Returns the end of that.
 pg::Lsn FinishLog(pg::Connection& server, backup::BackupProvider& provider) {
-  const pg::Result now =
-      server.Query("SELECT pg_current_wal_flush_lsn(), pg_walfile_name(pg_current_wal_insert_lsn())");
-  server.Exec("SELECT pg_switch_wal()");
-  provider.AwaitArchived(server, now.Text(0, 1), kArchivePatience);
-  return pg::Lsn::Parse(now.Text(0, 0));
+  const pg::Lsn end = pg::Lsn::Parse(server.Query("SELECT pg_current_wal_flush_lsn()").Text(0, 0));
+  backup::FinishSegment(server, provider, kArchivePatience);
+  return end;
 }
 
 class Reading {

@@ -81,7 +81,7 @@ class ArchiveStreamTest : public Checkpointed {
   }
 
   std::vector<std::string> Read(const fs::path& state) {
-    stream::Reader reader(state, SpoolOf(checkpoint_), {.own = journal::RunSecret(state)});
+    stream::Reader reader(state, SpoolOf(checkpoint_), {checkpoint_.release, journal::KeysOf(state)});
     std::vector<std::string> lines;
     while (const auto transaction = reader.Next()) lines.push_back(Line(reader, *transaction));
     return lines;

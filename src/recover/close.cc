@@ -88,6 +88,25 @@ void FindLeft(pg::Connection& connection, const plan::Plan& plan, Closing& closi
   for (Closing::Left& left : closing.left) Count(connection, plan, left);
 }
 
+// Stands in remedies for the one command that leaves all that a person may leave.
+constexpr const char* kLeave = "{leave}";
+
+// What is decided is open no more; the command that leaves the rest decides that again.
+void SayHowToLeave(const std::string& release, const std::vector<std::string>& decided,
+                   std::vector<Closing::Open>& open) {
+  std::string command = fmt::format("`switchback close {}", release);
+  for (const char* cause : {"kept", "unconverted", "conflicts"}) {
+    if (std::ranges::any_of(open, [&](const Closing::Open& one) { return one.cause == cause; }))
+      command += fmt::format(" --decide {}=application", cause);
+  }
+  command += "`";
+  std::erase_if(open, [&](const Closing::Open& one) { return std::ranges::find(decided, one.cause) != decided.end(); });
+  for (Closing::Open& one : open) {
+    if (const std::size_t at = one.remedy.find(kLeave); at != std::string::npos)
+      one.remedy.replace(at, std::string_view(kLeave).size(), command);
+  }
+}
+
 // Rows that ways back left alone since the release was opened last.
 std::int64_t RowsKept(const journal::Journal& journal) {
   std::int64_t rows = 0;
@@ -101,22 +120,21 @@ std::int64_t RowsKept(const journal::Journal& journal) {
 
 void FindOpenRows(pg::Connection& connection, const plan::Plan& plan, const journal::Journal& journal,
                   Closing& closing) {
-  const std::string leave = fmt::format("`switchback close {} --decide {{}}=application` leaves them", plan.release);
   const bool back = closing.ended == "taken back";
   if (const std::int64_t rows = back ? RowsKept(journal) : 0; rows > 0) {
     closing.open.push_back(
         {"kept", fmt::format("{} rows were left alone by the way back, because an application changed them", rows),
-         fmt::format("see `switchback diagnose {}`, and correct what is wrong; {} as the "
-                     "applications have them",
-                     plan.release, fmt::format(fmt::runtime(leave), "kept"))});
+         fmt::format("see `switchback diagnose {}`, and correct what is wrong; {} leaves them as the applications have "
+                     "them",
+                     plan.release, kLeave)});
   }
   // Of either side that goes, what the other could not take.
   const Unconverted found = ReadUnconverted(connection, plan.release, &plan);
   if (const std::int64_t rows = back ? found.count - found.up : found.up; rows > 0) {
     closing.open.push_back({"unconverted",
                             fmt::format("{} rows have a value that could not be converted to the other side", rows),
-                            fmt::format("see `switchback diagnose {}`, and correct them; {} as they are", plan.release,
-                                        fmt::format(fmt::runtime(leave), "unconverted"))});
+                            fmt::format("see `switchback diagnose {}`, and correct them; {} leaves them as they are",
+                                        plan.release, kLeave)});
   }
   const pg::Result checks = connection.Query(std::string(sql_text::kCloseConstraints), {GeneratedNames(plan)});
   for (int i = 0; i < checks.rows(); ++i) {
@@ -124,8 +142,8 @@ void FindOpenRows(pg::Connection& connection, const plan::Plan& plan, const jour
         {"kept", fmt::format("rows of {} keep {} from becoming NOT NULL again", checks.Text(i, 0), checks.Text(i, 2)),
          fmt::format(
              "correct them, ALTER TABLE {0} VALIDATE CONSTRAINT {1}, SET NOT NULL, and DROP CONSTRAINT {1}; {2} "
-             "and the check as they are",
-             checks.Text(i, 0), pg::Ident(checks.Text(i, 1)), fmt::format(fmt::runtime(leave), "kept"))});
+             "leaves them and the check as they are",
+             checks.Text(i, 0), pg::Ident(checks.Text(i, 1)), kLeave)});
   }
 }
 
@@ -279,7 +297,7 @@ class Closer {
       connection_.Query(std::string(sql_text::kCloseWrite),
                         {release, closing_.plan, closing_.ended, session_.plan.hex});
       for (const char* table : {"release", "retired", "unconverted", "both_changed", "replaced", "pause",
-                                "backfill_cursor", "backfill_state"}) {
+                                "backfill_cursor", "backfill_state", "file"}) {
         connection_.Query(fmt::format("DELETE FROM switchback.{} WHERE {} = $1", table,
                                       std::string_view(table) == "release" ? "name" : "release"),
                           {release});
@@ -317,12 +335,10 @@ Closing LookToClose(pg::Connection& connection, const plan::Plan& plan, const jo
     closing.open.push_back(
         {"conflicts", fmt::format("{} conflicts of a salvage are not decided", conflicts),
          fmt::format(
-             "`switchback status {0}` says where they are; where applications stayed on this server, `switchback "
-             "close {0} --decide conflicts=application`",
-             plan.release)});
+             "`switchback status {}` says where they are; where applications stayed on this server, {} leaves them",
+             plan.release, kLeave)});
   }
-  std::erase_if(closing.open,
-                [&](const Closing::Open& open) { return std::ranges::find(decided, open.cause) != decided.end(); });
+  SayHowToLeave(plan.release, decided, closing.open);
   if (const salvage::FenceNow fence = salvage::LookAtFence(connection); fence.tables > 0) {
     closing.open.push_back(
         {"fence", fmt::format("{} tables are read-only, by the fence of a cut-over", fence.tables),

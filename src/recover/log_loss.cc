@@ -60,8 +60,7 @@ void AskServer(const LogRequest& request, const sandbox::Binaries& binaries, Rea
   if (data && IsDataOf(*data, identifier, binaries)) {
     reach.wal = *data / "pg_wal";
   } else if (request.finish) {
-    server.Exec("SELECT pg_switch_wal()");
-    request.provider.AwaitArchived(server, now.Text(0, 1), std::chrono::seconds(60));
+    backup::FinishSegment(server, request.provider, std::chrono::seconds(60));
   }
 }
 
@@ -128,10 +127,11 @@ LogCount Count(const LogRequest& request) {
   account.to = reach.to;
   account.segments_most = request.segments_most;
   account.database = checkpoint.database_oid;
-  account.whose = [secrets = stream::SecretsOf(request.state)](const std::string& tag) -> std::optional<std::string> {
-    const std::optional<stream::Known> known = stream::ReadTag(secrets, tag);
-    if (!known) return std::nullopt;
-    return known->own ? std::string() : known->tag.release;
+  account.whose = [keys = journal::KeysOf(request.state),
+                   release = checkpoint.release](const std::string& text) -> std::optional<std::string> {
+    const std::optional<journal::Tag> tag = journal::ReadTag(keys, text);
+    if (!tag) return std::nullopt;
+    return tag->release == release ? std::string() : tag->release;
   };
   account.relations = Relations(request);
   const base::LongWork work("counting in the write-ahead log");

@@ -31,7 +31,7 @@ struct Source {
   Evidence evidence = Evidence::kSlot;
 
   [[nodiscard]] stream::Reader Open(const std::filesystem::path& state) const {
-    return {state, SpoolOf(checkpoint), stream::SecretsOf(state)};
+    return {state, SpoolOf(checkpoint), {checkpoint.release, journal::KeysOf(state)}};
   }
 };
 

@@ -207,7 +207,9 @@ bool Auditor::SameContent(const pg::QualifiedName& table) {
   return checkpoint::HashTable(open_.connection(), table) == checkpoint_->content->at(table);
 }
 
-stream::Reader Auditor::Open() const { return {open_.state(), checkpoint_->slot, stream::SecretsOf(open_.state())}; }
+stream::Reader Auditor::Open() const {
+  return {open_.state(), checkpoint_->slot, {open_.release().name, journal::KeysOf(open_.state())}};
+}
 
 gate::LossFact Auditor::Loss(backup::BackupProvider* provider) {
   if (!checkpoint_) return {.not_evidenced = "there is no checkpoint"};

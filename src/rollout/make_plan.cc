@@ -16,10 +16,10 @@ namespace rollout {
 namespace {
 
 // A release of which something is done keeps its plan: the objects are no longer those that it was made for.
-MadePlan UnderWay(const release::Release& release, const journal::Journal& journal) {
+MadePlan UnderWay(const release::Release& release, const journal::Journal& journal, pg::Connection& connection) {
   const journal::Event* opened = journal.Last("opened");
   const std::string began = opened == nullptr ? "" : opened->body.value("plan", "");
-  plan::Plan plan = RequirePlan(release);
+  plan::Plan plan = Required(FindPlan(release, journal, &connection), release);
   if (plan.digest != began) {
     throw base::Error(base::Code::kOtherInputs, fmt::format("{} is under way with another plan", release.name))
         .Detail(fmt::format("it began with {}, and plan.lock.json has {}", began, plan.digest))
@@ -55,7 +55,7 @@ std::vector<std::string> Changes(const release::Release& release, const plan::Pl
 
 MadePlan MakePlan(const release::Release& release, const std::filesystem::path& state, pg::Connection& connection) {
   const journal::Journal journal = run::OpenJournal(connection, release.name, state);
-  if (!journal::NothingDone(journal.events())) return UnderWay(release, journal);
+  if (!journal::NothingDone(journal.events())) return UnderWay(release, journal, connection);
   MadePlan made{.plan = CompileAgainst(release, connection)};
   catalog::RequireTrust(connection, made.plan.tables, plan::AuthorsPath(made.plan));
   if (!made.plan.blockers.empty()) return made;

@@ -9,9 +9,13 @@
 #include "base/error.h"
 #include "base/version.h"
 #include "catalog/trust.h"
+#include "journal/mirror.h"
 #include "journal/position.h"
 #include "journal/tag.h"
+#include "rollout/plan_file.h"
+#include "rollout/travel.h"
 #include "run/look.h"
+#include "run/tail.h"
 
 namespace rollout {
 namespace {
@@ -30,6 +34,12 @@ std::map<std::string, std::string> DigestsOf(const release::Release& release) {
   std::map<std::string, std::string> digests;
   for (const auto& [name, text] : release.files) digests[name] = "sha256:" + base::Sha256Hex(text);
   return digests;
+}
+
+std::map<std::string, std::string> TextsOf(const release::Release& release, const plan::Plan& plan) {
+  std::map<std::string, std::string> texts = release.files;
+  texts[kPlanName] = PlanText(plan);
+  return texts;
 }
 
 void RequireRole(pg::Connection& connection, const release::Environment& environment) {
@@ -69,8 +79,9 @@ OpenRelease::OpenRelease(Opening opening)
       state_(project().StateOf(release().name)),
       connection_(Connect(opening_.target, environment())),
       journal_(run::OpenJournal(connection_, release().name, state_)),
+      plan_(Required(FindPlan(release(), journal_, &connection_), release())),
       session_{.connect = opening_.target,
-               .plan = opening_.plan,
+               .plan = plan_,
                .journal = journal_,
                .tag_secret = journal::RunSecret(state_),
                .limits = LimitsOf(environment()),
@@ -78,10 +89,25 @@ OpenRelease::OpenRelease(Opening opening)
                .program_version = std::string(base::kVersion),
                .environment = environment().name,
                .files = DigestsOf(release()),
+               .texts = TextsOf(release(), plan_),
                .stop = opening_.target.stop,
                .progress = opening_.progress} {
   catalog::RequireTrust(connection_, plan().tables, plan::AuthorsPath(plan()));
+  journal::KeepKeys(state_, journal::ReadRunners(connection_));
+  FetchCheckpoint(connection_, release().name, journal_, state_);
   if (const std::string edited = EditedSince(release(), journal_); !edited.empty()) Warn(edited);
+}
+
+OpenRelease::~OpenRelease() {
+  std::map<std::string, std::string> files;
+  try {
+    const bool closed = journal::Closed(journal_.events()) != nullptr;
+    const auto checkpoint = closed ? std::nullopt : RecordedCheckpoint(state_, journal_);
+    if (checkpoint) files[kCheckpointName] = *checkpoint;
+  } catch (const std::exception& error) {
+    base::Debug("{} stays where it is: {}", kCheckpointName, error.what());
+  }
+  run::MirrorTail(connection_, session_, files);
 }
 
 journal::Position OpenRelease::Position() { return run::WhereItStands(connection_, plan(), journal_); }

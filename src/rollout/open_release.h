@@ -23,7 +23,6 @@ using Tell = std::function<void(base::LogLevel level, const std::string& text)>;
 struct Opening {
   release::Project project;  // with the environment
   release::Release release;
-  plan::Plan plan;            // what its plan.lock.json has; see RequirePlan
   pg::ConnectOptions target;  // its stop token, too: it ends what goes on at the next safe point, with kInterrupted
   Tell tell = {};             // may be empty
   std::function<void(const run::Progress&)> progress = {};  // as in run::Session
@@ -37,15 +36,18 @@ pg::Connection Connect(const pg::ConnectOptions& target, const release::Environm
 // thread each.
 class OpenRelease {
  public:
-  // Throws kJournalForked, kUntrusted, and what connecting throws.
+  // With what another checkout left in the database, where this one lacks it: lines of the journal, the plan that was
+  // begun, checkpoint.json. Throws kJournalForked, kUntrusted, kNoPlan, and what connecting throws.
   explicit OpenRelease(Opening opening);
+  // Brings to the database what its journal lacks there, so that every checkout has it.
+  ~OpenRelease();
   OpenRelease(const OpenRelease&) = delete;
   OpenRelease& operator=(const OpenRelease&) = delete;
 
   [[nodiscard]] const release::Project& project() const { return opening_.project; }
   [[nodiscard]] const release::Environment& environment() const { return opening_.project.environment; }
   [[nodiscard]] const release::Release& release() const { return opening_.release; }
-  [[nodiscard]] const plan::Plan& plan() const { return opening_.plan; }
+  [[nodiscard]] const plan::Plan& plan() const { return plan_; }
   [[nodiscard]] journal::Journal& journal() { return journal_; }
   [[nodiscard]] pg::Connection& connection() { return connection_; }
   [[nodiscard]] const std::filesystem::path& state() const { return state_; }
@@ -66,6 +68,7 @@ class OpenRelease {
   std::filesystem::path state_;
   pg::Connection connection_;
   journal::Journal journal_;
+  plan::Plan plan_;
   run::Session session_;
   bool waited_in_vain_ = false;
 };

@@ -9,6 +9,7 @@
 #include "rollout/after_restore.h"
 #include "rollout/plan_file.h"
 #include "rollout/provider.h"
+#include "rollout/travel.h"
 #include "salvage/fence.h"
 
 namespace rollout {
@@ -17,6 +18,8 @@ namespace {
 std::optional<std::string> OldServer(const RestoreGround& ground) {
   return ground.old_server ? std::optional(ground.old_server->conninfo) : std::nullopt;
 }
+
+Known Look(const RestoreGround& ground) { return LookAnyhow(ground.old_server, ground.release, ground.State()); }
 
 std::vector<std::string> Trusts(const RestoreGround& ground) {
   const release::Environment& environment = ground.project.environment;
@@ -75,9 +78,8 @@ std::vector<std::string> MadeSince(const RestoreGround& ground, const salvage::F
   return made;
 }
 
-CarriedOver CarryOver(const RestoreGround& ground, bool cut_over, const std::string& restored,
+CarriedOver CarryOver(const RestoreGround& ground, bool cut_over, const std::string& restored, const plan::Plan& plan,
                       journal::Journal& journal) {
-  const plan::Plan plan = RequirePlan(ground.release);
   const auto provider = ProviderIfAny(ground.project.environment, ground.State());
   const recover::SalvageOptions options = OptionsOf(ground, plan, provider.get());
   if (cut_over) {
@@ -95,8 +97,8 @@ CarriedOver CarryOver(const RestoreGround& ground, bool cut_over, const std::str
 bool Any(const salvage::Decisions& decisions) { return !decisions.groups.empty() || !decisions.file.is_null(); }
 
 RestoreDone Restore(const RestoreGround& ground, const RestoreWishes& wishes) {
-  // Not the mirror: the old server may be down, which is what a restore is for.
-  journal::Journal journal = journal::Journal::Open(ground.State());
+  Known known = Look(ground);
+  journal::Journal& journal = known.journal;
   RestoreDone done{.url = "", .conflicts_file = ground.State() / "conflicts.json"};
   if (wishes.restore) {
     done.restored = MakeServer(ground, wishes.directory, journal);
@@ -104,23 +106,24 @@ RestoreDone Restore(const RestoreGround& ground, const RestoreWishes& wishes) {
   } else {
     done.url = recover::LastRestored(ground.State(), journal);
   }
-  if (wishes.salvage || wishes.cut_over) done.carried_over = CarryOver(ground, wishes.cut_over, done.url, journal);
+  if (wishes.salvage || wishes.cut_over)
+    done.carried_over = CarryOver(ground, wishes.cut_over, done.url, Required(known.plan, ground.release), journal);
   if (Any(wishes.decisions)) {
-    const plan::Plan plan = RequirePlan(ground.release);
+    const plan::Plan plan = Required(known.plan, ground.release);
     done.decided = recover::Resolve(OptionsOf(ground, plan, nullptr), done.url, wishes.decisions, journal);
   }
   return done;
 }
 
 recover::Loss CountLoss(const RestoreGround& ground) {
-  const plan::Plan plan = RequirePlan(ground.release);
+  const plan::Plan plan = Required(Look(ground).plan, ground.release);
   const auto provider = ProviderIfAny(ground.project.environment, ground.State());
   return recover::CountLossAnyhow(OptionsOf(ground, plan, provider.get()));
 }
 
 std::int64_t LiftFence(const RestoreGround& ground) {
-  journal::Journal journal = journal::Journal::Open(ground.State());
-  return recover::LiftFence(*ground.old_server, PatienceOf(ground), journal);
+  Known known = Look(ground);
+  return recover::LiftFence(*ground.old_server, PatienceOf(ground), known.journal);
 }
 
 }  // namespace rollout

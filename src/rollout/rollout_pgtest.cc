@@ -63,7 +63,6 @@ class RolloutTest : public testing::Test {
     std::string& told = told_[name];
     return {.project = project,
             .release = release,
-            .plan = RequirePlan(release),
             .target = target,
             .tell = [&told](base::LogLevel, const std::string& text) { told += text + "\n"; }};
   }

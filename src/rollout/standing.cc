@@ -109,18 +109,19 @@ std::string NextOf(const std::string& release, const ClosedStanding& closed) {
 
 Standing Look(const release::Project& project, const release::Release& release, pg::Connection* connection) {
   Standing standing;
-  standing.plan = LoadPlan(release);
+  const std::filesystem::path state = project.StateOf(release.name);
+  const auto journal =
+      connection == nullptr ? journal::Journal::Open(state) : run::OpenJournal(*connection, release.name, state);
+  standing.plan = FindPlan(release, journal, connection);
   if (!standing.plan) {
     standing.next = fmt::format("switchback plan {}", release.name);
     return standing;
   }
   const plan::Plan& plan = *standing.plan;
-  const std::filesystem::path state = project.StateOf(release.name);
   if (connection == nullptr) {
-    standing.journal_lines = journal::Journal::Open(state).events().size();
+    standing.journal_lines = journal.events().size();
     return standing;
   }
-  const auto journal = run::OpenJournal(*connection, release.name, state);
   standing.closed = ClosedOf(*connection, release.name, plan, journal);
   if (standing.closed) {
     standing.next = NextOf(release.name, *standing.closed);

@@ -39,14 +39,13 @@ struct Ground {
 };
 
 void DropIfOver(const Ground& ground, const std::filesystem::path& directory, const std::filesystem::path& state) {
-  auto journal = journal::Journal::Open(state);
+  pg::Connection& connection = ground.open.connection();
+  const auto journal = run::OpenJournal(connection, directory.filename(), state);
   if (!BeganHere(journal, ground.here)) return;
   const release::Release release = release::LoadRelease(directory);
-  const std::optional<plan::Plan> plan = LoadPlan(release);
+  const std::optional<plan::Plan> plan = FindPlan(release, journal, &connection);
   std::error_code ignored;
   if (!plan || (ground.streams.count(plan->hex) == 0 && !std::filesystem::exists(state / "stream", ignored))) return;
-  pg::Connection& connection = ground.open.connection();
-  run::SeeRewind(connection, journal, journal::MirroredLines(connection, release.name).size());
   if (!TermOf(release, *plan, journal, run::WhereItStands(connection, *plan, journal)).over) return;
   DropStreamAt(connection, plan->hex, state);
   ground.open.Inform(fmt::format("the stream of {} is dropped: its rollback window is over", release.name));

@@ -41,7 +41,7 @@ std::int64_t BringJournals(const release::Project& project, pg::Connection& conn
   std::int64_t journals = 0;
   const pg::Result rows = connection.Query("SELECT DISTINCT release FROM switchback.journal ORDER BY release");
   for (int i = 0; i < rows.rows(); ++i) {
-    run::OpenJournal(connection, rows.Text(i, 0), project.StateOf(rows.Text(i, 0)));
+    run::OpenJournal(connection, rows.Text(i, 0), project.StateOf(rows.Text(i, 0))).Settle();
     ++journals;
   }
   return journals;

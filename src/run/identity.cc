@@ -62,7 +62,9 @@ Identity ReadIdentity(pg::Connection& connection) {
 
 void EnterRelease(pg::Connection& connection, const Session& session) {
   journal::InstallSchema(connection);
-  SeeRewind(connection, session.journal, journal::MirroredLines(connection, session.plan.release).size());
+  const std::vector<std::string> mirrored = journal::MirroredLines(connection, session.plan.release);
+  session.journal.Follow(mirrored);
+  SeeRewind(connection, session.journal, mirrored.size());
   const Identity identity = ReadIdentity(connection);
   const plan::Plan& plan = session.plan;
   if (const std::optional<journal::Ending> ending = journal::ReadEnding(connection, plan.release, plan.digest)) {
@@ -86,6 +88,7 @@ void EnterRelease(pg::Connection& connection, const Session& session) {
   MarkAsOwn(connection, session.tag_secret, {.release = plan.release});
   journal::EnterRelease(connection,
                         {plan.release, plan.digest, identity.system_identifier, plan.hex, ClaimsOf(session)});
+  for (const auto& [name, text] : session.texts) journal::StoreFile(connection, plan.release, name, text);
   base::Failpoint(base::FailpointId::kRunBeforeEnter);
   transaction.Commit();
   base::Failpoint(base::FailpointId::kRunAfterEnter);

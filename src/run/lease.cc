@@ -16,6 +16,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "journal/mirror.h"
 #include "pg/lock_watch.h"
 #include "pg/transaction.h"
 #include "run/identity.h"
@@ -116,6 +117,7 @@ void Lease::Take(pg::Connection& connection) {
   const std::string host = base::HostName();
   pg::Transaction transaction(connection);
   MarkAsOwn(connection, tag_secret_, {.release = release_});
+  journal::EnterRunner(connection, tag_secret_);
   const pg::Result found = Look(connection);
   const std::int64_t pid = found.Int(0, 3);
   const bool dead = IsDead(found.Text(0, 2), found.Text(0, 4), pid);

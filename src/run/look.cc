@@ -38,8 +38,7 @@ journal::Journal OpenJournal(pg::Connection& connection, const std::string& rele
   std::vector<std::string> mirrored;
   if (journal::SchemaInstalled(connection)) mirrored = journal::MirroredLines(connection, release);
   auto journal = journal::Journal::Open(directory);
-  if (journal.events().empty() && !mirrored.empty()) return journal::Journal::Rebuild(directory, mirrored);
-  journal::CheckMirrorIsPrefix(journal, mirrored);
+  journal.Follow(mirrored);
   SeeRewind(connection, journal, mirrored.size());
   return journal;
 }

@@ -15,9 +15,8 @@ namespace run {
 // plan::Step. Inside a transaction of the caller, or outside.
 bool Holds(pg::Connection& connection, const plan::Condition& condition, const std::string& search_path);
 
-// Opens the journal of a release; where the file is gone and the database has its mirror, the file is rebuilt from it,
-// said aloud. What a restored server does not know of counts no more (SeeRewind). Throws kJournalForked where the
-// mirror is no prefix of the file.
+// Opens the journal of a release as the database has it, with what this checkout has not brought there yet
+// (Journal::Follow). What a restored server does not know of counts no more (SeeRewind). Writes nothing.
 journal::Journal OpenJournal(pg::Connection& connection, const std::string& release,
                              const std::filesystem::path& directory);
 

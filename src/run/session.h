@@ -62,6 +62,7 @@ struct Session {
   std::string program_version = {};
   std::string environment = {};
   std::map<std::string, std::string> files = {};  // of the release, by name: "sha256:<hex>"
+  std::map<std::string, std::string> texts = {};  // the same and plan.lock.json, as they are, for other checkouts
   base::Stop stop = nullptr;
   // One at a time, but not always from the same thread: what a statement is at is told from beside it.
   std::function<void(const Progress&)> progress = {};

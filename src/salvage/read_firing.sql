@@ -1,6 +1,7 @@
 -- What is to be altered before rows of table $1 and its partitions are written in a session that is a replica's, and how it is
--- altered back: what of users would fire (before PostgreSQL 15 a partition's clone of a trigger calls itself internal); deferrable
--- unique and exclusion constraints, which would not be looked at; and that a publication lets nobody delete from a table without a
+-- altered back: what of users would fire (before PostgreSQL 15 a partition's clone of a trigger calls itself internal); the triggers
+-- by which other releases keep two columns in step, which would not; deferrable unique and exclusion constraints, which would not be
+-- looked at; and that a publication lets nobody delete from a table without a
 -- replica identity.
 WITH tree AS (
   SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.relkind, c.relreplident
@@ -17,6 +18,11 @@ SELECT tree.name, pg_catalog.format('ENABLE ALWAYS TRIGGER %I', t.tgname),
        pg_catalog.format('%s TRIGGER %I', CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE' END, t.tgname)
   FROM pg_catalog.pg_trigger AS t JOIN tree ON tree.oid = t.tgrelid
  WHERE t.tgisinternal AND t.tgfoid = 'pg_catalog.unique_key_recheck()'::pg_catalog.regprocedure AND t.tgenabled <> 'A'
+UNION ALL
+SELECT tree.name, pg_catalog.format('ENABLE ALWAYS TRIGGER %I', t.tgname), pg_catalog.format('ENABLE TRIGGER %I', t.tgname)
+  FROM pg_catalog.pg_trigger AS t JOIN tree ON tree.oid = t.tgrelid JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+ WHERE t.tgenabled = 'O' AND t.tgname ~ '^[!~]switchback_'
+   AND p.pronamespace = pg_catalog.to_regnamespace('switchback')
 UNION ALL
 SELECT tree.name, pg_catalog.format('DISABLE RULE %I', r.rulename),
        pg_catalog.format('ENABLE %s RULE %I', CASE r.ev_enabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, r.rulename)

@@ -14,6 +14,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/long_work.h"
+#include "base/signature.h"
 #include "fixture_server.h"
 #include "pg/replication.h"
 #include "postgres_test.h"
@@ -63,7 +64,7 @@ class DrainTest : public test::PostgresTest {
                 .slot = fmt::format("switchback_{}_1", random),
                 .publications = {"with \"key\" '" + random, "without"},
                 .state = state_};
-    secrets_ = {.own = "secret"};
+    known_ = {"r", {base::PublicKeyOf("secret")}};
     connection_->Exec(
         "CREATE TABLE public.t(id int PRIMARY KEY, v text, big text); CREATE TABLE public.log(at timestamptz, line "
         "text); "
@@ -91,7 +92,7 @@ class DrainTest : public test::PostgresTest {
   // "whose: change; change"
   [[nodiscard]] std::vector<std::string> Read() const {
     std::vector<std::string> lines;
-    Reader reader(state_, request_.slot, secrets_);
+    Reader reader(state_, request_.slot, known_);
     while (const auto transaction = reader.Next()) {
       std::string line = transaction->whose == Whose::kMigration ? "migration" : "application";
       if (transaction->whose == Whose::kUnverified) line = "unverified";
@@ -110,7 +111,7 @@ class DrainTest : public test::PostgresTest {
   std::optional<pg::Connection> connection_;
   fs::path state_;
   DrainRequest request_;
-  Secrets secrets_;
+  Known known_;
 };
 
 TEST_F(DrainTest, ShowsEachTransactionAsItWas) {
@@ -151,7 +152,7 @@ TEST_F(DrainTest, ShowsEachTransactionAsItWas) {
           "application of elsewhere: insert public.log at=NULL line=o"));
   EXPECT_EQ(Drain(request_).transactions, 0) << "nothing is read twice";
 
-  Reader reader(state_, request_.slot, secrets_);
+  Reader reader(state_, request_.slot, known_);
   const auto first = reader.Next();
   EXPECT_LT(base::Now() - first->time, 1min);
   EXPECT_EQ(first->tables.at(0).writes.inserted, 2);
@@ -296,7 +297,7 @@ TEST_F(DrainTest, TakesLittleMemoryForALargeTransaction) {
   const std::int64_t before = MostMemoryKb();
   const Drained drained = Drain(request_);
   EXPECT_EQ(drained.changes, 100'000);
-  Reader reader(state_, request_.slot, secrets_);
+  Reader reader(state_, request_.slot, known_);
   const auto transaction = reader.Next();
   ASSERT_TRUE(transaction);
   EXPECT_EQ(transaction->tables.at(0).writes.inserted, 100'000);

@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <utility>
@@ -20,26 +19,8 @@ base::Time TimeOf(std::int64_t since_2000) {
 
 }  // namespace
 
-Secrets SecretsOf(const std::filesystem::path& state) {
-  Secrets secrets{.own = journal::RunSecret(state)};
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(state.parent_path(), ignored)) {
-    if (entry.path() == state || !std::filesystem::exists(entry.path() / "run.secret", ignored)) continue;
-    secrets.others.push_back(journal::RunSecret(entry.path()));
-  }
-  return secrets;
-}
-
-std::optional<Known> ReadTag(const Secrets& secrets, std::string_view text) {
-  if (std::optional<journal::Tag> tag = journal::ReadTag(secrets.own, text)) return Known{*std::move(tag), true};
-  for (const std::string& secret : secrets.others) {
-    if (std::optional<journal::Tag> tag = journal::ReadTag(secret, text)) return Known{*std::move(tag), false};
-  }
-  return std::nullopt;
-}
-
-Reader::Reader(const std::filesystem::path& state, const std::string& slot, Secrets secrets)
-    : directory_(SpoolDirectory(state, slot)), secrets_(std::move(secrets)), place_(ReadPlace(directory_)) {
+Reader::Reader(const std::filesystem::path& state, const std::string& slot, Known known)
+    : directory_(SpoolDirectory(state, slot)), known_(std::move(known)), place_(ReadPlace(directory_)) {
   Rewind();
 }
 
@@ -78,11 +59,11 @@ std::optional<Transaction> Reader::Next() {
 // A tag counts where nothing stands before it. One that is late, or was read off the log and used again, does not.
 void Reader::Judge(Entry& entry, Transaction& transaction) {
   if (entry.marks == 0) return;
-  if (std::optional<Known> known = ReadTag(secrets_, entry.mark.content)) {
+  if (std::optional<journal::Tag> tag = journal::ReadTag(known_.keys, entry.mark.content)) {
     const bool fresh = seen_.insert(std::hash<std::string>()(entry.mark.content)).second;
     if (entry.mark.first && fresh) {
-      transaction.whose = known->own ? Whose::kMigration : Whose::kRelease;
-      transaction.tag = std::move(known->tag);
+      transaction.whose = tag->release == known_.release ? Whose::kMigration : Whose::kRelease;
+      transaction.tag = *std::move(tag);
       return;
     }
   }

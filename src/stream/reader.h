@@ -21,7 +21,7 @@ namespace stream {
 
 // Whose a transaction is.
 enum class Whose {
-  kMigration,    // its first message is a tag of this release, seen once only
+  kMigration,    // its first message is a tag of this release by a known runner, seen once only
   kApplication,  // it has no tag; an origin changes nothing about that
   kRelease,      // its first message is a tag of another release, seen once only
   // An application's, which has a message like a tag that does not verify, stands late, or was seen before. Any role
@@ -58,20 +58,6 @@ struct Change {
   std::optional<Row> old;
   Row row;  // kInsert, kUpdate
 };
-
-// Secrets of the releases whose tags are known: this one's, and those of others that run on the same database.
-struct Secrets {
-  std::string own;
-  std::vector<std::string> others = {};
-};
-// What a tag says that one of these secrets made.
-struct Known {
-  journal::Tag tag;
-  bool own = false;
-};
-std::optional<Known> ReadTag(const Secrets& secrets, std::string_view text);
-// Of the release with this state directory, and of those beside it. Throws what journal::RunSecret throws.
-Secrets SecretsOf(const std::filesystem::path& state);
 
 // Reads of a file, piece by piece, what stands before `end`.
 class Piecewise {
@@ -112,12 +98,18 @@ class Changes {
   Change change_;
 };
 
+// Whose a tag is: the release that asks, and the runners that are known.
+struct Known {
+  std::string release;
+  journal::Keys keys;
+};
+
 // Reads a spool, transaction by transaction, in the order of their commits; what a writer makes safe meanwhile is not
 // seen. Memory does not grow with the size of a transaction.
 class Reader {
  public:
   // A spool that is not there is one without transactions.
-  Reader(const std::filesystem::path& state, const std::string& slot, Secrets secrets);
+  Reader(const std::filesystem::path& state, const std::string& slot, Known known);
 
   // Up to where the slot was read. Nothing: there is no spool.
   [[nodiscard]] const std::optional<Place>& place() const { return place_; }
@@ -133,7 +125,7 @@ class Reader {
   std::shared_ptr<const Relation> RelationAt(std::uint64_t offset);
 
   std::filesystem::path directory_;
-  Secrets secrets_;
+  Known known_;
   std::optional<Place> place_;
   std::unique_ptr<Piecewise> index_;
   std::map<std::uint64_t, std::shared_ptr<const Relation>> relations_;  // by offset

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/power_cut.h"
+#include "base/signature.h"
 #include "stream/bytes.h"
 #include "stream/reader.h"
 
@@ -47,7 +48,7 @@ class SpoolTest : public testing::Test {
 
   [[nodiscard]] std::vector<std::uint64_t> Commits() const {
     std::vector<std::uint64_t> commits;
-    Reader reader(state_, kSlot, {.own = kSecret});
+    Reader reader(state_, kSlot, {"r", {base::PublicKeyOf(kSecret)}});
     while (const auto transaction = reader.Next()) commits.push_back(transaction->commit.value);
     return commits;
   }
@@ -57,7 +58,7 @@ class SpoolTest : public testing::Test {
 };
 
 TEST_F(SpoolTest, KeepsWhatWasMadeSafeAndCutsTheRestOff) {
-  EXPECT_FALSE(Reader(state_, kSlot, {.own = kSecret}).place());
+  EXPECT_FALSE(Reader(state_, kSlot, {"r", {base::PublicKeyOf(kSecret)}}).place());
   {
     auto spool = Spool::Open(state_, kSlot);
     EXPECT_THROW(Spool::Open(state_, kSlot), base::Error) << "one writer at a time";
@@ -94,12 +95,12 @@ TEST_F(SpoolTest, KeepsWhatWasMadeSafeAndCutsTheRestOff) {
 }
 
 TEST_F(SpoolTest, TellsWhoseATransactionIs) {
-  const auto tag = [](const std::string& secret, const std::string& step) {
-    return journal::MakeTag(secret, {.release = "r", .step = step, .direction = "forward"});
+  const auto tag = [](const std::string& secret, const std::string& step, const std::string& release = "r") {
+    return journal::MakeTag(secret, {.release = release, .step = step, .direction = "forward"});
   };
   const std::string own = tag(kSecret, "migrate.1");
   const std::string used = tag(kSecret, "expand.1");
-  const std::string neighbours = tag("of a neighbour", "expand.1");
+  const std::string neighbours = tag("of a neighbour", "expand.1", "n");
   {
     auto spool = Spool::Open(state_, kSlot);
     AddOne(spool, 1, used);
@@ -112,7 +113,7 @@ TEST_F(SpoolTest, TellsWhoseATransactionIs) {
     spool.Close(late);
     spool.MakeSafe({8});
   }
-  Reader reader(state_, kSlot, {.own = kSecret, .others = {"of a neighbour"}});
+  Reader reader(state_, kSlot, {"r", {base::PublicKeyOf(kSecret), base::PublicKeyOf("of a neighbour")}});
   std::vector<Whose> whose;
   while (const auto transaction = reader.Next()) {
     if (whose.empty()) {

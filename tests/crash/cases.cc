@@ -16,7 +16,7 @@ const std::vector<Place>& Places() {
       {"journal.before_sync", Scene::kPurge, 4},
       {"journal.after_sync", Scene::kForward, 9},
       {"journal.before_cut", Scene::kTorn, 1, false, true},
-      {"journal.before_rebuild", Scene::kRebuild},
+      {"journal.before_catch_up", Scene::kRebuild},
       {"journal.before_install", Scene::kInstall, 1, true},
       {"journal.mirrored", Scene::kForward, 2},
       {"lease.before_take", Scene::kForward, 1, true},

@@ -168,4 +168,34 @@ TEST_F(RewoundTest, AReleaseThatBeganBeforeGoesOnWhereItStoodThen) {
   EXPECT_EQ(OnNew({"status", "tag"}, 0)["result"]["position"]["steps_done"], 0);
 }
 
+// What applications wrote under the new name alone reaches both columns of a release that stands on the restored server
+// as it stood then.
+TEST_F(RewoundTest, AReleaseThatStoodThenHasItsColumnsInStep) {
+  for (const char* way : {"run", "rollback"}) {
+    const std::string table = std::string("accounts_") + way;
+    const std::string name = std::string("names-") + way;
+    const std::string damage = std::string("damage-") + way;
+    Sql("CREATE TABLE public." + table + "(id int PRIMARY KEY, bal int NOT NULL DEFAULT 0); INSERT INTO public." +
+        table + " SELECT g, 100 * g FROM generate_series(1, 5) g");
+    project_.MakeRelease(name, "ALTER TABLE " + table + " RENAME bal TO balance;\nALTER TABLE " + table +
+                                   " ALTER balance TYPE bigint;\n");
+    Sql("CREATE TABLE public.damaged_" + std::string(way) + "(id int PRIMARY KEY, v int)");
+    project_.MakeRelease(damage, "UPDATE public.damaged_" + std::string(way) + " SET v = v * 2;\n");
+    On({"run", name}, 0);
+    On({"run", damage}, 0);
+    On({"contract", name}, 0);
+    Sql("INSERT INTO " + table + "(id, balance) VALUES (100, 5); UPDATE " + table +
+        " SET balance = balance + 7 WHERE id = 3; DELETE FROM " + table + " WHERE id = 4");
+    const base::Json said = On({"restore", damage, "--salvage"}, 0)["result"];
+    new_url_ = said["url"];
+    const auto rows = [&](const std::string& columns) {
+      return AskNew("SELECT string_agg(concat_ws(' ', id, " + columns + "), ', ' ORDER BY id) FROM public." + table);
+    };
+    EXPECT_EQ(rows("bal, balance"), "1 100 100, 2 200 200, 3 307 307, 5 500 500, 100 5 5");
+    EXPECT_EQ(AskNew("SELECT count(*) FROM pg_trigger WHERE tgenabled = 'A'"), "0") << "as it was";
+    OnNew({way, name}, 0);
+    EXPECT_EQ(rows(way == std::string("run") ? "balance" : "bal"), "1 100, 2 200, 3 307, 5 500, 100 5");
+  }
+}
+
 }  // namespace

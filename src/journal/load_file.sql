@@ -1,0 +1,1 @@
+SELECT content FROM switchback.file WHERE release = $1 AND name = $2

@@ -1,0 +1,1 @@
+SELECT public_key FROM switchback.runner ORDER BY public_key
