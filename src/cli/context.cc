@@ -123,18 +123,34 @@ std::filesystem::path Context::StateDirectory() {
   return state;
 }
 
-pg::ConnectOptions Context::Database() {
-  pg::ConnectOptions options = ChooseDatabase(invocation_, &project().environment);
-  if (!lock_budget_) lock_budget_ = std::make_shared<pg::LockBudget>(project().environment.policy.lock_budget);
+pg::ConnectOptions Context::WithLimits(pg::ConnectOptions options, const release::Environment& environment) {
+  if (!lock_budget_) lock_budget_ = std::make_shared<pg::LockBudget>(environment.policy.lock_budget);
   options.lock_budget = lock_budget_;
   options.stop = &base::InterruptFlag();
-  options.lock_timeout = project().environment.policy.lock_timeout;
-  for (const release::Trusted& trusted : project().environment.trust) options.trusts.push_back(trusted.role);
+  options.lock_timeout = environment.policy.lock_timeout;
+  for (const release::Trusted& trusted : environment.trust) options.trusts.push_back(trusted.role);
   if (!invocation_.Argument("RELEASE").empty()) {
     for (const release::Trusted& trusted : release().trust) options.trusts.push_back(trusted.role);
   }
+  return options;
+}
+
+pg::ConnectOptions Context::Database() {
+  const release::Environment& environment = project().environment;
+  pg::ConnectOptions options = WithLimits(ChooseDatabase(invocation_, &environment), environment);
   if (invocation_.changes) TellHeading(invocation_);
   return options;
+}
+
+// Its own variable only: --database and DATABASE_URL name this environment's.
+std::optional<rollout::Before> Context::Before() {
+  const std::string& after = project().environment.after;
+  if (after.empty()) return std::nullopt;
+  rollout::Before before{.project = release::LoadProject(project().root, {.environment = after})};
+  const release::Environment& environment = before.project.environment;
+  const std::string url = environment.database_env.empty() ? "" : Variable(environment.database_env);
+  if (!url.empty()) before.target = WithLimits({.conninfo = url}, environment);
+  return before;
 }
 
 std::optional<pg::ConnectOptions> Context::DatabaseIfNamed() {
@@ -154,6 +170,7 @@ rollout::Opening Context::Opening() {
   return {.project = project(),
           .release = opened,
           .target = Database(),
+          .before = Before(),
           .tell = [](base::LogLevel level, const std::string& text) { base::LogMessage(level, text); },
           .progress = [printer = std::make_shared<ProgressPrinter>(ProgressPrinter::FormFor(invocation_.json))](
                           const run::Progress& progress) { printer->Tell(progress); }};

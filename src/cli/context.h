@@ -43,6 +43,9 @@ class Context {
   rollout::Opening Opening();
 
  private:
+  pg::ConnectOptions WithLimits(pg::ConnectOptions options, const release::Environment& environment);
+  std::optional<rollout::Before> Before();
+
   const Invocation& invocation_;
   std::filesystem::path start_;
   std::optional<release::Project> project_;

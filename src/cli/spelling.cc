@@ -54,7 +54,8 @@ Spelling::Spelling(const Invocation& invocation)
 // `after`: what follows the command's name.
 std::string Spelling::Options(std::string_view after) const {
   std::string options;
-  if (!environment_.empty() && !after.starts_with(" --env ")) options += " --env " + ShellWord(environment_);
+  if (after.starts_with(" --env ")) return options;  // it is another environment that is meant
+  if (!environment_.empty()) options += " --env " + ShellWord(environment_);
   if (!database_.empty() && !after.starts_with(" --database ")) options += " --database " + ShellWord(database_);
   return options;
 }

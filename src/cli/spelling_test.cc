@@ -38,6 +38,12 @@ TEST(Spelling, OnlyCommandsAreChanged) {
   }
 }
 
+TEST(Spelling, ACommandForAnotherEnvironmentStaysThere) {
+  const Spelling spelling(Given("names", "production", "postgresql://db1/shop"));
+  EXPECT_EQ(spelling.Text("`switchback expand --env staging 20261122-names`"),
+            "`switchback expand --env staging 20261122-names`");
+}
+
 TEST(Spelling, AReleaseIsWrittenAsItWasGiven) {
   EXPECT_EQ(Spelling(Given("../shop/releases/20261122-names")).Text("switchback run 20261122-names --until purge"),
             "switchback run ../shop/releases/20261122-names --until purge");

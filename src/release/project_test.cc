@@ -99,6 +99,16 @@ TEST_F(ProjectTest, AnEnvironmentIsProtectedOnlyWhereItSaysSo) {
   }
 }
 
+TEST_F(ProjectTest, EnvironmentsComeOneAfterAnother) {
+  EXPECT_EQ(Load("version: 1\nenvironments: {a: {after: b}, b: {after: c}, c: {}}\n", "a").environment.after, "b");
+  for (const char* yaml : {"{a: {after: b}, b: {after: a}}", "{a: {after: b}, b: {after: c}, c: {after: b}}",
+                           "{a: {after: a}}", "{a: {after: x}}"}) {
+    EXPECT_EQ(ErrorOf([&] { Load(fmt::format("version: 1\nenvironments: {}\n", yaml), "a"); }).code(),
+              base::Code::kBadYaml)
+        << yaml;
+  }
+}
+
 TEST_F(ProjectTest, RefusesLimitsThatMeanNothing) {
   for (const std::string throttle :
        {"{replica_lagg: 4s}", "{every: 0s}", "{batch: 1s}", "{share: 0}", "{share: 1.5}", "{table_growth: 0}",

@@ -10,6 +10,7 @@
 #include "rollout/after_restore.h"
 #include "rollout/audit.h"
 #include "rollout/plan_file.h"
+#include "rollout/promotion.h"
 #include "rollout/provider.h"
 #include "run/drift.h"
 #include "run/identity.h"
@@ -177,6 +178,7 @@ gate::Facts Measure(OpenRelease& open, gate::Phase phase) {
                                         .not_evidenced = audits.not_evidenced};
   facts.loss = auditor.Loss(provider.get());
   facts.fence = FenceFact(open);
+  facts.promotion = Promotion(open, phase);
   return facts;
 }
 

@@ -268,4 +268,73 @@ TEST_F(EnvironmentsTest, ANameThatIsNotWholeStandsForAnOpenReleaseWhereOneReads)
   EXPECT_THAT(On({"plan", "nmaes", "--env", "staging"})["next"].get<std::string>(), HasSubstr("Did you mean 2026112"));
 }
 
+const base::Json& Promotion(const base::Json& gate) {
+  static const base::Json kNone;
+  for (const base::Json& check : gate["result"]["checks"]) {
+    if (check["id"] == "promotion") return check;
+  }
+  return kNone;
+}
+
+TEST_F(EnvironmentsTest, WhatTheEnvironmentBeforeHasNotSeenIsHeld) {
+  Configure(", after: staging");
+  const std::vector<std::string> gate = {"gate", "20261122-names", "--env", "production", "--for"};
+  const auto promotion = [&](const std::string& phase) {
+    std::vector<std::string> words = gate;
+    words.push_back(phase);
+    return Promotion(On(words));
+  };
+  Done({"plan", "20261122-names", "--env", "production"});
+  const base::Json first = promotion("expand");
+  EXPECT_EQ(first["result"], "missing");
+  EXPECT_EQ(first["remedy"], "Do it there first: `switchback expand --env staging 20261122-names`.");
+  const base::Json refused = On({"run", "20261122-names", "--env", "production"});
+  EXPECT_EQ(refused["exit"], 11) << refused;
+  EXPECT_THAT(refused["error"]["detail"].get<std::string>(), HasSubstr("promotion: In staging, expand is not done."));
+
+  Done({"run", "20261122-names", "--env", "staging"});
+  EXPECT_EQ(promotion("migrate")["result"], "pass");
+  EXPECT_EQ(promotion("contract")["result"], "missing");
+  Done({"run", "20261122-names", "--env", "production"});
+  Done({"contract", "20261122-names", "--env", "staging"});
+  EXPECT_EQ(promotion("contract")["result"], "pass");
+  Done({"rollback", "20261122-names", "--env", "staging", "--to", "migrate"});
+  const base::Json back = promotion("contract");
+  EXPECT_EQ(back["result"], "decide");
+  EXPECT_THAT(back["reason"].get<std::string>(), HasSubstr("In staging it was taken back"));
+  // Staging has no environment before it.
+  EXPECT_EQ(Promotion(On({"gate", "20261122-names", "--env", "staging", "--for", "contract"}))["result"], "skipped");
+  // A release that ended well there has seen everything.
+  Done({"contract", "20261122-names", "--env", "staging"});
+  Done({"purge", "20261122-names", "--env", "staging"});
+  Done({"close", "20261122-names", "--env", "staging"});
+  EXPECT_EQ(promotion("purge")["result"], "pass");
+
+  std::map<std::string, std::string> env = Urls();
+  env["STAGING_URL"] = "";
+  const base::Json unknown = Promotion(project_.On({"gate", "20261122-names", "--env", "production"}, env));
+  EXPECT_EQ(unknown["result"], "missing");
+  EXPECT_THAT(unknown["reason"].get<std::string>(), HasSubstr("STAGING_URL is not set"));
+}
+
+TEST_F(EnvironmentsTest, ADifferenceIsNamedAndEachEnvironmentKeepsItsPlan) {
+  Configure(", after: staging");
+  project_.ConnectTo("production").Exec("ALTER TABLE users ALTER COLUMN name TYPE varchar(80)");
+  Done({"run", "20261122-names", "--env", "staging"});
+  Done({"plan", "20261122-names", "--env", "production"});
+  const base::Json held = On({"run", "20261122-names", "--env", "production"});
+  EXPECT_EQ(held["exit"], 11) << held;
+  EXPECT_THAT(held["error"]["detail"].get<std::string>(),
+              testing::AllOf(HasSubstr("promotion: In staging, expand is done with another plan"), HasSubstr("name")));
+  Done({"run", "20261122-names", "--env", "production", "--accept-other-plan"});
+  EXPECT_EQ(On({"gate", "20261122-names", "--env", "production", "--for", "migrate"})["result"]["decision"], "GO");
+  // The plan beside the release is production's now.
+  Done({"rollback", "20261122-names", "--env", "staging"});
+  Done({"rollback", "20261122-names", "--env", "production"});
+  base::WriteFile(project_.path() / "releases/20261122-names/change.sql", std::string("-- again\n") + kChange);
+  Done({"plan", "20261122-names", "--env", "staging"});
+  Done({"run", "20261122-names", "--env", "staging"});
+  EXPECT_EQ(On({"plan", "20261122-names", "--env", "production"})["exit"], 0);
+}
+
 }  // namespace
