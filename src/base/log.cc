@@ -4,6 +4,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <memory>
+#include <utility>
 
 #include "base/text.h"
 
@@ -18,6 +19,11 @@ spdlog::logger& Logger() {
     return made;
   }();
   return logger;
+}
+
+std::function<std::string(std::string_view)>& Spell() {
+  static std::function<std::string(std::string_view)> spell;
+  return spell;
 }
 
 spdlog::level::level_enum LevelOf(LogLevel level) {
@@ -40,8 +46,10 @@ void SetLogLevel(LogLevel least) { Logger().set_level(LevelOf(least)); }
 
 bool Shows(LogLevel level) { return Logger().should_log(LevelOf(level)); }
 
+void SetLogSpelling(std::function<std::string(std::string_view)> spell) { Spell() = std::move(spell); }
+
 void LogMessage(LogLevel level, std::string_view text) {
-  const std::string message = Printable(text);
+  const std::string message = Printable(Spell() ? Spell()(text) : std::string(text));
   // The message is an argument, not the format: it may hold braces.
   if (level == LogLevel::kWarning) {
     Logger().log(LevelOf(level), "warning: {}", message);

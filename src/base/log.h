@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,9 @@ namespace base {
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 void SetLogLevel(LogLevel least);
+
+// Every message passes it from now on. Call it before threads begin.
+void SetLogSpelling(std::function<std::string(std::string_view)> spell);
 
 [[nodiscard]] bool Shows(LogLevel level);
 void LogMessage(LogLevel level, std::string_view message);

@@ -41,7 +41,8 @@ Command Checkpoint() {
   return {
       .name = "checkpoint",
       .summary = "Take the checkpoint of a release: backup, slot, restore point",
-      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .arguments = {{.name = "RELEASE",
+                     .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
       .options = {{.name = "--content-hash", .help = "cut exactly, and keep counts and hashes of the release's tables"},
                   {.name = "--prove", .help = "restore it into a temporary server, compare, measure, remove"}},
       .text =
@@ -50,7 +51,8 @@ Command Checkpoint() {
           "Before the first step, and again after an undo to the start, a new checkpoint takes the place of the one "
           "before. While\n"
           "a step of the release stands none is taken: it would hold what a restore is to lead away from.",
-      .verb = RunCheckpoint};
+      .verb = RunCheckpoint,
+      .changes = true};
 }
 
 }  // namespace cli

@@ -70,7 +70,8 @@ Command Close() {
   return {
       .name = "close",
       .summary = "End a release: one that never began, was taken back, or is complete",
-      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .arguments = {{.name = "RELEASE",
+                     .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
       .options = {{.name = "--dry-run", .help = "say what would be dropped, and what is open"},
                   {.name = kDecide,
                    .value = "CAUSE=application",
@@ -83,7 +84,8 @@ Command Close() {
           "hold on the backup. The same plan does not run again; a corrected change.sql is another plan. What "
           "contract\n"
           "retired is purge's. Exit 10: something is open, and what to do about it.",
-      .verb = RunClose};
+      .verb = RunClose,
+      .changes = true};
 }
 
 }  // namespace cli

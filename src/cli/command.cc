@@ -1,5 +1,9 @@
 #include "cli/command.h"
 
+#include <fmt/core.h>
+
+#include <utility>
+
 #include "cli/commands.h"
 
 namespace cli {
@@ -25,6 +29,20 @@ std::vector<std::string> Invocation::Arguments(const std::string& argument) cons
   const auto found = arguments.find(argument);
   return found == arguments.end() ? std::vector<std::string>{} : found->second;
 }
+
+std::string Scope::Heading() const {
+  if (release.empty() && database.empty()) return "";
+  std::string text;
+  for (const auto& [what, value] : {std::pair<const char*, const std::string&>{"release", release},
+                                    {"environment", environment},
+                                    {"database", database},
+                                    {"host", host}}) {
+    if (!value.empty()) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, value);
+  }
+  return text;
+}
+
+bool IsPath(const std::string& release) { return release == "." || release.find('/') != std::string::npos; }
 
 const std::vector<Command>& Commands() {
   static const std::vector<Command> kCommands = {

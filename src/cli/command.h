@@ -32,8 +32,15 @@ struct Option {
 
 // What a command works on, as far as it is known: part of the JSON envelope, of errors too. Context fills it.
 struct Scope {
-  std::string release;
-  std::string environment;
+  std::string release = {};
+  std::string environment = {};
+  std::string database = {};
+  std::string host = {};  // with its port; a directory where it is a socket's
+  bool told = false;      // people have read it already
+
+  // "release names, environment staging, database shop, host db1:5432", of what is known; empty where it is no more
+  // than the environment: then nothing was worked on.
+  [[nodiscard]] std::string Heading() const;
 };
 
 // A parsed command line.
@@ -43,6 +50,7 @@ struct Invocation {
   std::string environment;                                  // --env
   std::optional<std::string> database;                      // --database
   bool json = false;
+  bool changes = false;  // the command's
   std::shared_ptr<Scope> scope = std::make_shared<Scope>();
 
   [[nodiscard]] bool Has(const std::string& option) const;
@@ -59,6 +67,7 @@ struct Outcome {
   base::Json result = base::Json::object();  // for machines
   std::string text = {};                     // for people, on stdout, without a trailing newline
   std::string next = {};                     // what to do next, a sentence or a command line
+  bool quoted = false;                       // text and result are another file's, and stay as they are written there
 };
 
 struct Command {
@@ -68,8 +77,13 @@ struct Command {
   std::vector<Option> options = {};
   std::string text = {};  // for its help: paragraphs
   std::function<Outcome(const Invocation&)> verb = {};
-  bool hidden = false;  // left out of help and reference
+  bool changes = false;   // moves a release, or what belongs to it; else it reads
+  bool hidden = false;    // left out of help and reference
+  bool anywhere = false;  // works in no environment
 };
+
+// True where RELEASE on the command line is a path, and not a name.
+bool IsPath(const std::string& release);
 
 // The table, in the order of the help.
 const std::vector<Command>& Commands();

@@ -13,6 +13,8 @@
 #include "base/redact.h"
 #include "cli/progress.h"
 #include "cli/who.h"
+#include "journal/journal.h"
+#include "journal/position.h"
 #include "pg/lock_budget.h"
 
 namespace cli {
@@ -30,19 +32,7 @@ bool LibpqIsTold() {
   return std::ranges::any_of(kVariables, [](const char* name) { return !Variable(name).empty(); });
 }
 
-release::Asked EnvironmentOf(const Invocation& invocation) {
-  if (!invocation.environment.empty()) return {.environment = invocation.environment};
-  return {.environment = Variable("SWITCHBACK_ENV"), .by = "SWITCHBACK_ENV"};
-}
-
-}  // namespace
-
-void RefusePassword(const Invocation& invocation) {
-  if (invocation.database && pg::HasPassword(*invocation.database))
-    throw base::Error(base::Code::kPasswordOnCommandLine, "--database holds a password");
-}
-
-pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment) {
+pg::ConnectOptions Named(const Invocation& invocation, const release::Environment* environment) {
   pg::ConnectOptions options;
   if (invocation.database) {
     options.conninfo = *invocation.database;
@@ -63,12 +53,54 @@ pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::E
   return options;
 }
 
+bool Ended(const std::filesystem::path& state) {
+  try {
+    return journal::Closed(journal::Journal::Open(state).events()) != nullptr;
+  } catch (const base::Error&) {
+    return false;  // what is wrong with it is said where it is worked on
+  }
+}
+
+std::filesystem::path Find(const release::Project& project, const Invocation& invocation) {
+  const std::string argument = invocation.Argument("RELEASE");
+  if (invocation.changes) return release::FindRelease(project, argument);
+  return release::FindRelease(project, argument,
+                              [&project](const std::string& name) { return Ended(project.StateOf(name)); });
+}
+
+}  // namespace
+
+release::Asked EnvironmentOf(const Invocation& invocation) {
+  if (!invocation.environment.empty()) return {.environment = invocation.environment};
+  return {.environment = Variable("SWITCHBACK_ENV"), .by = "SWITCHBACK_ENV"};
+}
+
+void TellHeading(const Invocation& invocation) {
+  Scope& scope = *invocation.scope;
+  const std::string heading = scope.Heading();
+  if (scope.told || invocation.json || heading.empty() || !base::Shows(base::LogLevel::kInfo)) return;
+  base::Info("{}", heading);
+  scope.told = true;
+}
+
+void RefusePassword(const Invocation& invocation) {
+  if (invocation.database && pg::HasPassword(*invocation.database))
+    throw base::Error(base::Code::kPasswordOnCommandLine, "--database holds a password");
+}
+
+pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment) {
+  pg::ConnectOptions options = Named(invocation, environment);
+  const pg::Address address = pg::AddressOf(options.conninfo);
+  invocation.scope->database = address.database;
+  invocation.scope->host = address.host;
+  return options;
+}
+
 const release::Project& Context::project() {
   if (!project_) {
     const std::string argument = invocation_.Argument("RELEASE");
-    const bool is_path = argument == "." || argument.find('/') != std::string::npos;
     std::error_code ignored;
-    const bool elsewhere = is_path && std::filesystem::is_directory(argument, ignored);
+    const bool elsewhere = IsPath(argument) && std::filesystem::is_directory(argument, ignored);
     project_ = release::LoadProject(elsewhere ? std::filesystem::path(argument) : start_, EnvironmentOf(invocation_));
     invocation_.scope->environment = project_->environment.name;
     base::ShowRowValues(project_->environment.policy.row_values_shown, "");
@@ -78,7 +110,7 @@ const release::Project& Context::project() {
 
 const release::Release& Context::release() {
   if (!release_) {
-    release_ = release::LoadRelease(release::FindRelease(project(), invocation_.Argument("RELEASE")));
+    release_ = release::LoadRelease(Find(project(), invocation_));
     invocation_.scope->release = release_->name;
   }
   return *release_;
@@ -92,17 +124,34 @@ std::filesystem::path Context::StateDirectory() {
   return state;
 }
 
-pg::ConnectOptions Context::Database() {
-  pg::ConnectOptions options = ChooseDatabase(invocation_, &project().environment);
-  if (!lock_budget_) lock_budget_ = std::make_shared<pg::LockBudget>(project().environment.policy.lock_budget);
+pg::ConnectOptions Context::WithLimits(pg::ConnectOptions options, const release::Environment& environment) {
+  if (!lock_budget_) lock_budget_ = std::make_shared<pg::LockBudget>(environment.policy.lock_budget);
   options.lock_budget = lock_budget_;
   options.stop = &base::InterruptFlag();
-  options.lock_timeout = project().environment.policy.lock_timeout;
-  for (const release::Trusted& trusted : project().environment.trust) options.trusts.push_back(trusted.role);
+  options.lock_timeout = environment.policy.lock_timeout;
+  for (const release::Trusted& trusted : environment.trust) options.trusts.push_back(trusted.role);
   if (!invocation_.Argument("RELEASE").empty()) {
     for (const release::Trusted& trusted : release().trust) options.trusts.push_back(trusted.role);
   }
   return options;
+}
+
+pg::ConnectOptions Context::Database() {
+  const release::Environment& environment = project().environment;
+  pg::ConnectOptions options = WithLimits(ChooseDatabase(invocation_, &environment), environment);
+  if (invocation_.changes) TellHeading(invocation_);
+  return options;
+}
+
+// Its own variable only: --database and DATABASE_URL name this environment's.
+std::optional<rollout::Before> Context::Before() {
+  const std::string& after = project().environment.after;
+  if (after.empty()) return std::nullopt;
+  rollout::Before before{.project = release::LoadProject(project().root, {.environment = after})};
+  const release::Environment& environment = before.project.environment;
+  const std::string url = environment.database_env.empty() ? "" : Variable(environment.database_env);
+  if (!url.empty()) before.target = WithLimits({.conninfo = url}, environment);
+  return before;
 }
 
 std::optional<pg::ConnectOptions> Context::DatabaseIfNamed() {
@@ -123,6 +172,7 @@ rollout::Opening Context::Opening() {
           .release = opened,
           .by = WhoAsks(opened.directory),
           .target = Database(),
+          .before = Before(),
           .tell = [](base::LogLevel level, const std::string& text) { base::LogMessage(level, text); },
           .progress = [printer = std::make_shared<ProgressPrinter>(ProgressPrinter::FormFor(invocation_.json))](
                           const run::Progress& progress) { printer->Tell(progress); }};

@@ -33,6 +33,7 @@ class Context {
   // --database > DATABASE_URL > the variable that the environment names > PG* variables. Throws kNoDatabase.
   // With the roles that switchback.yaml, and release.yaml where the command names a release, trust, and with the limits
   // of the policy: nothing waits for a lock longer than lock_timeout, but where it says so itself.
+  // A command that changes something tells its heading then.
   pg::ConnectOptions Database();
   // Nothing: none was named.
   std::optional<pg::ConnectOptions> DatabaseIfNamed();
@@ -42,6 +43,9 @@ class Context {
   rollout::Opening Opening();
 
  private:
+  pg::ConnectOptions WithLimits(pg::ConnectOptions options, const release::Environment& environment);
+  std::optional<rollout::Before> Before();
+
   const Invocation& invocation_;
   std::filesystem::path start_;
   std::optional<release::Project> project_;
@@ -52,6 +56,12 @@ class Context {
 // For every command, also one that connects to nothing: the process list shows what --database says. Throws
 // kPasswordOnCommandLine, kBadConnectionString.
 void RefusePassword(const Invocation& invocation);
+
+// --env, else SWITCHBACK_ENV.
+release::Asked EnvironmentOf(const Invocation& invocation);
+
+// Tells people on stderr what the command works on, once; with --json and --quiet nothing.
+void TellHeading(const Invocation& invocation);
 
 // The rule of Context::Database; `environment` may be null, where there is no project.
 pg::ConnectOptions ChooseDatabase(const Invocation& invocation, const release::Environment* environment);

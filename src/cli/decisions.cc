@@ -9,8 +9,8 @@
 #include <map>
 #include <utility>
 
-#include "backup/programs.h"
 #include "base/error.h"
+#include "cli/spelling.h"
 #include "release/nearest.h"
 #include "salvage/conflicts_file.h"
 
@@ -28,14 +28,6 @@ std::pair<std::string, std::string> DecisionOf(const std::string& text) {
   const std::string nearest = release::Nearest(choice, {kChoices.begin(), kChoices.end()});
   throw base::Error(base::Code::kUsage, fmt::format("--decide takes CAUSE=CHOICE, and \"{}\" is none", text))
       .Hint(nearest.empty() ? "A choice is restored, application or delta." : fmt::format("Did you mean {}?", nearest));
-}
-
-// As an argument of a shell, without quotes where none are needed.
-std::string ShellWord(const std::string& text) {
-  const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::string_view("_-.:/").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  return plain ? text : backup::ShellQuote(text);
 }
 
 }  // namespace
@@ -64,7 +56,7 @@ std::string ShowGroups(const std::vector<salvage::Group>& groups, const std::str
     if (group.refused > 0) text += fmt::format(" ({} decided, and refused: `why` in the file)", group.refused);
     text += fmt::format("\n            {}", group.why);
     text +=
-        fmt::format("\n            switchback restore {} --decide {}={}", ShellWord(release),
+        fmt::format("\n            switchback restore {} --decide {}={}", release,
                     ShellWord(of_cause[group.cause] == 1 ? group.cause : group.name), fmt::join(group.choices, "|"));
   }
   return text;

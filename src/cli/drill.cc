@@ -33,7 +33,8 @@ Command Drill() {
               "Needs no database: it starts servers from the PostgreSQL programs of this machine, and removes them at "
               "its end. A small shop in two versions works on them all the time and keeps a ledger of what was "
               "acknowledged. Ends with 0 only if every claim that it makes was checked in this very run and held.",
-          .verb = RunDrill};
+          .verb = RunDrill,
+          .anywhere = true};
 }
 
 }  // namespace cli

@@ -42,7 +42,8 @@ Command DrillShop() {
                       {.name = "--rate", .value = "N", .help = "requests a second", .fallback = "40"},
                       {.name = "--seed", .value = "N", .help = "of its random choices", .fallback = "1"}},
           .verb = RunDrillShop,
-          .hidden = true};
+          .hidden = true,
+          .anywhere = true};
 }
 
 }  // namespace cli

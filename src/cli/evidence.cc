@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/spelling.h"
 #include "cli/who.h"
 #include "evidence/package.h"
 #include "evidence/verify.h"
@@ -51,7 +52,7 @@ Outcome RunBuild(const Invocation& invocation) {
   journal.Append("evidence", {{"digest", digest}, {"package", package.filename().string()}, {"lines", lines}});
   return {.result = {{"package", package.string()}, {"digest", digest}, {"events", lines}},
           .text = fmt::format("{}\n{}", package.string(), digest),
-          .next = fmt::format("switchback evidence verify {}", package.string())};
+          .next = fmt::format("switchback evidence verify {}", ShellWord(package.string()))};
 }
 
 // RELEASE is a package where it is a directory with files of one, maybe not with all; else a release, of which the
@@ -106,7 +107,8 @@ Outcome RunShow(const Invocation& invocation) {
   while (report.ends_with('\n')) report.pop_back();
   return {.result = base::ReadJsonFile(package / evidence::kEvidenceFile),
           .text = report,
-          .next = fmt::format("switchback evidence verify {}", package.string())};
+          .next = fmt::format("switchback evidence verify {}", ShellWord(package.string())),
+          .quoted = true};
 }
 
 const Argument kPackage = {.name = "RELEASE", .help = "the release, or the directory of a package"};

@@ -103,7 +103,8 @@ Command Explain() {
           .arguments = {{.name = "CODE",
                          .help = "SB2303, 2303, an exit code or a failpoint; without it, all are listed",
                          .required = false}},
-          .verb = RunExplain};
+          .verb = RunExplain,
+          .anywhere = true};
 }
 
 }  // namespace cli

@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kAccept = "--accept-point-of-no-return";
 constexpr const char* kTerminate = "--terminate-blockers-after";
 constexpr const char* kAcceptAlarms = "--accept-alarms";
+constexpr const char* kAcceptOtherPlan = "--accept-other-plan";
 constexpr const char* kMaxRate = "--max-rate";
 
 // 0: no limit.
@@ -55,6 +56,8 @@ std::vector<Option> ForwardOptions() {
           {.name = kAcceptAlarms,
            .help = "accept the alarms that `status` shows, by name, with all that comes to light of the same; kept in "
                    "the journal"},
+          {.name = kAcceptOtherPlan,
+           .help = "go on though the environment before has the release with another plan; kept in the journal"},
           TerminateOption()};
 }
 
@@ -70,6 +73,7 @@ Outcome Forward(const Invocation& invocation, rollout::OpenRelease& open, rollou
   options.terminate_blockers_after = TerminateAfter(invocation);
   options.accept_point_of_no_return = invocation.Has(kAccept);
   options.accept_alarms = invocation.Has(kAcceptAlarms);
+  options.accept_other_plan = invocation.Has(kAcceptOtherPlan);
   const rollout::ForwardReport report = rollout::Forward(open, options);
   std::string text = fmt::format("{}: {}", open.release().name, rollout::ShowPosition(open.plan(), report.position));
   if (report.filled > 0) text += fmt::format("\n  {} rows that came beside the triggers were filled", report.filled);

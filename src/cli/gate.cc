@@ -29,7 +29,8 @@ Command Gate() {
   return {
       .name = "gate",
       .summary = "Decide whether a phase may begin: GO, NO_GO or HOLD",
-      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .arguments = {{.name = "RELEASE",
+                     .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
       .options = {{.name = "--for",
                    .value = "PHASE",
                    .help = "expand, migrate, switch, contract or purge",

@@ -196,7 +196,8 @@ Command Init() {
           "which settings and rights are off with the statements that turn them on. Without a reachable database it "
           "writes\n"
           "the files and says so. Run it again at any time: a switchback.yaml that is there is never changed.",
-      .verb = RunInit};
+      .verb = RunInit,
+      .changes = true};
 }
 
 }  // namespace cli

@@ -35,13 +35,15 @@ Outcome RunNote(const Invocation& invocation) {
 Command Note() {
   return {.name = "note",
           .summary = "Write a remark into the journal of a release",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"},
+          .arguments = {{.name = "RELEASE",
+                         .help = "a release below releases/, a beginning of its name that no other has, or a path"},
                         {.name = "TEXT", .help = "the remark; several words are joined", .many = true}},
           .text =
               "The note becomes a line of the journal and stands in the evidence. The database is needed only where "
               "the journal's file is\n"
               "not on this machine.",
-          .verb = RunNote};
+          .verb = RunNote,
+          .changes = true};
 }
 
 }  // namespace cli

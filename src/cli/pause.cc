@@ -11,7 +11,7 @@ namespace cli {
 namespace {
 
 const std::vector<Argument> kRelease = {
-    {.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}};
+    {.name = "RELEASE", .help = "a release below releases/, a beginning of its name that no other has, or a path"}};
 
 std::string Who() {
   const passwd* account = getpwuid(geteuid());
@@ -53,7 +53,8 @@ Command Pause() {
               "holds no lock meanwhile, and goes on after `switchback resume`. Steps that are no backfill are not "
               "paused. The pause stays when\n"
               "the run ends, and holds for the next one.",
-          .verb = RunPause};
+          .verb = RunPause,
+          .changes = true};
 }
 
 Command Resume() {
@@ -61,7 +62,8 @@ Command Resume() {
           .summary = "Let a paused backfill go on",
           .arguments = kRelease,
           .text = "Takes back `switchback pause`. A backfill that waits for a limit of the throttle goes on waiting.",
-          .verb = RunResume};
+          .verb = RunResume,
+          .changes = true};
 }
 
 }  // namespace cli

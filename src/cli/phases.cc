@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/context.h"
 #include "cli/forward.h"
 
@@ -7,6 +8,7 @@ namespace {
 
 Outcome RunPhase(const Invocation& invocation, plan::Phase phase) {
   Context context(invocation);
+  if (phase >= plan::Phase::kContract) Confirm(context, std::string(Name(phase)));
   rollout::OpenRelease open(context.Opening());
   return Forward(invocation, open,
                  {.until = phase,
@@ -15,13 +17,21 @@ Outcome RunPhase(const Invocation& invocation, plan::Phase phase) {
                   .close_window = phase == plan::Phase::kPurge});
 }
 
+std::vector<Option> OptionsOf(plan::Phase phase) {
+  std::vector<Option> options = phase == plan::Phase::kMigrate ? BackfillOptions() : ForwardOptions();
+  if (phase >= plan::Phase::kContract) options.push_back(YesOption());
+  return options;
+}
+
 Command PhaseCommand(plan::Phase phase, std::string summary, std::string text) {
   return {.name = std::string(Name(phase)),
           .summary = std::move(summary),
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
-          .options = phase == plan::Phase::kMigrate ? BackfillOptions() : ForwardOptions(),
+          .arguments = {{.name = "RELEASE",
+                         .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
+          .options = OptionsOf(phase),
           .text = std::move(text),
-          .verb = [phase](const Invocation& invocation) { return RunPhase(invocation, phase); }};
+          .verb = [phase](const Invocation& invocation) { return RunPhase(invocation, phase); },
+          .changes = true};
 }
 
 }  // namespace

@@ -49,14 +49,16 @@ Outcome MakePlan(Context& context) {
 Command Plan() {
   return {.name = "plan",
           .summary = "Compile a release into steps, each with its lock and its way back",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .arguments = {{.name = "RELEASE",
+                         .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
           .text =
               "Reads change.sql and the objects that it touches, prints phases, steps, locks, ways back, the point of "
               "no return and\n"
               "what applications may notice, and writes plan.lock.json. Nothing in the database is changed. A change "
               "that something\n"
               "blocks ends with exit 10 and the name of each blocker.",
-          .verb = RunPlan};
+          .verb = RunPlan,
+          .changes = true};
 }
 
 }  // namespace cli

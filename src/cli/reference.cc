@@ -63,7 +63,7 @@ std::string CommandMarkdown(const Command& command) {
 Outcome RunReference(const Invocation&) {
   std::string text = ReferenceMarkdown();
   text.pop_back();  // the last newline comes with the output
-  return {.result = {{"markdown", text}}, .text = text};
+  return {.result = {{"markdown", text}}, .text = text, .quoted = true};
 }
 
 }  // namespace
@@ -129,7 +129,11 @@ std::string ReferenceMarkdown() {
 }
 
 Command Reference() {
-  return {.name = "reference", .summary = "Print docs/reference.md", .verb = RunReference, .hidden = true};
+  return {.name = "reference",
+          .summary = "Print docs/reference.md",
+          .verb = RunReference,
+          .hidden = true,
+          .anywhere = true};
 }
 
 }  // namespace cli

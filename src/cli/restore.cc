@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/context.h"
 #include "cli/decisions.h"
 #include "cli/forward.h"
@@ -42,7 +43,7 @@ std::string ReleasesText(const Releases& releases) {
     text += fmt::format("\n  goes back too: release {}, {} transactions, which are not carried over", name,
                         release.transactions);
     for (const auto& [table, counts] : release.tables) text += "\n    of it" + TableText(table, counts).substr(2);
-    text += fmt::format("\n    on the new server it is rewound: `switchback status {}` says there what is next", name);
+    text += fmt::format("\n    on the new server it is rewound: `status` there says what is next");
   }
   return text;
 }
@@ -279,6 +280,7 @@ std::vector<Option> RestoreOptions() {
 
 Outcome RestoreBeside(const Invocation& invocation) {
   Context context(invocation);
+  if (invocation.Has("--cut-over") && !invocation.Has("--dry-run")) Confirm(context, "restore --cut-over");
   const rollout::RestoreGround ground = GroundOf(context);
   if (invocation.Has("--dry-run")) {
     const recover::Loss loss = rollout::CountLoss(ground);
@@ -306,6 +308,7 @@ Command Restore() {
                "is; alone: to the one that the last restore made"},
       {.name = "--lift-fence", .help = "let applications write to the old server again"},
       TerminateOption(),
+      YesOption(),
       {.name = "--decide",
        .value = "CAUSE=CHOICE",
        .help = "of all conflicts of a cause or a group, now and after later salvages: restored, application or delta",
@@ -315,7 +318,8 @@ Command Restore() {
   return {
       .name = "restore",
       .summary = "Make a new server from the checkpoint, beside the old one",
-      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .arguments = {{.name = "RELEASE",
+                     .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
       .options = std::move(options),
       .text =
           "Recovers exactly to the restore point, compares the result with what the checkpoint knows, and counts "
@@ -337,7 +341,8 @@ Command Restore() {
           "written to them have ended; --terminate-blockers-after ends those that do not. Then the last transactions "
           "are carried over and\n"
           "counted. Killed, it goes on with --cut-over. The tables stay read-only until --lift-fence.",
-      .verb = RestoreBeside};
+      .verb = RestoreBeside,
+      .changes = true};
 }
 
 }  // namespace cli

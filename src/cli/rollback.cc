@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/context.h"
 #include "cli/forward.h"
 #include "cli/restore.h"
@@ -24,6 +25,7 @@ std::string KeptText(const base::Json& kept) {
 
 Outcome Undo(const Invocation& invocation, plan::Phase to) {
   Context context(invocation);
+  Confirm(context, "rollback");
   rollout::OpenRelease open(context.Opening());
   const rollout::BackReport report = rollout::Back(
       open, {.to = to, .force = invocation.Has(kForce), .terminate_blockers_after = TerminateAfter(invocation)});
@@ -48,7 +50,11 @@ Outcome RunRollback(const Invocation& invocation) {
   const plan::Phase phase = plan::ParsePhase(to);
   if (way == "undo") return Undo(invocation, phase);
   if (way == "restore") {
-    if (phase == plan::Phase::kStart) return RestoreBeside(invocation);
+    if (phase == plan::Phase::kStart) {
+      Context context(invocation);
+      Confirm(context, "rollback");
+      return RestoreBeside(invocation);
+    }
     throw base::Error(base::Code::kUsage, fmt::format("a restore goes back to the checkpoint, and not to {}", to))
         .Hint("Leave --to out, or give --way undo.");
   }
@@ -73,10 +79,12 @@ Command Rollback() {
                      .help = "go on though sessions of the new version are connected: what only it uses becomes "
                              "unwritable under it; kept in the journal"});
   options.push_back(TerminateOption());
+  options.push_back(YesOption());
   for (Option& option : RestoreOptions()) options.push_back(std::move(option));
   return {.name = "rollback",
           .summary = "Go back: undo steps, newest first, down to a boundary; or restore",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .arguments = {{.name = "RELEASE",
+                         .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
           .options = std::move(options),
           .text =
               "Undo keeps what the applications wrote: schema steps go back in milliseconds, data steps in proportion "
@@ -85,7 +93,8 @@ Command Rollback() {
               "Stop the new version first where it goes below migrate (or switch): sessions that release.yaml names by "
               "application_name\n"
               "are looked for, and hold it (exit 11).",
-          .verb = RunRollback};
+          .verb = RunRollback,
+          .changes = true};
 }
 
 }  // namespace cli

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/context.h"
 #include "cli/forward.h"
 #include "cli/plan.h"
@@ -16,6 +17,7 @@ Outcome RunPhases(const Invocation& invocation) {
   // The last boundary before contract: there the new version may be deployed, and the old one still works.
   const plan::Phase phase = until.empty() ? plan::Phase::kSwitch : plan::ParsePhase(until);
   Context context(invocation);
+  if (phase >= plan::Phase::kContract) Confirm(context, fmt::format("run --until {}", Name(phase)));
   if (!rollout::LoadPlan(context.release())) {
     const Outcome planned = MakePlan(context);
     if (planned.exit != base::Exit::kDone) return planned;
@@ -34,15 +36,18 @@ Command RunRelease() {
        .value = "PHASE",
        .help = "the last phase (default: the last one before contract, where the new version may be deployed)"}};
   for (Option& option : BackfillOptions()) options.push_back(std::move(option));
+  options.push_back(YesOption());
   return {
       .name = "run",
       .summary = "Run a release phase by phase, stopping at the first verdict that is not GO",
-      .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+      .arguments = {{.name = "RELEASE",
+                     .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
       .options = std::move(options),
       .text =
           "Begins where the release stands, also after a crash; takes a checkpoint where there is none, and makes the "
           "plan before. Each phase has its own verdict.",
-      .verb = RunPhases};
+      .verb = RunPhases,
+      .changes = true};
 }
 
 }  // namespace cli

@@ -34,7 +34,8 @@ Command Uninstall() {
           .text =
               "Refused while a release is not closed, a slot or a retired table is left, or a fence stands. Journals\n"
               "that are only in the database are written into files first. Nothing of the applications is touched.",
-          .verb = RunUninstall};
+          .verb = RunUninstall,
+          .changes = true};
 }
 
 }  // namespace cli

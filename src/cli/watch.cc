@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/spelling.h"
 
 namespace cli {
 namespace {
@@ -29,10 +30,11 @@ std::string Watched(const rollout::Observation& seen) {
 // Tells what came and what went since the look before: for people a line each on stderr, with --json an object a line.
 class Teller {
  public:
-  explicit Teller(bool json) : json_(json) {}
+  explicit Teller(const Invocation& invocation) : invocation_(invocation), json_(invocation.json) {}
 
   void Begin(const std::string& release, milliseconds every, const rollout::Observation& seen) const {
     if (json_) return Print({{"watch", "begins"}, {"at", base::FormatTime(base::Now())}, {"every_ms", every.count()}});
+    TellHeading(invocation_);
     base::Info("watching {} every {}: {}", release, base::FormatDuration(every), Watched(seen));
   }
 
@@ -53,10 +55,12 @@ class Teller {
     }
   }
 
-  static void Print(const base::Json& line) {
-    fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, base::Json::error_handler_t::replace));
+  void Print(const base::Json& line) const {
+    fmt::print(stderr, "{}\n",
+               Spelling(invocation_).Advice(line).dump(-1, ' ', false, base::Json::error_handler_t::replace));
   }
 
+  const Invocation& invocation_;
   bool json_;
 };
 
@@ -98,7 +102,7 @@ Outcome RunWatch(const Invocation& invocation) {
   std::optional<milliseconds> lasts;
   if (invocation.Has("--for")) lasts = base::ParseDuration(invocation.Option("--for"));
 
-  const Teller teller(invocation.json);
+  const Teller teller(invocation);
   const std::string& release = invocation.scope->release;
   rollout::Watcher watcher([&] { return Context(invocation).Opening(); });
   const rollout::WatchReport report =
@@ -117,7 +121,8 @@ Outcome RunWatch(const Invocation& invocation) {
 Command Watch() {
   return {.name = "watch",
           .summary = "Watch the rollback conditions of a release, and that its ways back are kept working",
-          .arguments = {{.name = "RELEASE", .help = "a release below releases/, the beginning of its name, or a path"}},
+          .arguments = {{.name = "RELEASE",
+                         .help = "a release below releases/, a beginning of its name that no other has, or a path"}},
           .options = {{.name = "--every", .value = "DURATION", .help = "between two looks", .fallback = "10s"},
                       {.name = "--for",
                        .value = "DURATION",

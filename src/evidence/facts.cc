@@ -21,6 +21,7 @@ struct Told {
   std::set<std::string> checkpoints;  // digests of the last one
   std::int64_t audited = 0;           // steps that were seen
   bool accepted = false;
+  std::set<std::string> other_plans;  // of the environment before, that were accepted
 };
 
 Told Read(std::span<const journal::Event> before) {
@@ -30,7 +31,8 @@ Told Read(std::span<const journal::Event> before) {
     if (event.kind == "checkpoint") told.checkpoints.clear();
     if (event.kind == "checkpoint" || event.kind == "proven") told.checkpoints.insert(event.body.value("digest", ""));
     if (event.kind == "audited") told.audited += static_cast<std::int64_t>(event.body.at("steps").size());
-    if (event.kind == "accepted") told.accepted = true;
+    if (event.kind == "accepted" && event.body.contains("step")) told.accepted = true;
+    if (event.kind == "accepted") told.other_plans.insert(event.body.value("other_plan", ""));
   }
   return told;
 }
@@ -54,6 +56,11 @@ std::optional<std::string> AgainstJournal(const Told& told, const journal::Event
   }
   if (facts.contains("point_of_no_return") && facts.at("point_of_no_return").at("accepted") == true && !told.accepted) {
     return "a point of no return counts as accepted, and nobody accepted one before";
+  }
+  if (const auto promotion = facts.find("promotion");
+      promotion != facts.end() && promotion->at("accepted") == true &&
+      !told.other_plans.contains(promotion->at("plan").get<std::string>())) {
+    return "another environment's plan counts as accepted, and nobody accepted it before";
   }
   return std::nullopt;
 }

@@ -113,6 +113,7 @@ inline gate::Facts Facts() {
   facts.stream = gate::StreamFact{.has_slot = true};
   facts.footprint = gate::FootprintFact{.steps = 0, .alarms = {}, .touching = {}, .not_evidenced = {}};
   facts.fence = gate::FenceFact{};
+  facts.promotion = gate::PromotionFact{};
   facts.loss = gate::LossFact{.transactions = 2,
                               .first = At(-20),
                               .last = At(-10),

@@ -336,6 +336,10 @@ TEST_F(VerifyTest, AVerdictWhoseFactsContradictTheRestIsNamed) {
   EXPECT_THAT(tell([](gate::Facts& f) { f.begun_system_identifier = "1"; }, yaml), broken);
   EXPECT_THAT(tell([](gate::Facts& f) { f.footprint->steps = 9; }, yaml), broken);
   EXPECT_THAT(tell([](gate::Facts& f) { f.point_of_no_return->accepted = true; }, yaml), broken);
+  const auto other_plan = [](gate::Facts& f) {
+    *f.promotion = {.after = "staging", .reached = true, .plan = "sha256:q", .differences = {"a"}, .accepted = true};
+  };
+  EXPECT_THAT(tell(other_plan, yaml), broken);
 }
 
 TEST_F(VerifyTest, AMissingExtraOrLinkedFileIsFound) {

@@ -354,6 +354,42 @@ Check FenceCheck(const Policy&, const Facts& facts, Phase) {
                       facts.release)};
 }
 
+// What another environment has not seen is not for this one.
+Check PromotionCheck(const Policy&, const Facts& facts, Phase phase) {
+  const std::string id = "promotion";
+  if (!facts.promotion) {
+    return {id, Result::kMissing, "It is not known whether the release passes another environment first.",
+            "See that switchback.yaml can be read."};
+  }
+  const PromotionFact& promotion = *facts.promotion;
+  const std::string& after = promotion.after;
+  if (after.empty()) return {id, Result::kSkipped, "No other environment comes first.", ""};
+  if (!promotion.unknown.empty()) {
+    return {id, Result::kMissing, fmt::format("Nothing is evidenced of {}: {}.", after, promotion.unknown),
+            fmt::format("The database of {} says it: set the variable that its `database_env` names.", after)};
+  }
+  const std::string there = fmt::format("`switchback {} --env {} {}`", Name(phase), after, facts.release);
+  if (!promotion.reached && promotion.taken_back) {
+    return {id, Result::kDecide,
+            fmt::format("In {} it was taken back, and {} does not stand there.", after, Name(phase)),
+            fmt::format("Find out why. Then {} does it there again.", there)};
+  }
+  if (!promotion.reached) {
+    return {id, Result::kMissing, fmt::format("In {}, {} is not done.", after, Name(phase)),
+            fmt::format("Do it there first: {}.", there)};
+  }
+  if (promotion.differences.empty()) {
+    return Pass(id, fmt::format("In {}, {} is done with this very plan.", after, Name(phase)));
+  }
+  const std::string differs =
+      fmt::format("In {}, {} is done with another plan: {}.", after, Name(phase), Listed(promotion.differences));
+  if (promotion.accepted) return Pass(id, differs + " That was accepted.");
+  return {id, Result::kDecide, differs,
+          fmt::format("Make the two alike, or, where the difference is meant, go on with `switchback {} {} "
+                      "--accept-other-plan`.",
+                      Name(phase), facts.release)};
+}
+
 constexpr std::array kTable = {
     CheckRow{Phase::kExpand, CheckpointCheck},    CheckRow{Phase::kExpand, PlanCheck},
     CheckRow{Phase::kExpand, TargetCheck},        CheckRow{Phase::kExpand, ObjectsCheck},
@@ -362,6 +398,7 @@ constexpr std::array kTable = {
     CheckRow{Phase::kContract, UnconvertedCheck}, CheckRow{Phase::kSwitch, UnfilledCheck},
     CheckRow{Phase::kExpand, StreamCheck},        CheckRow{Phase::kExpand, FootprintCheck},
     CheckRow{Phase::kExpand, LossCheck},          CheckRow{Phase::kExpand, FenceCheck},
+    CheckRow{Phase::kExpand, PromotionCheck},
 };
 
 }  // namespace

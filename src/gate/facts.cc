@@ -49,6 +49,11 @@ Json Of(const FootprintFact& value) {
           {"not_evidenced", value.not_evidenced}};
 }
 Json Of(const FenceFact& value) { return {{"tables", value.tables}, {"new_server", value.new_server}}; }
+Json Of(const PromotionFact& value) {
+  return {{"after", value.after},           {"unknown", value.unknown}, {"reached", value.reached},
+          {"taken_back", value.taken_back}, {"plan", value.plan},       {"differences", value.differences},
+          {"accepted", value.accepted}};
+}
 Json Of(const LossFact& value) {
   const auto time = [](const std::optional<base::Time>& at) { return at ? Json(base::FormatTime(*at)) : Json(); };
   Json tables = Json::array();
@@ -130,6 +135,15 @@ void Read(const Json& json, FenceFact& value) {
   json.at("tables").get_to(value.tables);
   json.at("new_server").get_to(value.new_server);
 }
+void Read(const Json& json, PromotionFact& value) {
+  json.at("after").get_to(value.after);
+  json.at("unknown").get_to(value.unknown);
+  json.at("reached").get_to(value.reached);
+  json.at("taken_back").get_to(value.taken_back);
+  json.at("plan").get_to(value.plan);
+  json.at("differences").get_to(value.differences);
+  json.at("accepted").get_to(value.accepted);
+}
 void Read(const Json& json, LossFact& value) {
   const auto time = [&json](const char* key) {
     return json.at(key).is_null() ? std::optional<base::Time>() : base::ParseTime(json.at(key).get<std::string>());
@@ -183,6 +197,7 @@ void EachFact(FactsType& facts, const Visit& visit) {
   visit("footprint", facts.footprint);
   visit("loss", facts.loss);
   visit("fence", facts.fence);
+  visit("promotion", facts.promotion);
 }
 
 }  // namespace

@@ -102,6 +102,18 @@ struct FenceFact {
   std::string new_server = {};  // to which was cut over, as a URL without a password; empty: that did not end
 };
 
+// How the release stands in the environment that it passes first.
+struct PromotionFact {
+  std::string after = {};  // its name; empty: none comes first
+  std::string unknown =
+      {};                // why nothing is evidenced of it, a sentence without a full stop; empty: its database said it
+  bool reached = false;  // the phase that is asked about is done there
+  bool taken_back = false;                    // it was begun there, and went back
+  std::string plan = {};                      // the digest of the plan that it has there; empty: none was begun
+  std::vector<std::string> differences = {};  // how that differs from this one, a sentence each
+  bool accepted = false;                      // the difference, by a person
+};
+
 // What is known at one moment. What is absent was not found out; it never counts as good.
 struct Facts {
   base::Time now;
@@ -139,6 +151,7 @@ struct Facts {
   std::optional<FootprintFact> footprint;
   std::optional<LossFact> loss;
   std::optional<FenceFact> fence;
+  std::optional<PromotionFact> promotion;
 };
 
 base::Json ToJson(const Policy& policy);

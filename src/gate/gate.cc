@@ -14,7 +14,7 @@ namespace {
 using base::Json;
 
 // Changes whenever Decide may answer something else to the same facts.
-constexpr int kRulesVersion = 5;
+constexpr int kRulesVersion = 6;
 
 constexpr std::array kPhaseNames = {
     std::pair{Phase::kExpand, std::string_view("expand")}, std::pair{Phase::kMigrate, std::string_view("migrate")},

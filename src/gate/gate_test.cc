@@ -43,6 +43,7 @@ Facts Good() {
   facts.others.emplace();
   facts.stream = StreamFact{.has_slot = true};
   facts.fence = FenceFact{};
+  facts.promotion = PromotionFact{.after = "staging", .reached = true, .plan = "sha256:p"};
   facts.footprint = FootprintFact{.steps = 3, .alarms = {}, .touching = {}, .not_evidenced = {}};
   facts.loss = LossFact{.transactions = 12,
                         .first = facts.now - minutes(9),
@@ -255,7 +256,28 @@ const States kFence = {
        *f.fence = {3, "postgresql://new/shop"};
      }},
 };
+const States kPromotion = {
+    {"good", Result::kPass, [](Facts&) {}},
+    {"not asked", Result::kMissing, [](Facts& f) { f.promotion.reset(); }},
+    {"none comes first", Result::kSkipped, [](Facts& f) { *f.promotion = {}; }},
+    {"not evidenced", Result::kMissing,
+     [](Facts& f) { *f.promotion = {.after = "staging", .unknown = "STAGING_URL is not set"}; }},
+    {"not reached", Result::kMissing, [](Facts& f) { f.promotion->reached = false; }},
+    {"taken back", Result::kDecide,
+     [](Facts& f) {
+       f.promotion->reached = false;
+       f.promotion->taken_back = true;
+     }},
+    {"done again after it went back", Result::kPass, [](Facts& f) { f.promotion->taken_back = true; }},
+    {"another plan", Result::kDecide, [](Facts& f) { f.promotion->differences = {"change.sql differs"}; }},
+    {"another plan that was accepted", Result::kPass,
+     [](Facts& f) {
+       f.promotion->differences = {"change.sql differs"};
+       f.promotion->accepted = true;
+     }},
+};
 const std::map<std::string, States> kAll = {
+    {"promotion", kPromotion},
     {"fence", kFence},
     {"loss", kLoss},
     {"stream", kStream},
@@ -338,6 +360,18 @@ TEST(Gate, SaysWhereTheApplicationsOfAFencedServerMoveTo) {
   EXPECT_EQ(verdict.exit, base::Exit::kNoGo);
   EXPECT_THAT(Find(verdict, "fence")->reason, HasSubstr("postgresql://new/shop"));
   EXPECT_THAT(Refusal(verdict).hint(), HasSubstr("switchback restore 20261122-names --lift-fence"));
+}
+
+TEST(Gate, SaysWhatToRunInTheEnvironmentThatComesFirst) {
+  Facts facts = Good();
+  facts.promotion->reached = false;
+  EXPECT_THAT(Find(Decide(kPolicy, facts, Phase::kMigrate), "promotion")->remedy,
+              HasSubstr("`switchback migrate --env staging 20261122-names`"));
+  *facts.promotion = {
+      .after = "staging", .reached = true, .differences = {"public.t: column a is bigint, was integer"}};
+  const Verdict verdict = Decide(kPolicy, facts, Phase::kMigrate);
+  EXPECT_EQ(verdict.exit, base::Exit::kHold);
+  EXPECT_THAT(Find(verdict, "promotion")->reason, HasSubstr("column a is bigint"));
 }
 
 TEST(Gate, EveryCheckOfTheTableIsCovered) {

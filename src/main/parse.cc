@@ -142,6 +142,21 @@ void Fill(cli::Invocation& invocation, const cli::Command& command, const std::d
   }
 }
 
+// The option that was meant by the first that the command does not have; empty: all are known, or none is near.
+std::string NearestOption(const std::string& command, const std::vector<std::string>& words) {
+  std::vector<std::string> names;
+  for (const cli::Option& option : cli::GlobalOptions()) names.push_back(option.name);
+  const auto found = std::ranges::find(cli::Commands(), command, &cli::Command::name);
+  if (found != cli::Commands().end()) {
+    for (const cli::Option& option : found->options) names.push_back(option.name);
+  }
+  for (const std::string& word : words) {
+    const std::string name = word.substr(0, word.find('='));
+    if (name.starts_with("--") && std::ranges::find(names, name) == names.end()) return release::Nearest(name, names);
+  }
+  return "";
+}
+
 base::Error Explained(const CLI::App& app, const CLI::Error& error, const std::vector<std::string>& words) {
   const std::string given = Given(app);
   if (given.empty()) {
@@ -149,7 +164,9 @@ base::Error Explained(const CLI::App& app, const CLI::Error& error, const std::v
     if (word != words.end() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return UnknownCommand(*word);
     return Usage(error.what());
   }
-  return Usage(error.what(), fmt::format("See `switchback {} --help`.", given));
+  const std::string near = NearestOption(given, words);
+  return Usage(error.what(), near.empty() ? fmt::format("See `switchback {} --help`.", given)
+                                          : fmt::format("Did you mean {}?", near));
 }
 
 }  // namespace
@@ -189,6 +206,7 @@ CommandLine Parse(const std::vector<std::string>& words) {
   if (!globals.database.empty()) line.invocation.database = globals.database;
   if (globals.quiet) line.log_level = base::LogLevel::kWarning;
   if (globals.verbose) line.log_level = base::LogLevel::kDebug;
+  line.invocation.changes = line.command->changes;
   Fill(line.invocation, *line.command, slots);
   CheckMissing(*line.command, line.invocation);
   return line;

@@ -16,6 +16,8 @@ base::Json Common(const std::string& command, const cli::Invocation& invocation,
           {"command", OrNull(command)},
           {"release", OrNull(invocation.scope->release)},
           {"environment", OrNull(invocation.scope->environment)},
+          {"database", OrNull(invocation.scope->database)},
+          {"host", OrNull(invocation.scope->host)},
           {"ok", exit == base::Exit::kDone},
           {"exit", static_cast<int>(exit)},
           {"result", nullptr},
@@ -25,18 +27,19 @@ base::Json Common(const std::string& command, const cli::Invocation& invocation,
 
 }  // namespace
 
-base::Json Envelope(const std::string& command, const cli::Invocation& invocation, const cli::Outcome& outcome) {
+base::Json Envelope(const std::string& command, const cli::Invocation& invocation, const cli::Outcome& outcome,
+                    const cli::Spelling& spelling) {
   base::Json envelope = Common(command, invocation, outcome.exit);
-  envelope["result"] = outcome.result;
-  envelope["next"] = OrNull(outcome.next);
+  envelope["result"] = outcome.quoted ? outcome.result : spelling.Advice(outcome.result);
+  envelope["next"] = OrNull(spelling.Text(outcome.next));
   return envelope;
 }
 
 base::Json Envelope(const std::string& command, const cli::Invocation& invocation, const base::Error& error,
-                    base::Exit exit) {
+                    base::Exit exit, const cli::Spelling& spelling) {
   base::Json envelope = Common(command, invocation, exit);
-  envelope["error"] = error.ToJson();
-  envelope["next"] = OrNull(error.hint());
+  envelope["error"] = spelling.Advice(error.ToJson());
+  envelope["next"] = OrNull(spelling.Text(error.hint()));
   return envelope;
 }
 
@@ -44,9 +47,12 @@ std::string Text(const base::Json& envelope) {
   return envelope.dump(2, ' ', false, base::Json::error_handler_t::replace) + "\n";
 }
 
-std::string Text(const cli::Outcome& outcome) {
-  std::string text = outcome.text.empty() ? "" : outcome.text + "\n";
-  if (!outcome.next.empty()) text += fmt::format("{}next: {}\n", text.empty() ? "" : "\n", outcome.next);
+std::string Text(const cli::Invocation& invocation, const cli::Outcome& outcome, const cli::Spelling& spelling) {
+  std::string text = outcome.quoted ? outcome.text : spelling.Text(outcome.text);
+  const std::string heading = invocation.scope->told || outcome.quoted ? "" : invocation.scope->Heading();
+  if (!heading.empty()) text = heading + (text.empty() ? "" : "\n" + text);
+  if (!text.empty()) text += "\n";
+  if (!outcome.next.empty()) text += fmt::format("{}next: {}\n", text.empty() ? "" : "\n", spelling.Text(outcome.next));
   return base::Printable(text);
 }
 

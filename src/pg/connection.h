@@ -37,6 +37,13 @@ struct ConnectOptions {
 
 // The connection string without its password, for messages: "postgresql://app@db:5432/shop".
 std::string Redacted(const std::string& conninfo);
+// What it names, as libpq would understand it: the database, and "db1:5432", or the socket's directory for the host.
+// Empty where the string is not understood.
+struct Address {
+  std::string database = {};
+  std::string host = {};
+};
+Address AddressOf(const std::string& conninfo);
 // True where the string itself carries a password. Throws kBadConnectionString.
 bool HasPassword(const std::string& conninfo);
 // The same server and options, another database. Throws kBadConnectionString.

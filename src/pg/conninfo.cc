@@ -115,6 +115,21 @@ std::string Redacted(const std::string& conninfo) {
   return out;
 }
 
+Address AddressOf(const std::string& conninfo) {
+  std::map<std::string, std::string> options;
+  try {
+    options = ParseConninfo(conninfo);
+  } catch (const base::Error&) {
+    return {};
+  }
+  Address address{.database = Effective(options, "dbname"), .host = Effective(options, "host")};
+  if (address.database.empty()) address.database = Effective(options, "user");
+  if (address.host.empty()) address.host = Effective(options, "hostaddr");
+  if (address.host.empty()) address.host = "localhost";
+  if (const std::string port = Effective(options, "port"); !port.empty()) address.host += ":" + port;
+  return address;
+}
+
 bool HasPassword(const std::string& conninfo) {
   const auto options = ParseConninfo(conninfo);
   return std::any_of(options.begin(), options.end(),

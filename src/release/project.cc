@@ -152,12 +152,14 @@ Environment ReadEnvironment(const std::string& name, const std::map<std::string,
                           .trust = trust,
                           .database_env = "",
                           .after = "",
+                          .guarded = false,
                           .policy = policy,
                           .throttle = throttle,
                           .backup = backup};
   const auto body = bodies.find(name);
   if (body == bodies.end()) return environment;
-  const YamlMap map = body->second.Map({"database_env", "role", "trust", "after", "policy", "throttle", "backup"});
+  const YamlMap map =
+      body->second.Map({"database_env", "role", "trust", "after", "protected", "policy", "throttle", "backup"});
   if (const auto variable = map.Find("database_env")) {
     environment.database_env = variable->Text();
     if (environment.database_env.find_first_of(":/= ") != std::string::npos) {
@@ -173,10 +175,23 @@ Environment ReadEnvironment(const std::string& name, const std::map<std::string,
     environment.after = after->OneOf(names);
     if (environment.after == name) after->Fail(fmt::format("{} names the environment itself", after->path()));
   }
+  if (const auto guarded = map.Find("protected")) environment.guarded = guarded->OneOf({"true", "false"}) == "true";
   if (const auto own = map.Find("policy")) ReadPolicy(*own, environment.policy);
   if (const auto own = map.Find("throttle")) ReadThrottle(*own, environment.throttle);
   if (const auto own = map.Find("backup")) ReadBackup(*own, root, environment.backup);
   return environment;
+}
+
+// Where each of a circle waits for another, none can begin.
+void RefuseCircle(const std::map<std::string, std::string>& after, const YamlValue& value) {
+  for (const auto& [name, first] : after) {
+    std::string at = first;
+    for (std::size_t steps = 0; steps < after.size() && !at.empty() && at != name; ++steps) {
+      const auto next = after.find(at);
+      at = next == after.end() ? "" : next->second;
+    }
+    if (at == name) value.Fail(fmt::format("`after` of {} leads back to it", name));
+  }
 }
 
 fs::path FindRoot(const fs::path& start) {
@@ -243,12 +258,15 @@ Project LoadProject(const fs::path& start, const Asked& asked) {
   if (const auto value = map.Find("backup")) ReadBackup(*value, project.root, backup);
   const std::string chosen = Choose(project.environments, asked);
   // Every environment is read, so that a mistake in production's part is found while one works on staging.
+  std::map<std::string, std::string> after;
   for (const std::string& name : project.environments) {
     Environment environment =
         ReadEnvironment(name, bodies, project.root, project.environments, policy, throttle, backup, trust);
     if (const auto role = map.Find("role"); role && environment.role.empty()) environment.role = role->Text();
+    after[name] = environment.after;
     if (name == chosen) project.environment = std::move(environment);
   }
+  if (environments) RefuseCircle(after, *environments);
   const auto state = map.Find("state_dir");
   project.state_dir = (project.root / (!state ? ".switchback" : state->Text())).lexically_normal();
   return project;

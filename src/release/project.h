@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -38,8 +39,9 @@ struct Environment {
   std::vector<Trusted> trust = {};  // the project's, and the environment's own
   std::string database_env;         // name of the variable that holds the connection string; may be empty
   std::string after;
-  Policy policy;      // switchback.yaml's, with the environment's own on top
-  Throttle throttle;  // likewise
+  bool guarded = false;  // `protected`: what takes something from applications is confirmed by a person
+  Policy policy;         // switchback.yaml's, with the environment's own on top
+  Throttle throttle;     // likewise
   Backup backup;
 };
 
@@ -65,8 +67,13 @@ struct Asked {
 Project LoadProject(const std::filesystem::path& start, const Asked& asked);
 
 // RELEASE on the command line: a path when it contains '/' or is '.', else releases/NAME, else NAME without its date,
-// else a unique prefix of either. Absolute. Throws kNoRelease with the candidates.
+// else a prefix of either. Absolute. What is not a whole name must stand for one of all releases: those below
+// releases/, and those of which the environment has a state, be they gone from there. Throws kNoRelease with the
+// candidates.
 std::filesystem::path FindRelease(const Project& project, const std::string& argument);
+// For who only reads: of several that it may stand for, the one that `ended` is not true of.
+std::filesystem::path FindRelease(const Project& project, const std::string& argument,
+                                  const std::function<bool(const std::string& name)>& ended);
 
 // Those below releases/ of the project, by their names.
 std::vector<std::filesystem::path> ReleaseDirectories(const Project& project);

@@ -1,5 +1,6 @@
 #include "release/project.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -82,6 +83,29 @@ environments:
   for (const char* trust : {"[app]", "[{role: app}]", "[{role: app, reason: ''}]", "app", "[{role: app, why: x}]"}) {
     EXPECT_EQ(ErrorOf([&] { Load(std::string("version: 1\ntrust: ") + trust + "\n"); }).code(), base::Code::kBadYaml)
         << trust;
+  }
+}
+
+TEST_F(ProjectTest, AnEnvironmentIsProtectedOnlyWhereItSaysSo) {
+  const std::string yaml =
+      "version: 1\nenvironments: {staging: {protected: false}, production: {protected: true}, x: {}}\n";
+  EXPECT_TRUE(Load(yaml, "production").environment.guarded);
+  EXPECT_FALSE(Load(yaml, "staging").environment.guarded);
+  EXPECT_FALSE(Load(yaml, "x").environment.guarded);
+  for (const char* value : {"yes", "1", "[]", "", "production"}) {
+    EXPECT_EQ(ErrorOf([&] { Load(fmt::format("version: 1\nenvironments: {{a: {{protected: {}}}}}\n", value)); }).code(),
+              base::Code::kBadYaml)
+        << value;
+  }
+}
+
+TEST_F(ProjectTest, EnvironmentsComeOneAfterAnother) {
+  EXPECT_EQ(Load("version: 1\nenvironments: {a: {after: b}, b: {after: c}, c: {}}\n", "a").environment.after, "b");
+  for (const char* yaml : {"{a: {after: b}, b: {after: a}}", "{a: {after: b}, b: {after: c}, c: {after: b}}",
+                           "{a: {after: a}}", "{a: {after: x}}"}) {
+    EXPECT_EQ(ErrorOf([&] { Load(fmt::format("version: 1\nenvironments: {}\n", yaml), "a"); }).code(),
+              base::Code::kBadYaml)
+        << yaml;
   }
 }
 
@@ -217,6 +241,26 @@ TEST_F(ProjectTest, FindsAReleaseByNamePrefixOrPath) {
             "Did you mean 20260301-orders? Releases here: 20260101-users, 20260101-users-two, 20260301-orders, "
             "20260302-users.");
   EXPECT_EQ(ErrorOf([&] { FindRelease(project, ""); }).code(), base::Code::kNoRelease);
+}
+
+TEST_F(ProjectTest, APrefixStandsForOneOfAllReleasesOrForTheOneThatIsOpen) {
+  for (const char* name : {"20260101-users", "20260302-users", "20260301-orders"}) AddRelease(name);
+  const Project project = Load("version: 1\n");
+  const auto ended = [](const std::string& name) { return name == "20260101-users"; };
+  EXPECT_EQ(FindRelease(project, "users", ended), root_ / "releases/20260302-users");
+  EXPECT_EQ(FindRelease(project, "20260101", ended), root_ / "releases/20260101-users");
+  EXPECT_EQ(ErrorOf([&] { FindRelease(project, "users"); }).hint(),
+            "Write more of it: 20260101-users, 20260302-users.");
+  EXPECT_EQ(ErrorOf([&] { FindRelease(project, "2026", ended); }).hint(),
+            "Write more of it: 20260101-users, 20260301-orders, 20260302-users.");
+  EXPECT_EQ(FindRelease(project, "20260301"), root_ / "releases/20260301-orders");
+  base::MakeDirectories(project.StateOf("20260301-old"), 0700);
+  base::WriteFile(project.StateOf("20260301-old") / "journal.jsonl", "");
+  EXPECT_EQ(ErrorOf([&] { FindRelease(project, "20260301"); }).hint(),
+            "Write more of it: 20260301-old, 20260301-orders.");
+  EXPECT_EQ(FindRelease(project, "20260301", ended), root_ / "releases/20260301-orders");
+  EXPECT_EQ(FindRelease(project, "20260301-orders"), root_ / "releases/20260301-orders");
+  EXPECT_TRUE(ErrorOf([&] { FindRelease(project, "ordres"); }).hint().starts_with("Did you mean 20260301-orders? "));
 }
 
 TEST(Nearest, CountsEditsAndKeepsItsDistance) {

@@ -68,7 +68,7 @@ std::string ShowAfterRestore(const AfterRestore& after, const salvage::FenceNow&
     text += fmt::format("\n  carried over: {}; {}", base::FormatTime(*after.salvaged), ShowConflicts(after));
   }
   if (after.cut_over) {
-    text += fmt::format("\n  cut over: {}, to {}; `switchback status` there says what it lacks",
+    text += fmt::format("\n  cut over: {}, to {}; `status` there says what it lacks",
                         base::FormatTime(after.cut_over->at), after.cut_over->url);
   }
   return fence.tables > 0 ? text + ShowFence(after, fence) : text;

@@ -11,6 +11,7 @@
 #include "rollout/audit.h"
 #include "rollout/checkpoint.h"
 #include "rollout/plan_file.h"
+#include "rollout/promotion.h"
 #include "rollout/provider.h"
 #include "run/drift.h"
 #include "run/identity.h"
@@ -178,6 +179,7 @@ gate::Facts Measure(OpenRelease& open, gate::Phase phase) {
                                         .not_evidenced = audits.not_evidenced};
   facts.loss = auditor.Loss(provider.get());
   facts.fence = FenceFact(open);
+  facts.promotion = Promotion(open, phase);
   return facts;
 }
 

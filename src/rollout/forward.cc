@@ -12,6 +12,7 @@
 #include "rollout/audit.h"
 #include "rollout/audits.h"
 #include "rollout/facts.h"
+#include "rollout/promotion.h"
 #include "run/identity.h"
 #include "run/runner.h"
 
@@ -48,6 +49,7 @@ void Prepare(OpenRelease& open, const ForwardOptions& options) {
   DropStreamsOver(open);
   if (options.accept_point_of_no_return) Accept(open);
   if (options.accept_alarms) AcceptAlarms(open.journal());
+  if (options.accept_other_plan) AcceptOtherPlan(open);
 }
 
 ForwardReport::Done RunPhase(OpenRelease& open, plan::Phase phase) {

@@ -19,9 +19,10 @@ struct ForwardOptions {
   bool in_order = false;      // only `until` itself: throws kPhaseOrder where a phase before it is not done
   bool fill_again = false;    // where migrate is done, rows that came beside the triggers since are filled
   bool close_window = false;  // a person ends the rollback window of a release that is complete
-  bool accept_point_of_no_return = false;                                  // a person's word, kept in the journal
-  bool accept_alarms = false;                                              // likewise, of those that stand
-  std::int64_t rows_per_s = 0;                                             // that a backfill fills at most; 0: no limit
+  bool accept_point_of_no_return = false;  // a person's word, kept in the journal
+  bool accept_alarms = false;              // likewise, of those that stand
+  bool accept_other_plan = false;          // likewise, of a plan that is not the one of the environment before
+  std::int64_t rows_per_s = 0;             // that a backfill fills at most; 0: no limit
   std::optional<std::chrono::milliseconds> terminate_blockers_after = {};  // as in run::Limits
 };
 

@@ -106,7 +106,7 @@ OpenRelease::~OpenRelease() {
     const auto checkpoint = closed ? std::nullopt : RecordedCheckpoint(state_, journal_);
     if (checkpoint) files[kCheckpointName] = *checkpoint;
   } catch (const std::exception& error) {
-    base::Debug("{} stays where it is: {}", kCheckpointName, error.what());
+    Say(base::LogLevel::kDebug, fmt::format("{} stays where it is: {}", kCheckpointName, error.what()));
   }
   run::MirrorTail(connection_, session_, files);
 }

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/log.h"
@@ -19,13 +20,20 @@ namespace rollout {
 // Takes what is told to people while something goes on, a sentence each.
 using Tell = std::function<void(base::LogLevel level, const std::string& text)>;
 
+// The environment that a release passes before this one.
+struct Before {
+  release::Project project;                       // with it
+  std::optional<pg::ConnectOptions> target = {};  // nothing: it is not known from here
+};
+
 // All that a release is opened with. Nothing else is asked for: no variable, no working directory, no signal.
 struct Opening {
   release::Project project;  // with the environment
   release::Release release;
   base::Json by = {};         // who opens it, for the journal
   pg::ConnectOptions target;  // its stop token, too: it ends what goes on at the next safe point, with kInterrupted
-  Tell tell = {};             // may be empty
+  std::optional<Before> before = {};                        // nothing: none comes first
+  Tell tell = {};                                           // may be empty
   std::function<void(const run::Progress&)> progress = {};  // as in run::Session
 };
 
@@ -48,6 +56,7 @@ class OpenRelease {
   [[nodiscard]] const release::Project& project() const { return opening_.project; }
   [[nodiscard]] const release::Environment& environment() const { return opening_.project.environment; }
   [[nodiscard]] const release::Release& release() const { return opening_.release; }
+  [[nodiscard]] const std::optional<Before>& before() const { return opening_.before; }
   [[nodiscard]] const plan::Plan& plan() const { return plan_; }
   [[nodiscard]] journal::Journal& journal() { return journal_; }
   [[nodiscard]] pg::Connection& connection() { return connection_; }

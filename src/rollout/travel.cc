@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "checkpoint/checkpoint.h"
 #include "journal/mirror.h"
 #include "rollout/plan_file.h"
@@ -41,7 +40,7 @@ Known LookAnyhow(const std::optional<pg::ConnectOptions>& server, const release:
     FetchCheckpoint(connection, release.name, known.journal, state);
   } catch (const base::Error& error) {
     if (error.code() == base::Code::kJournalForked || error.code() == base::Code::kJournalBroken) throw;
-    base::Debug("the database could not be asked for what it has of {}: {}", release.name, error.message());
+    // It does not answer: who needs more of it than this asks again, and says why.
   }
   return known;
 }

@@ -48,6 +48,7 @@ TEST_F(ProgramTest, WrongCommandLinesAreRefusedWithARemedy) {
       {{"explian"}, "there is no command \"explian\"", "Did you mean `switchback explain`?"},
       {{"zzzzzz"}, "there is no command \"zzzzzz\"", "`switchback --help` lists the commands."},
       {{"new"}, "NAME is missing", "See `switchback new --help`."},
+      {{"status", "--jsn"}, "the following argument was not expected: --jsn", "Did you mean --json?"},
       {{"--quiet"}, "no command was given", "`switchback --help` lists the commands."},
   };
   for (const Wrong& wrong : cases) {
