@@ -91,6 +91,18 @@ TEST_F(Mirror, KeepsFilesForOtherCheckouts) {
   EXPECT_EQ(LoadFile(connection, "other", "plan.lock.json"), std::nullopt);
 }
 
+TEST_F(Mirror, KnowsEachRunnerOnceAndByItsPublicKeyAlone) {
+  auto connection = Connect();
+  EXPECT_TRUE(ReadRunners(connection).empty());
+  InstallSchema(connection);
+  for (const char* secret : {"one", "two", "one"}) EnterRunner(connection, secret);
+  const Keys keys = ReadRunners(connection);
+  EXPECT_EQ(keys.size(), 2U);
+  const Tag tag{.release = "r", .step = "expand.1", .direction = "forward"};
+  EXPECT_EQ(ReadTag(keys, MakeTag("two", tag)), tag);
+  EXPECT_EQ(ReadTag(keys, MakeTag("three", tag)), std::nullopt);
+}
+
 // Sync triggers run as the writer of a row: any role may tell them what happened to it, and nothing else.
 TEST_F(Mirror, APlainRoleMayTellButNoteReadAndWriteNothing) {
   auto connection = Connect();
@@ -134,7 +146,8 @@ TEST_F(Mirror, ItsSqlPrepares) {
   for (const auto sql :
        {sql_text::kSeal, sql_text::kMirrorLine, sql_text::kMirroredLines, sql_text::kMirroredCount,
         sql_text::kStoreTouched, sql_text::kLoadTouched, sql_text::kEnterRelease, sql_text::kSchemaInstalled,
-        sql_text::kSchemaCurrent, sql_text::kHoldTouched, sql_text::kReadEnding, sql_text::kReadReleases}) {
+        sql_text::kSchemaCurrent, sql_text::kHoldTouched, sql_text::kReadEnding, sql_text::kReadReleases,
+        sql_text::kStoreFile, sql_text::kLoadFile, sql_text::kEnterRunner, sql_text::kReadRunners}) {
     connection.CheckPrepares(std::string(sql));
   }
 }

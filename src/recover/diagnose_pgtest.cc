@@ -204,7 +204,8 @@ TEST_F(DiagnoseTest, ItsSqlIsUnderstoodByTheServer) {
   for (const auto sql :
        {sql_text::kUsersTables, sql_text::kColumnExists, sql_text::kBackfillProgress, sql_text::kInvalidIndexes,
         sql_text::kApplications, sql_text::kSchemaObjects, sql_text::kCloseColumns, sql_text::kCloseConstraints,
-        sql_text::kCloseFunctions, sql_text::kCloseTables, sql_text::kCloseWrite, sql_text::kUnprovenConstraints}) {
+        sql_text::kCloseFunctions, sql_text::kCloseTables, sql_text::kCloseWrite, sql_text::kUnprovenConstraints,
+        sql_text::kRowsAside}) {
     connection.CheckPrepares(std::string(sql));
   }
 }
