@@ -37,7 +37,7 @@ class Drawing {
     std::vector<Act> acts = {Act::kLook, Act::kSecondOperator, Act::kSecondOperator};
     const auto add = [&](Act act, int weight) { acts.insert(acts.end(), static_cast<std::size_t>(weight), act); };
     add(second_ ? Act::kSecondBack : Act::kSecondRelease, second_ ? 3 : 2);
-    if (at_ == At::kStart) add(Act::kPlan, 3);
+    if (at_ == At::kStart) add(Act::kPlan, 2);
     add(Act::kCheckpoint, at_ == At::kStart ? 3 : 1);
     if (at_ == At::kStart || at_ == At::kExpand) {
       add(Act::kRun, 8);
@@ -50,11 +50,11 @@ class Drawing {
     }
     if (at_ == At::kContracted) {
       add(Act::kRollbackMigrate, 3);
-      add(Act::kRollbackSwitch, 6);
+      add(Act::kRollbackSwitch, 3);
     }
     if (at_ != At::kStart) {
       add(Act::kRollbackStart, 2);
-      add(Act::kRestore, 2);
+      add(Act::kRestore, 1);
       add(Act::kClose, 1);
     }
     return acts;
