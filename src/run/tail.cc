@@ -8,7 +8,9 @@
 #include "journal/mirror.h"
 #include "pg/lock_watch.h"
 #include "pg/transaction.h"
+#include "run/identity.h"
 #include "run/own.h"
+#include "run/rewind.h"
 #include "run/sql_text.h"
 
 namespace run {
@@ -23,6 +25,16 @@ bool NobodyRuns(pg::Connection& connection, const std::string& release) {
   return connection.Query(std::string(sql_text::kLeaseFree), {release}).rows() == 1;
 }
 
+// A server that was promoted behind what was done, or another database, did not see what the lines tell: they would be
+// believed there.
+bool IsWhereItHappened(pg::Connection& connection, const journal::Journal& journal) {
+  const journal::Event* opened = journal.Last("opened");
+  if (opened == nullptr) return true;
+  const Identity here = ReadIdentity(connection);
+  return opened->body.value("system_identifier", "") == here.system_identifier &&
+         opened->body.value("database", "") == here.database && TimelineOf(journal, *opened) == here.timeline;
+}
+
 }  // namespace
 
 void MirrorTail(pg::Connection& connection, const Session& session,
@@ -34,6 +46,7 @@ void MirrorTail(pg::Connection& connection, const Session& session,
     const bool same = std::ranges::all_of(
         files, [&](const auto& file) { return journal::LoadFile(connection, release, file.first) == file.second; });
     if (journal::MirrorableThrough(session.journal) <= mirrored && same) return;
+    if (!IsWhereItHappened(connection, session.journal)) return;
     pg::Transaction transaction(connection);
     MarkAsOwn(connection, session.tag_secret, {.release = release});
     journal::EnterRunner(connection, session.tag_secret);
