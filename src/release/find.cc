@@ -52,7 +52,7 @@ std::vector<std::string> WithGone(const Project& project, std::vector<std::strin
     if (fs::is_regular_file(entry.path() / "journal.jsonl", ignored)) names.push_back(entry.path().filename().string());
   }
   std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
