@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/hex.h"
 
 namespace base {
 namespace {
@@ -20,17 +21,6 @@ using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 
 void Require(bool ok) {
   if (!ok) throw Error(Code::kInternal, "the cryptographic library failed");
-}
-
-std::string Hex(const unsigned char* data, std::size_t size) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  out.reserve(size * 2);
-  for (std::size_t i = 0; i < size; ++i) {
-    out += kDigits[data[i] >> 4];
-    out += kDigits[data[i] & 15];
-  }
-  return out;
 }
 
 Context Begin() {
@@ -43,7 +33,7 @@ std::string End(const Context& context) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   Require(EVP_DigestFinal_ex(context.get(), digest.data(), &size) == 1);
-  return Hex(digest.data(), size);
+  return ToHex(digest.data(), size);
 }
 
 }  // namespace
@@ -72,13 +62,13 @@ std::string HmacSha256Hex(std::string_view key, std::string_view data) {
   unsigned size = 0;
   Require(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
                reinterpret_cast<const unsigned char*>(data.data()), data.size(), digest.data(), &size) != nullptr);
-  return Hex(digest.data(), size);
+  return ToHex(digest.data(), size);
 }
 
 std::string RandomHex(std::size_t bytes) {
   std::vector<unsigned char> random(bytes);
   Require(RAND_bytes(random.data(), static_cast<int>(bytes)) == 1);
-  return Hex(random.data(), bytes);
+  return ToHex(random.data(), bytes);
 }
 
 }  // namespace base

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/hex.h"
 
 namespace base {
 namespace {
@@ -32,16 +33,6 @@ std::optional<Bytes> FromHex(std::string_view hex, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; ++i) {
     const char* begin = hex.data() + 2 * i;
     if (std::from_chars(begin, begin + 2, out[i], kBase).ptr != begin + 2) return std::nullopt;
-  }
-  return out;
-}
-
-std::string ToHex(const unsigned char* data, std::size_t size) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < size; ++i) {
-    out += kDigits[data[i] >> 4];
-    out += kDigits[data[i] & 15];
   }
   return out;
 }

@@ -100,6 +100,20 @@ TEST_F(LogLossTest, SaysHowFarItCounted) {
   EXPECT_THAT(count.note, HasSubstr("not counted"));
 }
 
+// Any role that reads the log can emit a tag again.
+TEST_F(LogLossTest, ATagThatWasUsedAgainIsAnApplications) {
+  const std::string tag = journal::MakeTag(journal::RunSecret(state_), {.release = checkpoint_.release});
+  for (int id = 101; id <= 103; ++id) {
+    source_->Exec(
+        fmt::format("BEGIN; SELECT pg_logical_emit_message(true, 'switchback', {}); INSERT INTO public.orders "
+                    "VALUES ({}, 'x'); COMMIT",
+                    pg::Literal(tag), id));
+  }
+  const LogCount count = Count(&*source_);
+  ASSERT_TRUE(count.account);
+  EXPECT_EQ(count.account->applications, 2);
+}
+
 // The log goes on in another timeline, in the middle of a segment.
 TEST_F(LogLossTest, GoesOnBehindAFailover) {
   Write();

@@ -374,6 +374,16 @@ TEST_F(Releases, CloseIsRefusedWhileRowsAreOpenAndSaysHowToLeaveThem) {
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->code(), Code::kOpenEnds);
   EXPECT_THAT(refused->detail(), HasSubstr("--decide kept=application"));
+  {
+    // One command leaves all that is open, whatever was decided before.
+    auto connection = Connect();
+    for (const std::vector<std::string>& decided : std::vector<std::vector<std::string>>{{}, {"kept"}}) {
+      for (const Closing::Open& open : LookToClose(connection, a.plan, *a.journal, decided, 2).open) {
+        EXPECT_THAT(open.remedy, HasSubstr("`switchback close 20260101-a --decide kept=application --decide "
+                                           "conflicts=application`"));
+      }
+    }
+  }
   End(a, {"kept"});
   EXPECT_EQ(Ask("SELECT c FROM public.t WHERE id = 2"), "100");
   EXPECT_EQ(Ask("SELECT count(*) FROM pg_class WHERE relnamespace = 'switchback'::regnamespace AND relname ~ '" +

@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 
+#include "base/error.h"
 #include "plan/pair.h"
 #include "postgres_test.h"
 #include "salvage/quiet.h"
 #include "salvage/refusals.h"
+#include "salvage/salvage.h"
 #include "salvage/sql_text.h"
 #include "salvage/target.h"
 
@@ -41,6 +43,24 @@ TEST_F(SqlTest, RefusedNumbersHoldUpNoOthers) {
   EXPECT_THAT(refused, ElementsAre(Pair(1, testing::HasSubstr("check"))));
   EXPECT_EQ(connection.Query("SELECT sum(v) FROM public.t").Int(0, 0), 5050 + 99);
   EXPECT_LT(statements, 500);
+}
+
+// They have locks that nobody gives back.
+TEST_F(SqlTest, PreparedTransactionsAreNamedWithTheirEnd) {
+  auto connection = Connect();
+  connection.Exec("CREATE TABLE public.held(id int)");
+  EXPECT_NO_THROW(RequireNonePrepared(connection));
+  connection.Exec("BEGIN; INSERT INTO public.held VALUES (1); PREPARE TRANSACTION 'it''s'");
+  std::string hint;
+  try {
+    RequireNonePrepared(connection);
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Code::kObstructed);
+    hint = error.hint();
+  }
+  connection.Exec("ROLLBACK PREPARED 'it''s'");
+  EXPECT_THAT(hint, testing::HasSubstr("ROLLBACK PREPARED 'it''s';"));
+  EXPECT_NO_THROW(RequireNonePrepared(connection));
 }
 
 // What fires for its own DDL is off for as long as that takes, where the role may alter it.
