@@ -3,13 +3,12 @@
 #include <fmt/core.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sleep.h"
 
 namespace pg {
 namespace {
@@ -45,21 +44,13 @@ class CommitWatch {
  public:
   CommitWatch(const ConnectOptions& options, int backend_pid)
       : thread_([options, backend_pid](const std::stop_token& stop) {
-          for (auto patience = kSilence; Sleep(stop, patience); patience = kRepeat) Look(options, backend_pid);
+          for (auto patience = kSilence; base::SleepUnlessStopped(stop, patience); patience = kRepeat)
+            Look(options, backend_pid);
         }) {}
 
  private:
   static constexpr std::chrono::seconds kSilence{3};
   static constexpr std::chrono::seconds kRepeat{30};
-
-  // False: it was asked to stop.
-  static bool Sleep(const std::stop_token& stop, std::chrono::seconds time) {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, time, [] { return false; });
-    return !stop.stop_requested();
-  }
 
   static void Look(const ConnectOptions& options, int backend_pid) {
     try {

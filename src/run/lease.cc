@@ -5,16 +5,15 @@
 
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
 #include <csignal>
 #include <functional>
-#include <mutex>
 #include <optional>
 
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/sleep.h"
 #include "base/time.h"
 #include "journal/mirror.h"
 #include "pg/lock_watch.h"
@@ -37,15 +36,6 @@ std::string WhereIdsHold() { return base::BootId() + "/" + base::PidNamespace();
 bool IsDead(const std::string& host, const std::string& boot_id, std::int64_t pid) {
   if (host != base::HostName() || boot_id != WhereIdsHold()) return false;
   return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
-}
-
-// False: it was asked to stop.
-bool SleepUnlessStopped(const std::stop_token& stop, std::chrono::milliseconds time) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  wake.wait_for(lock, stop, time, [] { return false; });
-  return !stop.stop_requested();
 }
 
 // Who has the lease, and how a frozen one's session is ended. A session dies with its process, but not while that is
@@ -170,7 +160,7 @@ void Lease::Write(pg::Connection& connection, std::string_view sql, base::Failpo
 
 void Lease::Renew(const std::stop_token& stop) {
   std::optional<pg::Connection> connection;
-  while (SleepUnlessStopped(stop, kBeat)) {
+  while (base::SleepUnlessStopped(stop, kBeat)) {
     try {
       if (!connection || connection->Broken()) connection.emplace(pg::Connection::Open(options_));
       Write(*connection, sql_text::kLeaseRenew, base::FailpointId::kLeaseBeforeRenew);
@@ -194,7 +184,7 @@ Fence::Fence(const pg::ConnectOptions& options, const Lease& lease) : connection
   // ever. This one takes its place, needs no snapshot and leaves nothing.
   connection_.Exec("SHOW transaction_isolation");
   heart_ = std::jthread([this](const std::stop_token& stop) {
-    while (SleepUnlessStopped(stop, kBeat)) {
+    while (base::SleepUnlessStopped(stop, kBeat)) {
       try {
         // The empty statement takes no snapshot, and yet the server does not count the session as idle for long. A
         // process that was stopped sends none, so the server ends its fence.
